@@ -1,0 +1,1 @@
+//! tokmark-store
