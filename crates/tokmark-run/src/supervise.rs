@@ -1,0 +1,461 @@
+//! The parent's side: starts a worker, speaks to it, and survives whatever it does.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command as OsCommand, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokmark_model::{Bytes, EngineFacts, Nanos, Status, StatusReason};
+
+use crate::{Command, EngineError, Message, PROTOCOL_VERSION};
+
+/// Lines of the worker's log that are kept for a failure.
+const LOG_TAIL: usize = 20;
+/// Longest line accepted from the worker: a repetition of a million tokens fits.
+const LONGEST_LINE: u64 = 64 << 20;
+/// Time for a worker to say hello, and for its last log lines to come after its end.
+const HELLO: Duration = Duration::from_secs(60);
+
+/// How to start a worker.
+#[derive(Debug, Clone)]
+pub struct WorkerCommand {
+    /// The binary.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Added to the environment.
+    pub env: Vec<(OsString, OsString)>,
+    /// Pass the worker's log on to standard error.
+    pub verbose: bool,
+}
+
+/// What a worker may use.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// Private memory of the worker (`RLIMIT_DATA`); mapped model files do not count.
+    pub memory: Option<Bytes>,
+}
+
+/// Ctrl-C, counted: once means finish this repetition, save and stop; twice means now.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    count: AtomicU32,
+    workers: Mutex<Vec<u32>>,
+}
+
+impl Interrupt {
+    /// Counts one more; at the second kills every running worker. Called from the thread
+    /// that handles signals, not from the handler itself.
+    pub fn raise(&self) {
+        if self.shared.count.fetch_add(1, Ordering::SeqCst) >= 1 {
+            for &pid in self.shared.workers.lock().expect("no panic under this lock").iter() {
+                kill(pid);
+            }
+        }
+    }
+
+    /// Whether to stop after this repetition.
+    pub fn is_raised(&self) -> bool {
+        self.shared.count.load(Ordering::SeqCst) > 0
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.shared.count.load(Ordering::SeqCst) > 1
+    }
+
+    fn enlist(&self, pid: u32) {
+        self.shared.workers.lock().expect("no panic under this lock").push(pid);
+        if self.is_urgent() {
+            kill(pid);
+        }
+    }
+
+    fn dismiss(&self, pid: u32) {
+        self.shared.workers.lock().expect("no panic under this lock").retain(|&p| p != pid);
+    }
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Failure {
+    /// The engine said no; the worker lives and takes further commands.
+    Refused(EngineError),
+    /// The worker is gone, for this reason.
+    Dead(Status, StatusReason),
+}
+
+impl Failure {
+    /// As the record keeps it.
+    pub fn into_status(self) -> (Status, StatusReason) {
+        match self {
+            Failure::Refused(error) => {
+                let status = match error {
+                    EngineError::Failed { .. } => Status::Failed,
+                    EngineError::Unsupported { .. } => Status::Unsupported,
+                };
+                (status, StatusReason { message: error.to_string(), ..Default::default() })
+            }
+            Failure::Dead(status, reason) => (status, reason),
+        }
+    }
+}
+
+enum Line {
+    Message(Box<Message>),
+    Rubbish(String),
+}
+
+/// A running worker. Dropping it ends it.
+#[derive(Debug)]
+pub struct WorkerProcess {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<Line>,
+    log: Arc<Mutex<VecDeque<String>>>,
+    interrupt: Interrupt,
+    limits: Limits,
+    engine: EngineFacts,
+    started: Instant,
+    oom_kills_before: Option<u64>,
+    log_reader: Option<std::thread::JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Line::Message(message) => message.fmt(f),
+            Line::Rubbish(text) => f.debug_tuple("Rubbish").field(text).finish(),
+        }
+    }
+}
+
+
+impl WorkerProcess {
+    /// Starts a worker and waits until it says hello.
+    ///
+    /// # Errors
+    /// When it cannot be started, or does not speak this protocol.
+    pub fn start(
+        command: &WorkerCommand,
+        limits: Limits,
+        interrupt: Interrupt,
+    ) -> Result<Self, Failure> {
+        let started = Instant::now();
+        let oom_kills_before = oom_kills();
+        let mut child = os_command(command, limits).spawn().map_err(|error| {
+            let message = format!("cannot start {}: {error}", command.program.display());
+            Failure::Dead(Status::Failed, StatusReason { message, ..Default::default() })
+        })?;
+        interrupt.enlist(child.id());
+        let stdin = child.stdin.take();
+        let (sender, lines) = channel();
+        let stdout = child.stdout.take().expect("stdout is piped");
+        std::thread::spawn(move || read_messages(stdout, &sender));
+        let log = Arc::new(Mutex::new(VecDeque::new()));
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let (tail, verbose) = (Arc::clone(&log), command.verbose);
+        let log_reader = Some(std::thread::spawn(move || read_log(stderr, &tail, verbose)));
+        let mut worker = WorkerProcess {
+            child,
+            stdin,
+            lines,
+            log,
+            interrupt,
+            limits,
+            engine: EngineFacts::default(),
+            started,
+            oom_kills_before,
+            log_reader,
+        };
+        match worker.receive(Some(started + HELLO))? {
+            Message::Hello { protocol: PROTOCOL_VERSION, engine } => worker.engine = *engine,
+            Message::Hello { protocol, .. } => {
+                let message = format!("the worker speaks protocol {protocol}, not {PROTOCOL_VERSION}");
+                return Err(worker.end(Status::Failed, message));
+            }
+            other => return Err(worker.end(Status::Failed, format!("no hello but {other:?}"))),
+        }
+        Ok(worker)
+    }
+
+    /// What the engine said of itself when it started.
+    pub fn engine(&self) -> &EngineFacts {
+        &self.engine
+    }
+
+    /// The worker's process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Time since the process was started.
+    pub fn age(&self) -> Nanos {
+        self.started.elapsed().into()
+    }
+
+    /// Sends `command` and hands every message of the answer to `on_message`, the terminal
+    /// one included. The parent sleeps meanwhile.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] when the engine says no; [`Failure::Dead`] when the worker
+    /// crashed, ran past `deadline`, was interrupted or spoke nonsense.
+    pub fn ask(
+        &mut self,
+        command: &Command,
+        deadline: Option<Instant>,
+        mut on_message: impl FnMut(Message, &Self),
+    ) -> Result<(), Failure> {
+        let mut line = serde_json::to_vec(command).expect("a command is plain data");
+        line.push(b'\n');
+        let sent = self.stdin.as_mut().is_some_and(|stdin| {
+            stdin.write_all(&line).and_then(|()| stdin.flush()).is_ok()
+        });
+        if !sent {
+            return Err(self.receive(deadline).err().unwrap_or_else(|| {
+                self.end(Status::Failed, "the worker no longer listens".to_owned())
+            }));
+        }
+        loop {
+            let message = self.receive(deadline)?;
+            if let Message::Refused(error) = message {
+                return Err(Failure::Refused(error));
+            }
+            let terminal = message.is_terminal();
+            on_message(message, self);
+            if terminal {
+                return Ok(());
+            }
+        }
+    }
+
+    fn receive(&mut self, deadline: Option<Instant>) -> Result<Message, Failure> {
+        let received = match deadline {
+            None => self.lines.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(deadline) => {
+                self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            }
+        };
+        match received {
+            Ok(Line::Message(message)) => Ok(*message),
+            Ok(Line::Rubbish(text)) => {
+                let message = format!("the worker wrote something that is no message: {text}");
+                Err(self.end(Status::Failed, message))
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let message = "the time limit was reached".to_owned();
+                Err(self.end(Status::TimedOut, message))
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(self.post_mortem()),
+        }
+    }
+
+    /// Ends the worker and says why.
+    fn end(&mut self, status: Status, message: String) -> Failure {
+        kill(self.child.id());
+        let _ = self.child.wait();
+        let log_tail = self.take_log();
+        Failure::Dead(status, StatusReason { message, log_tail, ..Default::default() })
+    }
+
+    /// The pipe has closed: finds out what the worker died of.
+    fn post_mortem(&mut self) -> Failure {
+        let status = self.child.wait().ok();
+        let log_tail = self.take_log();
+        let signal = status.and_then(signal_of);
+        let exit_code = status.and_then(|status| status.code());
+        let reason = |message: String| StatusReason {
+            message,
+            signal: signal.map(signal_name),
+            exit_code,
+            log_tail: log_tail.clone(),
+        };
+        if self.interrupt.is_urgent() {
+            return Failure::Dead(Status::Interrupted, reason("interrupted".to_owned()));
+        }
+        let was_oom_killed = matches!((self.oom_kills_before, oom_kills()), (Some(a), Some(b)) if b > a);
+        if signal == Some(libc::SIGKILL) && was_oom_killed {
+            let message = "killed by the system: out of memory".to_owned();
+            return Failure::Dead(Status::OutOfMemory, reason(message));
+        }
+        if let (Some(limit), true) = (self.limits.memory, mentions_memory(&log_tail)) {
+            let message = format!("ran into the memory limit of {limit}");
+            return Failure::Dead(Status::OutOfMemory, reason(message));
+        }
+        let message = match (signal, exit_code) {
+            (Some(signal), _) => format!("the engine's process died: {}", signal_name(signal)),
+            (None, Some(code)) => format!("the engine's process left with exit code {code}"),
+            (None, None) => "the engine's process died".to_owned(),
+        };
+        let message = match log_tail.iter().rev().find(|line| !line.trim().is_empty()) {
+            Some(line) => format!("{message} (last words: {})", line.trim()),
+            None => message,
+        };
+        Failure::Dead(Status::Crashed, reason(message))
+    }
+
+    fn take_log(&mut self) -> Vec<String> {
+        // The pipe's other end is closed with the process, so the reader ends too, unless
+        // a grandchild holds it open: then what has come so far must do.
+        if let Some(reader) = self.log_reader.take() {
+            let patience = Instant::now() + Duration::from_secs(2);
+            while !reader.is_finished() && Instant::now() < patience {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        self.log.lock().expect("no panic under this lock").iter().cloned().collect()
+    }
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        self.interrupt.dismiss(self.child.id());
+        // The worker holds nothing worth a goodbye; freeing a model may take long.
+        kill(self.child.id());
+        let _ = self.child.wait();
+    }
+}
+
+fn os_command(command: &WorkerCommand, limits: Limits) -> OsCommand {
+    let mut os = OsCommand::new(&command.program);
+    os.args(&command.args)
+        .envs(command.env.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        // A group of its own keeps the terminal's Ctrl-C away from the worker.
+        os.process_group(0);
+        // SAFETY: only async-signal-safe system calls between fork and exec.
+        unsafe {
+            os.pre_exec(move || {
+                #[cfg(target_os = "linux")]
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                // An abort is expected here and now; its core file is of no use.
+                let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+                libc::setrlimit(libc::RLIMIT_CORE, &none);
+                if let Some(Bytes(limit)) = limits.memory {
+                    let limit = libc::rlimit { rlim_cur: limit as _, rlim_max: limit as _ };
+                    if libc::setrlimit(libc::RLIMIT_DATA, &limit) != 0 {
+                        return Err(std::io::Error::last_os_error());
+                    }
+                }
+                Ok(())
+            });
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = limits;
+    os
+}
+
+fn read_messages(stdout: impl Read, sender: &Sender<Line>) {
+    let mut reader = BufReader::new(stdout);
+    loop {
+        let mut line = Vec::new();
+        match reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let parsed = match serde_json::from_slice(&line) {
+            Ok(message) => Line::Message(Box::new(message)),
+            Err(_) => Line::Rubbish(excerpt(&line)),
+        };
+        if sender.send(parsed).is_err() {
+            return;
+        }
+    }
+}
+
+fn read_log(stderr: impl Read, tail: &Mutex<VecDeque<String>>, verbose: bool) {
+    let mut reader = BufReader::new(stderr);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match reader.by_ref().take(1 << 16).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        if verbose {
+            let _ = std::io::stderr().write_all(&line);
+        }
+        let mut tail = tail.lock().expect("no panic under this lock");
+        if tail.len() == LOG_TAIL {
+            tail.pop_front();
+        }
+        tail.push_back(excerpt(&line));
+    }
+}
+
+/// At most 500 characters of `line`, with what cannot be printed replaced.
+fn excerpt(line: &[u8]) -> String {
+    String::from_utf8_lossy(line)
+        .trim_end()
+        .chars()
+        .take(500)
+        .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
+        .collect()
+}
+
+fn mentions_memory(log: &[String]) -> bool {
+    const WORDS: [&str; 5] =
+        ["out of memory", "bad_alloc", "failed to allocate", "cannot allocate", "alloc_buffer"];
+    log.iter().any(|line| {
+        let line = line.to_lowercase();
+        WORDS.iter().any(|word| line.contains(word))
+    })
+}
+
+fn kill(pid: u32) {
+    #[cfg(unix)]
+    // SAFETY: a plain system call; the worker leads its own group.
+    unsafe {
+        libc::kill(-(pid as libc::pid_t), libc::SIGKILL);
+        libc::kill(pid as libc::pid_t, libc::SIGKILL);
+    }
+    #[cfg(windows)]
+    let _ = OsCommand::new("taskkill").args(["/F", "/T", "/PID", &pid.to_string()]).output();
+}
+
+#[cfg(unix)]
+fn signal_of(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+#[cfg(not(unix))]
+fn signal_of(_status: ExitStatus) -> Option<i32> {
+    None
+}
+
+fn signal_name(signal: i32) -> String {
+    let name = match signal {
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGILL => "SIGILL",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGTERM => "SIGTERM",
+        #[cfg(unix)]
+        libc::SIGBUS => "SIGBUS",
+        #[cfg(unix)]
+        libc::SIGKILL => "SIGKILL",
+        _ => return format!("signal {signal}"),
+    };
+    name.to_owned()
+}
+
+/// Processes that the kernel's out-of-memory killer has ended so far.
+fn oom_kills() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/vmstat").ok()?;
+    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+}
