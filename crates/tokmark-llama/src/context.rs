@@ -219,7 +219,8 @@ impl Context {
     }
 
     pub(crate) fn placement(&self) -> Placement {
-        let empty = BufferUse { buffer_type: std::ptr::null_mut(), model: 0, context: 0, compute: 0 };
+        let empty =
+            BufferUse { buffer_type: std::ptr::null_mut(), model: 0, context: 0, compute: 0 };
         let mut uses = [empty; 64];
         // SAFETY: the context is alive and the array is as long as said.
         let n = unsafe { tokmark_memory_breakdown(self.raw, uses.as_mut_ptr(), uses.len()) };
@@ -287,9 +288,9 @@ fn new_pool(params: &EngineParams, prio: i32) -> Result<*mut sys::ggml_threadpoo
 fn set_mask(mask: &str, cpus: &mut [bool]) -> Result<(), EngineError> {
     let digits = mask.strip_prefix("0x").unwrap_or(mask);
     for (i, digit) in digits.chars().rev().enumerate() {
-        let bits = digit.to_digit(16).ok_or_else(|| {
-            EngineError::failed(format!("'{mask}' is no hexadecimal CPU mask"))
-        })?;
+        let bits = digit
+            .to_digit(16)
+            .ok_or_else(|| EngineError::failed(format!("'{mask}' is no hexadecimal CPU mask")))?;
         for bit in 0..4 {
             if bits & (1 << bit) != 0 {
                 *cpus.get_mut(4 * i + bit).ok_or_else(|| {

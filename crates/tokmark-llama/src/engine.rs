@@ -73,9 +73,8 @@ impl LlamaEngine {
             return Ok(());
         }
         let params = self.params.clone();
-        let saved = self.depth.take().filter(|state| {
-            state.tokens == work.depth && state.params == params
-        });
+        let saved =
+            self.depth.take().filter(|state| state.tokens == work.depth && state.params == params);
         let context = self.context()?;
         if let Some(state) = saved {
             if context.restore(&state.bytes) {

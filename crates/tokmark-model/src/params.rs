@@ -187,8 +187,8 @@ impl Default for EngineParams {
 }
 
 impl EngineParams {
-    /// Whether `other` can run on the model as loaded for `self`. Mirrors the fields
-    /// that llama-bench compares before it keeps a model loaded.
+    /// Whether `other` can run on the model as loaded for `self`: the fields that llama-bench
+    /// compares before it keeps a model loaded, and the two for which it always loads anew.
     pub fn same_load(&self, other: &EngineParams) -> bool {
         self.n_gpu_layers == other.n_gpu_layers
             && self.n_cpu_moe == other.n_cpu_moe

@@ -18,7 +18,7 @@ pub enum Repetitions {
         half_width: f64,
         /// Time for one test, warm-up included.
         budget_ns: Nanos,
-        /// Repetitions made in any case while the budget lasts.
+        /// Repetitions made in any case, also when the budget is spent.
         at_least: u32,
     },
 }

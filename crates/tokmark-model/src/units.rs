@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 macro_rules! quantity {
-    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+    ($(#[$doc:meta])* $name:ident($inner:ty), $($order:ident),*) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, Serialize, Deserialize, JsonSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, $($order,)* Serialize, Deserialize, JsonSchema)]
         #[serde(transparent)]
         pub struct $name(pub $inner);
 
@@ -25,29 +25,20 @@ macro_rules! quantity {
 
 quantity!(
     /// A count of tokens.
-    Tokens(u64)
+    Tokens(u64), Eq, Ord
 );
 quantity!(
     /// A count of bytes.
-    Bytes(u64)
+    Bytes(u64), Eq, Ord
 );
 quantity!(
     /// Tokens per second.
-    TokensPerSecond(f64)
+    TokensPerSecond(f64),
 );
 quantity!(
     /// A span of time in whole nanoseconds, the form in which raw times are kept.
-    Nanos(u64)
+    Nanos(u64), Eq, Ord
 );
-
-impl Eq for Tokens {}
-impl Eq for Bytes {}
-impl Eq for Nanos {}
-impl Ord for Nanos {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.cmp(&other.0)
-    }
-}
 
 impl Nanos {
     /// This span in seconds.

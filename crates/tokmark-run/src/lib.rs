@@ -33,8 +33,8 @@ mod worker;
 
 pub use clock::{Clock, FakeClock, MonotonicClock};
 pub use engine::{
-    Engine, EngineError, Event, LoadRequest, Loaded, LocalEngine, Sink, Token, TokenWork, Vocabulary,
-    Work,
+    Engine, EngineError, Event, LoadRequest, Loaded, LocalEngine, Sink, Token, TokenWork,
+    Vocabulary, Work,
 };
 pub use fake::{FakeEngine, Fault, Script};
 pub use interleave::{Interleaving, adjacent_pairs, interleave};

@@ -40,7 +40,11 @@ impl LocalEngine for NullEngine {
         Ok(true)
     }
 
-    fn open_context(&mut self, _test: &Test, _params: &EngineParams) -> Result<Loaded, EngineError> {
+    fn open_context(
+        &mut self,
+        _test: &Test,
+        _params: &EngineParams,
+    ) -> Result<Loaded, EngineError> {
         Ok(Loaded { description: "null".to_owned(), n_ctx_train: u32::MAX, ..Loaded::default() })
     }
 

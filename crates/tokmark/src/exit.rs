@@ -1,0 +1,50 @@
+use std::io;
+use std::process::ExitCode;
+
+/// How the program ends; the numbers are listed in `docs/cli.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All done.
+    Done,
+    /// Wrong usage, or nothing could run.
+    Usage,
+    /// Finished, with failed or timed-out rows.
+    FailedRows,
+    /// The user stopped it; what was done is kept.
+    Interrupted,
+}
+
+impl Exit {
+    /// llama-bench knows only 0 and 1.
+    fn number(self, compat: bool) -> u8 {
+        match (self, compat) {
+            (Exit::Done, _) => 0,
+            (Exit::Interrupted, _) => 130,
+            (_, true) => 1,
+            (Exit::Usage, false) => 2,
+            (Exit::FailedRows, false) => 3,
+        }
+    }
+}
+
+/// Prints an error with its causes in one line, and gives the exit code. A closed pipe is
+/// quiet.
+pub(crate) fn code(result: anyhow::Result<Exit>, compat: bool) -> ExitCode {
+    let exit = match result {
+        Ok(exit) => exit,
+        Err(error) if is_closed_pipe(&error) => Exit::Done,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            Exit::Usage
+        }
+    };
+    ExitCode::from(exit.number(compat))
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}

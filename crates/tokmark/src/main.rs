@@ -1,0 +1,60 @@
+//! The `tokmark` command: arguments, wiring, progress and exit codes. Nothing is computed
+//! here; see `ARCHITECTURE.md` for where things live.
+
+mod args;
+mod bench;
+mod exit;
+mod history;
+mod models;
+mod output;
+mod quick;
+mod view;
+mod wiring;
+mod worker;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Subcommand};
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    if args.get(1).is_some_and(|arg| arg == worker::NAME) {
+        return worker::main(&args[2..]);
+    }
+    let compat = args::is_called_llama_bench(&args);
+    if compat {
+        args.splice(1..1, ["bench", "--compat"].map(OsString::from));
+    }
+    exit::code(run(args), compat)
+}
+
+fn run(args: Vec<OsString>) -> anyhow::Result<Exit> {
+    let args = args::normalize(args);
+    if let Some(text) = args::compat_help(&args) {
+        return output::print(&text);
+    }
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            eprint!("{error}");
+            return Ok(Exit::Usage);
+        }
+        Err(help) => return output::print(&help.to_string()),
+    };
+    match cli.command {
+        Subcommand::Quick(args) => quick::run(*args),
+        Subcommand::Bench(args) => bench::run(&args),
+        Subcommand::History(args) => history::list(&args),
+        Subcommand::Show(args) => history::show(&args),
+        Subcommand::Note(args) => history::note(&args),
+        Subcommand::Tag(args) => history::tag(&args),
+        Subcommand::Rm(args) => history::remove(&args),
+        Subcommand::Export(args) => history::export(&args),
+        Subcommand::Import(args) => history::import(&args),
+        Subcommand::Models(args) => models::run(args),
+    }
+}

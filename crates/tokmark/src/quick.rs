@@ -1,0 +1,72 @@
+use tokmark_hub::Source;
+use tokmark_lab::{Subject, advise, estimate_from_history};
+use tokmark_model::{EngineParams, PlannedTest, ProcessParams, Record, Status, Test};
+
+use crate::args::QuickArgs;
+use crate::exit::Exit;
+use crate::view::{card, plan, progress::ProgressView};
+use crate::wiring::{self, Measuring, Records};
+use crate::{output, view};
+
+/// The two tests of a quick look.
+const TESTS: [Test; 2] = [
+    Test { n_prompt: 512, n_gen: 0, n_depth: 0, n_parallel: 1 },
+    Test { n_prompt: 0, n_gen: 128, n_depth: 0, n_parallel: 1 },
+];
+
+pub(crate) fn run(args: QuickArgs) -> anyhow::Result<Exit> {
+    let records = Records::open_for_writing(&args.store)?;
+    let hub = wiring::open_hub(args.offline, None)?;
+    let asked_as = args.model.clone().unwrap_or_else(|| "the default model".to_owned());
+    let local = match &args.model {
+        Some(model) => wiring::fetch(&hub, &Source::parse(model)?)?,
+        None => wiring::fetch_default(&hub)?,
+    };
+    let subject = Subject::open(&hub, &local, &asked_as)?;
+    let machine = wiring::machine(&args.measure);
+    view::warn_of_memory(&subject, &machine);
+
+    let n_threads = args.threads.unwrap_or_else(tokmark_host::n_math_threads);
+    let params = EngineParams { n_threads, ..EngineParams::default() };
+    let planned: Vec<PlannedTest> =
+        TESTS.iter().map(|&test| PlannedTest { model: 0, test, params: params.clone() }).collect();
+    let measuring = Measuring {
+        process: ProcessParams::default(),
+        repetitions: wiring::adaptive(&args.measure, 1),
+        warm_up: Some(args.measure.budget.mul_f64(wiring::WARM_UP_SHARE)),
+        delay: Default::default(),
+    };
+    let subjects = [subject];
+    let before = records.durations_before(&subjects, &planned, &machine);
+    let mut session = wiring::session(&args.measure, measuring, machine.clone())?;
+    eprintln!("{}", plan::subject(&subjects[0], &machine, n_threads));
+    let estimate = estimate_from_history(&before).or_else(|| session.estimate(&subjects, &planned));
+    eprintln!("{}", plan::tests(&planned, estimate, args.measure.budget));
+
+    let mut measured: Vec<Record> = Vec::new();
+    let mut progress = ProgressView::new(estimate);
+    let tally = session.run(&subjects, &planned, &mut progress, |record| {
+        measured.push(record.clone());
+        records.wait(records.store().save(record)).map(|_| ())
+    })?;
+    progress.clear();
+
+    if args.output == "json" {
+        output::print_json(&measured)?;
+    } else {
+        let [subject] = &subjects;
+        let rate = |n: usize| measured.get(n)?.summary.as_ref().map(|s| s.rate.rate_tps);
+        let advice = rate(0).zip(rate(1)).map(|(prompt, generation)| {
+            let available = tokmark_host::available_memory();
+            let facts = &measured[1].model;
+            advise(prompt, generation, facts, subject.kv.as_ref(), &params, available)
+        });
+        output::print(&card::quick(&measured, advice.as_ref(), records.place()))?;
+    }
+    Ok(match tally {
+        _ if tally.interrupted => Exit::Interrupted,
+        _ if tally.n_failed == 0 => Exit::Done,
+        _ if measured.iter().all(|record| record.status != Status::Ok) => Exit::Usage,
+        _ => Exit::FailedRows,
+    })
+}

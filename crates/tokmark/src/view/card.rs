@@ -1,0 +1,111 @@
+//! The result of `tokmark quick`.
+
+use tokmark_lab::{Advice, Comfort};
+use tokmark_model::Record;
+
+use super::table::{load, memory, reasons, status_word, tokens};
+use super::words::{estimate, grade_of, half_width, number, short_id};
+
+/// The card: figures, grade, one plain sentence, and where the records are.
+pub(crate) fn quick(records: &[Record], advice: Option<&Advice>, place: &str) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        text += &format!("{name:<16}{value}\n");
+    };
+    for record in records {
+        let what = match record.test.n_gen {
+            0 => "prompt",
+            _ => "generation",
+        };
+        let name = format!("{what} {}", record.test.label());
+        match &record.summary {
+            Some(summary) => line(
+                &name,
+                format!(
+                    "{} tok/s, {}, {} repetitions, grade {}",
+                    estimate(&summary.rate),
+                    half_width(summary),
+                    summary.n,
+                    grade_of(record)
+                ),
+            ),
+            None => line(&name, status_word(record.status).to_owned()),
+        }
+    }
+    if let Some(generation) = records.iter().find(|record| record.test.n_gen > 0) {
+        line("per token", format!("{} (p50 / p99)", tokens(generation)));
+        if let Some(record) = records.first() {
+            line("load", load(record));
+        }
+        line("peak memory", memory(generation));
+        let efficiency =
+            generation.summary.as_ref().and_then(|summary| summary.efficiency_tps_per_gb);
+        if let Some(efficiency) = efficiency {
+            line("efficiency", format!("{} tok/s/GB", number(efficiency)));
+        }
+        if let Some(share) = generation.memory.gpu_share_percent {
+            line(
+                "on the GPU",
+                format!("{share:.0} % of the weights ({})", generation.engine.backends),
+            );
+        }
+    }
+    text += &reasons(records);
+    if let Some(advice) = advice {
+        text += &format!("\n{}\n", sentence(advice));
+    }
+    let ids: Vec<String> = records.iter().map(|record| short_id(record.id)).collect();
+    text += &format!("kept as {} in {place}\n", ids.join(" and "));
+    text
+}
+
+/// One plain sentence: `Comfortable for chat and coding, usable for documents; ...`.
+fn sentence(advice: &Advice) -> String {
+    let uses = [(advice.chat, "chat"), (advice.documents, "documents"), (advice.coding, "coding")];
+    let mut parts = Vec::new();
+    for comfort in [Comfort::Comfortable, Comfort::Usable, Comfort::Slow] {
+        let names: Vec<&str> =
+            uses.iter().filter(|(found, _)| *found == comfort).map(|(_, name)| *name).collect();
+        if !names.is_empty() {
+            parts.push(format!("{} for {}", comfort.as_str(), enumerate(&names)));
+        }
+    }
+    let mut text = parts.join(", ");
+    if let Some(first) = text.get(..1).map(str::to_uppercase) {
+        text.replace_range(..1, &first);
+    }
+    match advice.largest_context {
+        Some(0) => text += "; not even a short context fits into the free memory",
+        Some(n) => text += &format!("; a context of up to {n} tokens fits"),
+        None => {}
+    }
+    text + "."
+}
+
+fn enumerate(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sentence_names_each_use_once() {
+        let advice = Advice {
+            chat: Comfort::Comfortable,
+            documents: Comfort::Usable,
+            coding: Comfort::Comfortable,
+            largest_context: Some(8192),
+        };
+        assert_eq!(
+            sentence(&advice),
+            "Comfortable for chat and coding, usable for documents; a context of up to 8192 \
+             tokens fits."
+        );
+    }
+}

@@ -1,0 +1,261 @@
+use comfy_table::{CellAlignment, Table, presets};
+use tokmark_hub::CachedModel;
+use tokmark_model::{Record, Status};
+use tokmark_store::RecordRow;
+
+use super::words::{
+    estimate, grade, grade_of, half_width, model, number, printable, short_id, time,
+};
+
+/// A plain table: columns apart by two spaces, `right` columns right-aligned.
+fn plain(header: &[&str], right: &[usize]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(header);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    for &index in right {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn finish(table: &Table) -> String {
+    let mut text = String::new();
+    for line in table.to_string().lines() {
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// The table of `tokmark bench`: a row a test, then every reason against a figure.
+#[derive(Debug, Default)]
+pub(crate) struct BenchTable {
+    records: Vec<Record>,
+}
+
+impl BenchTable {
+    pub(crate) fn add(&mut self, record: &Record) {
+        self.records.push(record.clone());
+    }
+
+    pub(crate) fn render(&self, place: &str) -> String {
+        let header = [
+            "model",
+            "test",
+            "params",
+            "tok/s",
+            "",
+            "token p50/p99",
+            "load",
+            "peak mem",
+            "n",
+            "grade",
+            "id",
+        ];
+        let mut table = plain(&header, &[7, 8]);
+        for record in &self.records {
+            table.add_row(row(record));
+        }
+        let mut text = finish(&table);
+        text += &reasons(&self.records);
+        text += &format!("kept in {place}\n");
+        text
+    }
+}
+
+fn row(record: &Record) -> Vec<String> {
+    let summary = record.summary.as_ref();
+    let rate = match (summary, record.status) {
+        (Some(summary), _) => estimate(&summary.rate),
+        (None, status) => status_word(status).to_owned(),
+    };
+    vec![
+        printable(&model(record)),
+        record.test.label(),
+        params(record),
+        rate,
+        summary.map_or_else(String::new, half_width),
+        tokens(record),
+        load(record),
+        memory(record),
+        record.samples.len().to_string(),
+        grade_of(record).to_owned(),
+        short_id(record.id),
+    ]
+}
+
+/// The settings in which a row may differ from its neighbours.
+fn params(record: &Record) -> String {
+    let params = &record.params;
+    let defaults = tokmark_model::EngineParams::default();
+    let mut words = vec![format!("t{}", params.n_threads)];
+    let mut say = |differs: bool, word: String| {
+        if differs {
+            words.push(word);
+        }
+    };
+    say(params.n_batch != defaults.n_batch, format!("b{}", params.n_batch));
+    say(params.n_ubatch != defaults.n_ubatch, format!("ub{}", params.n_ubatch));
+    say(params.type_k != defaults.type_k, format!("ctk={}", params.type_k));
+    say(params.type_v != defaults.type_v, format!("ctv={}", params.type_v));
+    say(params.n_gpu_layers != defaults.n_gpu_layers, format!("ngl={}", params.n_gpu_layers));
+    say(params.n_cpu_moe != defaults.n_cpu_moe, format!("ncmoe={}", params.n_cpu_moe));
+    say(params.flash_attn != defaults.flash_attn, format!("fa={}", params.flash_attn));
+    say(params.load_mode != defaults.load_mode, format!("lm={}", params.load_mode));
+    say(params.split_mode != defaults.split_mode, format!("sm={}", params.split_mode));
+    say(params.poll != defaults.poll, format!("poll={}", params.poll));
+    say(params.cpu_mask != defaults.cpu_mask, format!("C={}", params.cpu_mask));
+    say(params.repack != defaults.repack, "repack=0".to_owned());
+    say(params.no_kv_offload, "nkvo=1".to_owned());
+    say(params.embeddings, "embd=1".to_owned());
+    words.join(" ")
+}
+
+pub(super) fn tokens(record: &Record) -> String {
+    let times = record.summary.as_ref().and_then(|summary| summary.token_times);
+    times.map_or_else(
+        || "-".to_owned(),
+        |times| format!("{} / {}", time(times.p50_ns), time(times.p99_ns)),
+    )
+}
+
+pub(super) fn load(record: &Record) -> String {
+    let Some(load) = &record.load else { return "-".to_owned() };
+    let from = match load.resident_share {
+        Some(share) if share > 0.99 => " warm",
+        Some(share) if share < 0.01 => " cold",
+        Some(_) => " partly warm",
+        None => "",
+    };
+    format!("{}{from}", time(load.duration_ns))
+}
+
+pub(super) fn memory(record: &Record) -> String {
+    let memory = &record.memory;
+    match (memory.host_peak_bytes, memory.device_peak_bytes) {
+        (Some(host), Some(device)) => format!("{host} + {device} GPU"),
+        (Some(host), None) => host.to_string(),
+        (None, Some(device)) => format!("{device} GPU"),
+        (None, None) => "-".to_owned(),
+    }
+}
+
+pub(super) fn status_word(status: Status) -> &'static str {
+    match status {
+        Status::Ok => "ok",
+        Status::Failed => "failed",
+        Status::Crashed => "crashed",
+        Status::TimedOut => "timed out",
+        Status::OutOfMemory => "out of memory",
+        Status::Interrupted => "interrupted",
+        Status::Skipped => "skipped",
+        Status::Unsupported => "unsupported",
+    }
+}
+
+/// Every reason against a figure and every failure, one line each.
+pub(super) fn reasons(records: &[Record]) -> String {
+    let mut text = String::new();
+    for record in records {
+        let label = record.test.label();
+        if let Some(reason) = &record.status_reason {
+            let word = status_word(record.status);
+            text += &format!("{label} {word}: {}\n", printable(&reason.message));
+        }
+        if let Some(grade) = &record.grade {
+            for reason in &grade.reasons {
+                text +=
+                    &format!("{label} {}: {}\n", super::words::grade(reason.letter), reason.text);
+            }
+        }
+        for flag in &record.flags {
+            text += &format!("{label} note: {}\n", flag_words(record, flag));
+        }
+    }
+    text
+}
+
+pub(super) fn flag_words(record: &Record, flag: &str) -> String {
+    match flag {
+        "threads_over_cores" => format!(
+            "{} threads on {} cores",
+            record.params.n_threads,
+            number(record.machine.cpu.n_allowed)
+        ),
+        "context_over_trained" => match record.model.context_length {
+            Some(trained) => {
+                format!("{} tokens of context, trained on {trained}", record.test.n_ctx())
+            }
+            None => "more context than the model was trained on".to_owned(),
+        },
+        other => other.to_owned(),
+    }
+}
+
+/// The list of `tokmark history`.
+pub(crate) fn history(rows: &[RecordRow]) -> String {
+    let header = ["id", "when", "model", "test", "tok/s", "grade", "backend", "tags and notes"];
+    let mut table = plain(&header, &[]);
+    for row in rows {
+        table.add_row(history_row(row));
+    }
+    finish(&table)
+}
+
+/// The same in Markdown.
+pub(crate) fn history_md(rows: &[RecordRow]) -> String {
+    let mut text = "| id | when | model | test | tok/s | grade | backend | tags and notes |\n\
+                    | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    for row in rows {
+        let cells: Vec<String> =
+            history_row(row).iter().map(|cell| cell.replace('|', "\\|")).collect();
+        text += &format!("| {} |\n", cells.join(" | "));
+    }
+    text
+}
+
+fn history_row(row: &RecordRow) -> Vec<String> {
+    let rate = match (row.rate_tps, row.rate_low_tps.zip(row.rate_high_tps)) {
+        (Some(rate), Some((low, high))) => {
+            format!("{} ({} to {})", number(rate.get()), number(low.get()), number(high.get()))
+        }
+        (Some(rate), None) => number(rate.get()),
+        (None, _) => status_word(row.status).to_owned(),
+    };
+    let name = match &row.quantization {
+        Some(quantization) if !row.model_name.contains(quantization.as_str()) => {
+            format!("{} {quantization}", row.model_name)
+        }
+        _ => row.model_name.clone(),
+    };
+    let mut remarks: Vec<String> = row.tags.iter().map(|tag| format!("#{tag}")).collect();
+    remarks.extend(row.notes.iter().map(|note| note.text.clone()));
+    vec![
+        short_id(row.id),
+        row.created_at.strftime("%Y-%m-%d %H:%M").to_string(),
+        printable(&name),
+        row.test.label(),
+        rate,
+        row.grade.map_or("-", grade).to_owned(),
+        row.backends.clone(),
+        printable(&remarks.join("; ")),
+    ]
+}
+
+/// The list of `tokmark models`.
+pub(crate) fn models(models: &[CachedModel]) -> String {
+    let mut table = plain(&["name", "size", "source"], &[1]);
+    for model in models {
+        table.add_row([
+            printable(&model.file_name),
+            model.size.to_string(),
+            printable(&model.source_label),
+        ]);
+    }
+    finish(&table)
+}

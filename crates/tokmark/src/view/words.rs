@@ -1,0 +1,114 @@
+//! Numbers as people read them.
+
+use tokmark_model::{Estimate, GradeLetter, Nanos, NoInterval, Record, Summary};
+
+/// Three significant digits: `7.13`, `128`, `4,821`.
+pub(crate) fn number(value: f64) -> String {
+    let decimals = match value.abs() {
+        v if v >= 100.0 => 0,
+        v if v >= 10.0 => 1,
+        _ => 2,
+    };
+    let text = format!("{value:.decimals$}");
+    match text.split_once('.') {
+        Some((whole, fraction)) => format!("{}.{fraction}", thousands(whole)),
+        None => thousands(&text),
+    }
+}
+
+/// `4821` as `4,821`.
+pub(crate) fn thousands(digits: &str) -> String {
+    let (sign, digits) = match digits.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", digits),
+    };
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    format!("{sign}{text}")
+}
+
+/// `7.31 ms`, `812 µs`, `12.0 s`.
+pub(crate) fn time(time: Nanos) -> String {
+    match time.get() as f64 {
+        ns if ns < 1e3 => format!("{ns:.0} ns"),
+        ns if ns < 1e6 => format!("{} µs", number(ns / 1e3)),
+        ns if ns < 1e9 => format!("{} ms", number(ns / 1e6)),
+        ns => format!("{} s", number(ns / 1e9)),
+    }
+}
+
+/// `412 (405 to 419)`, or why there is no interval.
+pub(crate) fn estimate(estimate: &Estimate) -> String {
+    let rate = number(estimate.rate_tps.get());
+    match (&estimate.interval, estimate.no_interval) {
+        (Some(interval), _) => {
+            format!("{rate} ({} to {})", number(interval.low), number(interval.high))
+        }
+        (None, Some(NoInterval::TooFew)) => format!("{rate} (no interval: too few)"),
+        (None, _) => rate,
+    }
+}
+
+/// `±1.4 %`, or a dash.
+pub(crate) fn half_width(summary: &Summary) -> String {
+    summary.half_width.map_or_else(|| "-".to_owned(), |width| format!("±{:.1} %", width * 100.0))
+}
+
+pub(crate) fn grade(letter: GradeLetter) -> &'static str {
+    match letter {
+        GradeLetter::A => "A",
+        GradeLetter::B => "B",
+        GradeLetter::C => "C",
+        GradeLetter::D => "D",
+        GradeLetter::E => "E",
+        GradeLetter::F => "F",
+    }
+}
+
+/// The grade of a record, or a dash.
+pub(crate) fn grade_of(record: &Record) -> &'static str {
+    record.grade.as_ref().map_or("-", |found| grade(found.letter))
+}
+
+/// `SmolLM2-135M-Instruct Q4_1`.
+pub(crate) fn model(record: &Record) -> String {
+    let model = &record.model;
+    match &model.quantization {
+        Some(quantization) if !model.name.contains(quantization.as_str()) => {
+            format!("{} {quantization}", model.name)
+        }
+        _ => model.name.clone(),
+    }
+}
+
+/// The first 13 characters of a record's id: the millisecond in which it was made.
+pub(crate) fn short_id(id: uuid::Uuid) -> String {
+    id.to_string().chars().take(13).collect()
+}
+
+/// Text without control characters, for a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_three_digits_and_their_thousands() {
+        let shown = [0.1234, 7.128, 71.28, 712.8, 71_284.0].map(number);
+        assert_eq!(shown, ["0.12", "7.13", "71.3", "713", "71,284"]);
+    }
+
+    #[test]
+    fn times_choose_their_unit() {
+        let shown = [12, 12_345, 12_345_678, 12_345_678_901].map(|ns| time(Nanos(ns)));
+        assert_eq!(shown, ["12 ns", "12.3 µs", "12.3 ms", "12.3 s"]);
+    }
+}

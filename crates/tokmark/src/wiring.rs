@@ -1,0 +1,160 @@
+//! What several commands need: the store, the hub, the machine, Ctrl-C, a session.
+
+use std::future::Future;
+use std::sync::OnceLock;
+
+use anyhow::Context;
+use tokmark_host::FactOptions;
+use tokmark_hub::{Hub, HubOptions, LocalModel, Secret, Source};
+use tokmark_lab::{Session, SessionOptions, Subject};
+use tokmark_model::{
+    Bytes, MachineFacts, Nanos, PlannedTest, ProcessParams, Repetitions, TokenKind, TokenSource,
+};
+use tokmark_run::{Interrupt, Limits};
+use tokmark_store::{Store, StoreUrl};
+
+use crate::args::{MeasureArgs, StoreArgs};
+use crate::view::download::DownloadBar;
+use crate::worker;
+
+/// The store with the runtime that drives it.
+pub(crate) struct Records {
+    runtime: tokio::runtime::Runtime,
+    store: Store,
+    place: String,
+}
+
+impl Records {
+    /// Opens the store that the arguments and the environment name.
+    pub(crate) fn open(args: &StoreArgs) -> anyhow::Result<Self> {
+        let url = StoreUrl::from_arg(
+            args.db.as_deref(),
+            std::env::var("DATABASE_URL").ok().as_deref(),
+            std::env::var_os("TOKMARK_DATA").as_deref(),
+        )?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the store's runtime")?;
+        let place = url.to_string();
+        let store = runtime.block_on(Store::open(&url))?;
+        Ok(Records { runtime, store, place })
+    }
+
+    /// Opens it and makes sure that records can be saved, before anything is measured.
+    pub(crate) fn open_for_writing(args: &StoreArgs) -> anyhow::Result<Self> {
+        let records = Records::open(args)?;
+        records.wait(records.store.check_writable())?;
+        Ok(records)
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Where it is, without a password.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Waits for something of the store's.
+    pub(crate) fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// How long each of these tests took the last time on this machine.
+    pub(crate) fn durations_before(
+        &self,
+        subjects: &[Subject],
+        planned: &[PlannedTest],
+        machine: &MachineFacts,
+    ) -> Vec<Option<Nanos>> {
+        let before = |planned: &PlannedTest| {
+            let sha256 = subjects[planned.model].facts.sha256.as_deref()?;
+            let found = self.store.expected_duration(sha256, &planned.test, &machine.fingerprint);
+            self.wait(found).ok().flatten()
+        };
+        planned.iter().map(before).collect()
+    }
+}
+
+/// The hub as environment and flags say.
+pub(crate) fn open_hub(offline: bool, hf_token: Option<&str>) -> anyhow::Result<Hub> {
+    let mut options = HubOptions::from_env();
+    options.offline |= offline;
+    if let Some(token) = hf_token {
+        options.hf_token = Some(Secret::new(token));
+    }
+    Ok(Hub::open(options)?)
+}
+
+/// Makes the model of `source` lie here, showing a download's progress.
+pub(crate) fn fetch(hub: &Hub, source: &Source) -> anyhow::Result<LocalModel> {
+    Ok(hub.resolve(source, &mut DownloadBar::new(interrupt()))?)
+}
+
+/// The default model.
+pub(crate) fn fetch_default(hub: &Hub) -> anyhow::Result<LocalModel> {
+    let fetched = hub.default_model(&mut DownloadBar::new(interrupt()));
+    fetched.context("cannot get the default model; name one that is on this machine")
+}
+
+/// Ctrl-C and termination, counted from the first call on.
+pub(crate) fn interrupt() -> Interrupt {
+    static INTERRUPT: OnceLock<Interrupt> = OnceLock::new();
+    INTERRUPT
+        .get_or_init(|| {
+            let interrupt = Interrupt::default();
+            let raised = interrupt.clone();
+            // Without a handler Ctrl-C ends the program at once, which loses at most one test.
+            let _ = ctrlc::set_handler(move || raised.raise());
+            interrupt
+        })
+        .clone()
+}
+
+/// The machine as records keep it.
+pub(crate) fn machine(args: &MeasureArgs) -> MachineFacts {
+    tokmark_host::machine_facts(&FactOptions { host_name: args.host_name })
+}
+
+/// What the measuring commands differ in.
+pub(crate) struct Measuring {
+    pub(crate) process: ProcessParams,
+    pub(crate) repetitions: Repetitions,
+    pub(crate) warm_up: Option<std::time::Duration>,
+    pub(crate) delay: std::time::Duration,
+}
+
+/// A session as the arguments say.
+pub(crate) fn session(
+    args: &MeasureArgs,
+    measuring: Measuring,
+    machine: MachineFacts,
+) -> anyhow::Result<Session> {
+    let kind = if args.tokens == "text" { TokenKind::Text } else { TokenKind::Random };
+    Ok(Session::new(SessionOptions {
+        worker: worker::command(&args.engine, &measuring.process)?,
+        limits: Limits { memory: args.memory_limit.map(Bytes) },
+        interrupt: interrupt(),
+        process: measuring.process,
+        repetitions: measuring.repetitions,
+        tokens: TokenSource { kind, seed: args.seed, sha256: None },
+        warm_up: measuring.warm_up,
+        timeout: Some(args.timeout),
+        delay: measuring.delay,
+        wait_quiet: args.wait_quiet,
+        cold: args.cold,
+        machine,
+    }))
+}
+
+/// Adaptive repetitions as the arguments say.
+pub(crate) fn adaptive(args: &MeasureArgs, at_least: u32) -> Repetitions {
+    let budget_ns = args.budget.into();
+    Repetitions::Adaptive { half_width: args.interval, budget_ns, at_least }
+}
+
+/// Share of a test's budget that warming up may take, see `docs/metrics.md`.
+pub(crate) const WARM_UP_SHARE: f64 = 0.2;
