@@ -61,10 +61,11 @@ impl Pace {
 }
 
 /// The estimate from how long the same tests took before on this machine; `None` when
-/// one of them is not known.
-pub fn estimate_from_history(before: &[Option<Nanos>]) -> Option<Estimate> {
+/// one of them is not known. Each may take its `budget` at most.
+pub fn estimate_from_history(before: &[Option<Nanos>], budget: Duration) -> Option<Estimate> {
     let total: u64 = before.iter().copied().sum::<Option<NanosSum>>()?.0;
-    Some(Estimate { expected: Duration::from_nanos(total), at_most: None })
+    let at_most = budget * u32::try_from(before.len()).ok()?;
+    Some(Estimate { expected: Duration::from_nanos(total).min(at_most), at_most: Some(at_most) })
 }
 
 struct NanosSum(u64);
@@ -96,8 +97,10 @@ mod tests {
 
     #[test]
     fn history_counts_only_when_it_knows_every_test() {
-        assert_eq!(estimate_from_history(&[Some(Nanos(1)), None]), None);
-        let both = estimate_from_history(&[Some(Nanos(1)), Some(Nanos(2))]).unwrap();
+        let budget = Duration::from_secs(1);
+        assert_eq!(estimate_from_history(&[Some(Nanos(1)), None], budget), None);
+        let both = estimate_from_history(&[Some(Nanos(1)), Some(Nanos(2))], budget).unwrap();
         assert_eq!(both.expected, Duration::from_nanos(3));
+        assert_eq!(both.at_most, Some(Duration::from_secs(2)));
     }
 }

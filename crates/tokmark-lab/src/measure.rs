@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokmark_model::{Bytes, Nanos, Repetitions, StopReason, Tokens, TokensPerSecond};
+use tokmark_model::{Bytes, Nanos, Repetition, Repetitions, StopReason, Tokens, TokensPerSecond};
 use tokmark_run::{Command, Failure, Message, WorkerProcess};
 use tokmark_stats::StoppingRule;
 
@@ -12,6 +12,13 @@ use crate::session::{Observer, Phase, SessionOptions};
 
 /// The probe is run again when repetitions have taken this long since it last was.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
+
+/// After this time every machine's counters tell other processes from our own.
+const LONG_ENOUGH: Duration = Duration::from_secs(2);
+
+fn knows_others(repetition: &Repetition) -> bool {
+    repetition.noise.as_ref().is_some_and(|noise| noise.other_cores.is_some())
+}
 
 /// How far a test has come.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,7 +33,7 @@ pub struct Measuring {
     pub budget: Option<Duration>,
     /// Rate of the last repetition.
     pub rate: TokensPerSecond,
-    /// Half width of the interval at the last look.
+    /// Half width of the interval of the times at the last look.
     pub half_width: Option<f64>,
 }
 
@@ -47,6 +54,8 @@ pub(crate) fn measure(
             }
         })?;
     }
+    // From here on an interrupt waits for the repetition: there is something to save.
+    options.interrupt.set_expendable(false);
     let mut rule = Rule::new(&options.repetitions, begun);
     let mut since_probe = PROBE_EVERY;
     loop {
@@ -66,6 +75,11 @@ pub(crate) fn measure(
         };
         since_probe += last.into();
         let stop = rule.stop_after(draft.samples.iter().map(|sample| sample.duration_ns));
+        let stop = stop.filter(|stop| {
+            // So short that other processes could not be told from our own: a little longer.
+            let is_blind = !draft.samples.iter().any(knows_others) && rule.spent < LONG_ENOUGH;
+            *stop != StopReason::Converged || !is_blind
+        });
         observer.phase(Phase::Measuring(rule.progress(last, draft.planned.test.n_tokens())));
         if stop.is_some() || options.interrupt.is_raised() {
             return Ok(stop.unwrap_or(StopReason::Interrupted));

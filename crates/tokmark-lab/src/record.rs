@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use tokmark_model::{
     EngineFacts, LoadTime, MachineFacts, MemoryUse, ModelFacts, Nanos, PlannedTest, ProcessParams,
     RECORD_VERSION, Record, RecordKind, Repetition, Repetitions, Status, StatusReason, StopReason,
@@ -91,5 +93,43 @@ impl Draft {
             tags: Vec::new(),
             newer: Default::default(),
         }
+    }
+}
+
+/// `reason` without the folders of this machine, which hold user names: those of the model
+/// and of the home. Engines print whole paths.
+pub(crate) fn without_folders(reason: StatusReason, folder: Option<&Path>) -> StatusReason {
+    let home = std::env::var_os("HOME").map(std::path::PathBuf::from);
+    let hide = |text: String| {
+        let mut text = text;
+        for (folder, instead) in [(folder, ""), (home.as_deref(), "~/")] {
+            let folder = folder.map(|folder| folder.to_string_lossy().into_owned());
+            if let Some(folder) = folder.filter(|folder| folder.len() > 1) {
+                text = text.replace(&format!("{}/", folder.trim_end_matches('/')), instead);
+            }
+        }
+        text
+    };
+    StatusReason {
+        message: hide(reason.message),
+        log_tail: reason.log_tail.into_iter().map(hide).collect(),
+        ..reason
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_taken_out_of_messages_and_logs() {
+        let reason = StatusReason {
+            message: "cannot load /data/alice/m.gguf".to_owned(),
+            log_tail: vec!["open '/data/alice/m.gguf' failed".to_owned()],
+            ..StatusReason::default()
+        };
+        let hidden = without_folders(reason, Some(Path::new("/data/alice")));
+        assert_eq!(hidden.message, "cannot load m.gguf");
+        assert_eq!(hidden.log_tail, ["open 'm.gguf' failed"]);
     }
 }

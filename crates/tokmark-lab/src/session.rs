@@ -11,7 +11,7 @@ use tokmark_run::{
 
 use crate::estimate::{Estimate, Pace};
 use crate::measure::{Measuring, measure};
-use crate::record::Draft;
+use crate::record::{Draft, without_folders};
 use crate::subject::Subject;
 
 /// How a session measures.
@@ -103,6 +103,8 @@ pub(crate) struct Running {
 const N_BASELINE_PROBES: u32 = 7;
 /// Other processes together may use this much of a core and the machine is still quiet.
 const QUIET_CORES: f64 = 0.1;
+/// A pause looks this often whether the user has interrupted it.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// The calibration before an estimate.
 const CALIBRATION: Test = Test { n_prompt: 64, n_gen: 8, n_depth: 0, n_parallel: 1 };
 
@@ -159,6 +161,7 @@ impl Session {
     /// The record of a test that could not begin, because its model is no model.
     pub fn refuse(&self, model: ModelFacts, planned: &PlannedTest, message: String) -> Record {
         let reason = StatusReason { message, ..StatusReason::default() };
+        let reason = without_folders(reason, None);
         let mut draft = self.draft(model, planned);
         draft.probe_baseline_ns.clear();
         draft.finish(StopReason::CutShort, Status::Failed, Some(reason))
@@ -235,6 +238,7 @@ impl Session {
         observer: &mut dyn Observer,
     ) -> Record {
         self.pause(observer);
+        let folder = subject.path.parent().map(std::path::Path::to_path_buf);
         let mut draft = self.draft(subject.facts.clone(), planned);
         if f64::from(planned.params.n_threads) > self.options.machine.cpu.n_allowed {
             draft.flags.push("threads_over_cores".to_owned());
@@ -249,6 +253,7 @@ impl Session {
             Err(failure) => {
                 self.worker = None;
                 let (status, reason) = failure.into_status();
+                let reason = without_folders(reason, folder.as_deref());
                 draft.finish(StopReason::CutShort, status, Some(reason))
             }
         }
@@ -262,6 +267,7 @@ impl Session {
         observer: &mut dyn Observer,
     ) -> Result<StopReason, Failure> {
         let deadline = self.deadline();
+        self.options.interrupt.set_expendable(true);
         observer.phase(Phase::Loading);
         let set_up = self.set_up(
             subject,
@@ -355,16 +361,24 @@ impl Session {
 
     /// Cools off and waits for quiet, as far as asked.
     fn pause(&self, observer: &mut dyn Observer) {
-        if !self.options.delay.is_zero() {
-            std::thread::sleep(self.options.delay);
+        let interrupt = &self.options.interrupt;
+        let begun = Instant::now();
+        let left = |limit: Duration| limit.saturating_sub(begun.elapsed()).min(PATIENCE);
+        while !left(self.options.delay).is_zero() && !interrupt.is_raised() {
+            std::thread::sleep(left(self.options.delay));
         }
-        if let Some(limit) = self.options.wait_quiet {
-            let mut own = vec![std::process::id()];
-            own.extend(self.worker.as_ref().map(|worker| worker.process.pid()));
-            let on_wait = &mut |state: &QuietState| {
-                observer.phase(Phase::Waiting { other_cores: state.other_cores });
-            };
-            let _: QuietOutcome = tokmark_host::wait_quiet(limit, QUIET_CORES, &own, on_wait);
+        let Some(limit) = self.options.wait_quiet else { return };
+        let mut own = vec![std::process::id()];
+        own.extend(self.worker.as_ref().map(|worker| worker.process.pid()));
+        let limit = limit + begun.elapsed();
+        let on_wait = &mut |state: &QuietState| {
+            observer.phase(Phase::Waiting { other_cores: state.other_cores });
+        };
+        while !left(limit).is_zero() && !interrupt.is_raised() {
+            let outcome = tokmark_host::wait_quiet(left(limit), QUIET_CORES, &own, on_wait);
+            if !matches!(outcome, QuietOutcome::StillBusy { .. }) {
+                return;
+            }
         }
     }
 }

@@ -58,8 +58,10 @@ impl Subject {
         let header =
             Header::read(&mut BufReader::new(file), &Limits::for_file_size(size)).map_err(gguf)?;
         header.check_file_size(size).map_err(gguf)?;
+        let parts = model.parts.iter().map(|part| Ok(std::fs::metadata(part)?.len()));
+        let whole: u64 = parts.sum::<std::io::Result<u64>>().map_err(io)?;
         let file_name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        let mut facts = tokmark_gguf::facts(&header, &file_name, Bytes(size));
+        let mut facts = tokmark_gguf::facts(&header, &file_name, Bytes(whole.max(size)));
         facts.source = Some(model.source_label.clone());
         facts.publisher = model.publisher.clone().or(facts.publisher);
         facts.sha256 = Some(hub.model_sha256(model)?);

@@ -60,6 +60,12 @@ impl Context {
                 "the engine takes at most {most} parallel sequences, not {n_seq}"
             )));
         }
+        if params.n_batch < n_seq {
+            return Err(EngineError::failed(format!(
+                "a batch of {} tokens has no room for {n_seq} parallel sequences",
+                params.n_batch
+            )));
+        }
         // SAFETY: a plain constructor of defaults.
         let mut raw_params = unsafe { sys::llama_context_default_params() };
         raw_params.n_ctx = n_ctx;

@@ -1,7 +1,6 @@
 // llama_get_memory_breakdown is declared only in llama.cpp's staging header, which the
-// bindings don't install. These declarations mirror that header of the pinned version; a
-// mismatch fails at link time, since the map's type is part of the symbol's signature in
-// use here and the structure's size is checked by the caller's cross-check with the log.
+// bindings don't install. These declarations mirror that header of the pinned version. The
+// engine's test of where weights lie shows a mismatch.
 
 #include <cstddef>
 #include <cstdint>

@@ -27,11 +27,12 @@ pub struct ModelFacts {
     pub name: String,
     /// Base name of the file; never its folder.
     pub file_name: String,
-    /// Where it came from: `hf:owner/repo`, a URL, `file`.
+    /// Where it came from: `hf:owner/repo/file`, a URL, `file:NAME`, `cache:NAME`.
     pub source: Option<String>,
-    /// SHA-256 of the whole file, lower-case hexadecimal.
+    /// SHA-256 of the whole file, lower-case hexadecimal; of a split model that of the hashes
+    /// of its files in order, a line each.
     pub sha256: Option<String>,
-    /// Size of the file.
+    /// Size of the file, or of all files of a split model.
     pub file_size_bytes: Bytes,
     /// Bytes of all tensors, as the engine counts them.
     pub tensor_bytes: Option<Bytes>,

@@ -14,7 +14,8 @@ pub enum IntervalMethod {
     OrderStatistic,
     /// The same over medians of blocks, for correlated samples.
     Blocks,
-    /// The same at the effective sample size, for correlated samples.
+    /// The same at a smaller sample size: the effective one of correlated samples, and in
+    /// adaptive runs that of a presumed correlation.
     EffectiveSize,
 }
 
@@ -146,6 +147,9 @@ pub struct Summary {
     /// max(upper - median, median - lower) / median of the repetition times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub half_width: Option<f64>,
+    /// The same of the rate: h / (1 - h) for a half width h of the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_half_width: Option<f64>,
     /// The asked precision was reached; `None` where none was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub converged: Option<bool>,

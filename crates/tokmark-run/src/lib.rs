@@ -21,6 +21,7 @@
 //! ```
 
 mod clock;
+pub mod conformance;
 mod engine;
 mod fake;
 mod interleave;

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command as OsCommand, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -50,17 +50,18 @@ pub struct Interrupt {
 #[derive(Debug, Default)]
 struct Shared {
     count: AtomicU32,
+    expendable: AtomicBool,
     workers: Mutex<Vec<u32>>,
 }
 
 impl Interrupt {
-    /// Counts one more; at the second kills every running worker. Called from the thread
-    /// that handles signals, not from the handler itself.
+    /// Counts one more; at the second, or at the first while there is nothing to save, kills
+    /// every running worker. Called from the thread that handles signals, not from the
+    /// handler itself.
     pub fn raise(&self) {
-        if self.shared.count.fetch_add(1, Ordering::SeqCst) >= 1 {
-            for &pid in self.shared.workers.lock().expect("no panic under this lock").iter() {
-                kill(pid);
-            }
+        self.shared.count.fetch_add(1, Ordering::SeqCst);
+        if self.is_urgent() {
+            self.kill_workers();
         }
     }
 
@@ -69,8 +70,26 @@ impl Interrupt {
         self.shared.count.load(Ordering::SeqCst) > 0
     }
 
+    /// Says whether what the workers do now is worth waiting for.
+    pub fn set_expendable(&self, expendable: bool) {
+        self.shared.expendable.store(expendable, Ordering::SeqCst);
+        if self.is_urgent() {
+            self.kill_workers();
+        }
+    }
+
     fn is_urgent(&self) -> bool {
-        self.shared.count.load(Ordering::SeqCst) > 1
+        match self.shared.count.load(Ordering::SeqCst) {
+            0 => false,
+            1 => self.shared.expendable.load(Ordering::SeqCst),
+            _ => true,
+        }
+    }
+
+    fn kill_workers(&self) {
+        for &pid in self.shared.workers.lock().expect("no panic under this lock").iter() {
+            kill(pid);
+        }
     }
 
     fn enlist(&self, pid: u32) {
@@ -106,6 +125,20 @@ impl Failure {
                 (status, StatusReason { message: error.to_string(), ..Default::default() })
             }
             Failure::Dead(status, reason) => (status, reason),
+        }
+    }
+}
+
+impl Failure {
+    /// A worker that leaves in good order before it says hello has said why: its engine
+    /// refused to start.
+    fn before_hello(self) -> Self {
+        match self {
+            Failure::Dead(Status::Crashed, reason) if reason.exit_code == Some(1) => {
+                let message = reason.log_tail.last().unwrap_or(&reason.message).clone();
+                Failure::Dead(Status::Failed, StatusReason { message, ..reason })
+            }
+            other => other,
         }
     }
 }
@@ -176,7 +209,8 @@ impl WorkerProcess {
             oom_kills_before,
             log_reader,
         };
-        match worker.receive(Some(started + HELLO))? {
+        let hello = worker.receive(Some(started + HELLO)).map_err(Failure::before_hello)?;
+        match hello {
             Message::Hello { protocol: PROTOCOL_VERSION, engine } => worker.engine = *engine,
             Message::Hello { protocol, .. } => {
                 let message =
@@ -229,7 +263,7 @@ impl WorkerProcess {
         loop {
             let message = self.receive(deadline)?;
             if let Message::Refused(error) = message {
-                return Err(Failure::Refused(error));
+                return Err(self.refused(error));
             }
             let terminal = message.is_terminal();
             on_message(message, self);
@@ -257,6 +291,18 @@ impl WorkerProcess {
                 Err(self.end(Status::TimedOut, message))
             }
             Err(RecvTimeoutError::Disconnected) => Err(self.post_mortem()),
+        }
+    }
+
+    /// A refusal for want of memory under a limit is the limit's doing.
+    fn refused(&mut self, error: EngineError) -> Failure {
+        let log: Vec<String> =
+            self.log.lock().expect("no panic under this lock").iter().cloned().collect();
+        match self.limits.memory {
+            Some(limit) if mentions_memory(&log) => {
+                self.end(Status::OutOfMemory, format!("ran into the memory limit of {limit}"))
+            }
+            _ => Failure::Refused(error),
         }
     }
 

@@ -11,7 +11,7 @@ pub const TEXT: &str = include_str!("text.txt");
 
 /// The work of `test` with tokens from `source`, and `source` with its hash filled in.
 ///
-/// Random tokens are uniform over the vocabulary; BOS stands only at position 0 of the
+/// Random tokens are uniform over the vocabulary but BOS, which stands only at position 0 of the
 /// context, in a test without depth or prompt at the first generated position, as in
 /// llama-bench. Text starts at a place chosen by the seed and is repeated as needed.
 ///
@@ -65,7 +65,7 @@ fn hash(work: &TokenWork) -> String {
 
 /// An endless run of tokens.
 enum Stream {
-    Random { n_tokens: u32, state: u64 },
+    Random { vocabulary: Vocabulary, state: u64 },
     Text { tokens: Vec<Token>, next: usize },
 }
 
@@ -74,7 +74,7 @@ impl Stream {
         if vocabulary.n_tokens == 0 {
             return Err(EngineError::failed("the model has an empty vocabulary"));
         }
-        Ok(Stream::Random { n_tokens: vocabulary.n_tokens, state: seed })
+        Ok(Stream::Random { vocabulary, state: seed })
     }
 
     fn text(tokens: Vec<Token>, seed: u64) -> Result<Self, EngineError> {
@@ -93,11 +93,15 @@ impl Stream {
 
     fn next(&mut self) -> Token {
         match self {
-            Stream::Random { n_tokens, state } => {
+            // BOS is drawn again, but for a vocabulary that has nothing else.
+            Stream::Random { vocabulary, state } => loop {
                 *state = state.wrapping_add(GOLDEN_GAMMA);
-                let wide = u128::from(split_mix(*state)) * u128::from(*n_tokens);
-                (wide >> 64) as Token
-            }
+                let wide = u128::from(split_mix(*state)) * u128::from(vocabulary.n_tokens);
+                let token = (wide >> 64) as Token;
+                if Some(token) != vocabulary.bos || vocabulary.n_tokens == 1 {
+                    return token;
+                }
+            },
             Stream::Text { tokens, next } => {
                 let token = tokens[*next];
                 *next = (*next + 1) % tokens.len();

@@ -89,7 +89,7 @@ fn ended_early(status: Status) -> Option<GradeReason> {
 /// Few samples, or wider than asked.
 fn precision(input: &GradeInput<'_>) -> Option<GradeReason> {
     let summary = input.summary;
-    let Some(reached) = rate_half_width(summary) else {
+    let Some(reached) = summary.rate_half_width.or(summary.half_width) else {
         let plural = if summary.n == 1 { "" } else { "s" };
         let text = format!("{} repetition{plural}, no interval", summary.n);
         return Some(reason(GradeLetter::C, "too_few", text));
@@ -111,12 +111,6 @@ fn precision(input: &GradeInput<'_>) -> Option<GradeReason> {
     };
     let text = format!("{ended} ±{} %, {wanted} ±{} %", percent(reached), percent(asked));
     (!converged).then(|| reason(GradeLetter::C, "not_converged", text))
-}
-
-/// Half width of the rate as a share, from that of the time: h / (1 - h).
-fn rate_half_width(summary: &Summary) -> Option<f64> {
-    let of_time = summary.half_width?;
-    Some(if of_time < 1.0 { of_time / (1.0 - of_time) } else { f64::INFINITY })
 }
 
 /// Two significant digits at least: `2`, `4.1`, `0.52`.

@@ -165,17 +165,21 @@ fn clock_moved(samples: &[Repetition]) -> Option<GradeReason> {
 /// Flags that explain a spread but do not by themselves move a median.
 fn pressures(readings: &Readings<'_>) -> Vec<GradeReason> {
     let mut flags = Vec::new();
-    let waits: [(&str, &str, Read); 4] = [
+    let waits: [(&str, &str, Read); 3] = [
         ("cpu_pressure", "processes waited for a CPU", |n| Some(n.psi_cpu_ns?.0 as f64)),
         ("memory_pressure", "processes waited for memory", |n| Some(n.psi_memory_ns?.0 as f64)),
         ("io_pressure", "processes waited for I/O", |n| Some(n.psi_io_ns?.0 as f64)),
-        ("run_delay", "the engine's threads waited for a CPU", |n| Some(n.run_delay_ns?.0 as f64)),
     ];
     for (code, what, sensor) in waits {
         if let Some(share) = readings.share(sensor).filter(|share| *share > PRESSURE_FLAGGED) {
             let text = format!("{what} for {:.0} % of the time", share * 100.0);
             flags.push(reason(GradeLetter::B, code, text));
         }
+    }
+    let delay = readings.share(|n| Some(n.run_delay_ns?.0 as f64));
+    if let Some(share) = delay.filter(|share| *share > PRESSURE_FLAGGED) {
+        let text = format!("the engine's threads together waited {share:.2} s a second for a CPU");
+        flags.push(reason(GradeLetter::B, "run_delay", text));
     }
     if let Some((faults, _)) = readings.sum(|n| n.major_faults.map(|count| count as f64))
         && faults > 0.0
@@ -186,10 +190,13 @@ fn pressures(readings: &Readings<'_>) -> Vec<GradeReason> {
     flags
 }
 
-/// One reason for all that could not be read. A sensor missing in any repetition counts.
+/// One reason for all that could not be read. A sensor counts that no repetition had: some,
+/// like the cores of others, need a longer window than one short repetition.
 fn unknown_sensors(input: &GradeInput<'_>) -> Option<GradeReason> {
-    let missing =
-        |sensor: Read| input.samples.iter().any(|s| s.noise.as_ref().and_then(sensor).is_none());
+    let missing = |sensor: Read| {
+        let mut noises = input.samples.iter().filter_map(|sample| sample.noise.as_ref());
+        !noises.any(|noise| sensor(noise).is_some())
+    };
     let mut names: Vec<&str> =
         SENSORS.iter().filter(|(_, sensor)| missing(*sensor)).map(|(name, _)| *name).collect();
     if probe_ratio(input.samples, input.probe_baseline_ns).is_none() {

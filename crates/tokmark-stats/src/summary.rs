@@ -61,6 +61,10 @@ pub fn summarize(
         avg_ns: llama_bench.avg_ns,
         stddev_ns: llama_bench.stddev_ns,
         half_width: session.half_width(),
+        rate_half_width: session
+            .half_width()
+            .filter(|of_time| *of_time < 1.0)
+            .map(|of_time| of_time / (1.0 - of_time)),
         converged,
         stop_reason: stop,
         correlation: session.correlation,

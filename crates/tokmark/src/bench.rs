@@ -5,7 +5,7 @@ use anyhow::{Context, bail};
 use tokmark_compat::spelling::Capability;
 use tokmark_compat::{Format, Matrix, Printer, validate};
 use tokmark_hub::{Hub, Source};
-use tokmark_lab::{Session, Subject, estimate_from_history};
+use tokmark_lab::{Session, Subject};
 use tokmark_model::{
     EngineFacts, MachineFacts, ModelFacts, Numa, PlannedTest, ProcessParams, Record, Repetitions,
     Status,
@@ -30,6 +30,9 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
     if flags.has("--list-devices") {
         tokmark_llama::load_backends();
         return output::print(&devices::list(&tokmark_llama::engine_facts()));
+    }
+    if flags.has("--version") {
+        return output::print(&devices::version(&tokmark_llama::engine_facts()));
     }
     let asked = Asked::read(args)?;
     let records = Records::open_for_writing(&args.store)?;
@@ -170,8 +173,12 @@ fn matrix(flags: &LlamaBenchArgs) -> anyhow::Result<Matrix> {
         flags.values("--hf-file").iter().flat_map(|list| list.split(',')).collect();
     let repos = flags.values("--hf-repo").iter().flat_map(|list| list.split(','));
     for (i, repo) in repos.enumerate() {
-        let file = files.get(i).filter(|file| !file.is_empty()).map(|file| format!("/{file}"));
-        matrix.models.push(format!("hf:{repo}{}", file.unwrap_or_default()));
+        let model = match files.get(i).filter(|file| !file.is_empty()) {
+            // The file overrides the quantization, as in llama-bench.
+            Some(file) => format!("hf:{}/{file}", repo.split(':').next().unwrap_or(repo)),
+            None => format!("hf:{repo}"),
+        };
+        matrix.models.push(model);
     }
     Ok(matrix)
 }
@@ -270,8 +277,11 @@ impl Bench<'_> {
         let mut n_failed = 0;
         for test in &refused {
             let Err((name, error)) = &self.opened.models[test.model] else { continue };
-            let facts =
-                ModelFacts { name: name.clone(), file_name: file_name(name), ..Default::default() };
+            let facts = ModelFacts {
+                name: file_name(name),
+                file_name: file_name(name),
+                ..Default::default()
+            };
             let record = session.refuse(facts, test, format!("{error:#}"));
             n_failed += 1;
             self.keep(&record)?;
@@ -326,9 +336,7 @@ impl Bench<'_> {
         let subject = &self.opened.subjects[first.model];
         eprintln!("{}", plan::subject(subject, &self.machine, first.params.n_threads));
         crate::view::warn_of_memory(subject, &self.machine);
-        let before = self.records.durations_before(&self.opened.subjects, planned, &self.machine);
-        let estimate = estimate_from_history(&before)
-            .or_else(|| session.estimate(&self.opened.subjects, planned));
+        let estimate = session.estimate(&self.opened.subjects, planned);
         eprintln!("{}", plan::tests(planned, estimate, self.args.measure.budget));
         estimate
     }
@@ -370,8 +378,10 @@ impl Asked {
     }
 }
 
+/// The last part of a path or address, without what an address may hide behind it.
 fn file_name(name: &str) -> String {
-    name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned()
+    let address = name.split(['?', '#']).next().unwrap_or(name);
+    address.rsplit(['/', '\\']).next().unwrap_or(address).to_owned()
 }
 
 /// Prints each record as soon as it is kept.

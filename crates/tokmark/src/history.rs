@@ -88,7 +88,8 @@ pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
         return output::print(&as_json(&found, false)?);
     };
     let lines = path.extension().is_some_and(|extension| extension == "jsonl");
-    let partial = path.with_extension("part");
+    let mut partial = path.clone().into_os_string();
+    partial.push(".part");
     fs::write(&partial, as_json(&found, lines)?)
         .and_then(|()| fs::rename(&partial, path))
         .with_context(|| format!("cannot write {}", path.display()))?;
@@ -149,6 +150,12 @@ fn as_json(records: &[Record], lines: bool) -> anyhow::Result<String> {
 }
 
 fn find(records: &Records, id: &str) -> anyhow::Result<RecordId> {
+    if id == "last" {
+        let newest = Filter { limit: Some(1), ..Filter::default() };
+        let rows = records.wait(records.store().list(&newest))?;
+        let row = rows.first().with_context(|| format!("no records in {}", records.place()))?;
+        return Ok(row.id);
+    }
     Ok(records.wait(records.store().resolve(id))?)
 }
 

@@ -25,15 +25,15 @@ fn main() -> ExitCode {
     if args.get(1).is_some_and(|arg| arg == worker::NAME) {
         return worker::main(&args[2..]);
     }
-    let compat = args::is_called_llama_bench(&args);
-    if compat {
+    if args::is_called_llama_bench(&args) {
         args.splice(1..1, ["bench", "--compat"].map(OsString::from));
     }
+    let args = args::normalize(args);
+    let compat = args::is_compat(&args);
     exit::code(run(args), compat)
 }
 
 fn run(args: Vec<OsString>) -> anyhow::Result<Exit> {
-    let args = args::normalize(args);
     if let Some(text) = args::compat_help(&args) {
         return output::print(&text);
     }

@@ -1,6 +1,6 @@
 use tokmark_hub::Source;
 use tokmark_lab::{Subject, advise, estimate_from_history};
-use tokmark_model::{EngineParams, PlannedTest, ProcessParams, Record, Status, Test};
+use tokmark_model::{Bytes, EngineParams, PlannedTest, ProcessParams, Record, Status, Test};
 
 use crate::args::QuickArgs;
 use crate::exit::Exit;
@@ -24,6 +24,8 @@ pub(crate) fn run(args: QuickArgs) -> anyhow::Result<Exit> {
     };
     let subject = Subject::open(&hub, &local, &asked_as)?;
     let machine = wiring::machine(&args.measure);
+    // Before the engine takes its share.
+    let available = tokmark_host::available_memory();
     view::warn_of_memory(&subject, &machine);
 
     let n_threads = args.threads.unwrap_or_else(tokmark_host::n_math_threads);
@@ -40,7 +42,8 @@ pub(crate) fn run(args: QuickArgs) -> anyhow::Result<Exit> {
     let before = records.durations_before(&subjects, &planned, &machine);
     let mut session = wiring::session(&args.measure, measuring, machine.clone())?;
     eprintln!("{}", plan::subject(&subjects[0], &machine, n_threads));
-    let estimate = estimate_from_history(&before).or_else(|| session.estimate(&subjects, &planned));
+    let estimate = estimate_from_history(&before, args.measure.budget)
+        .or_else(|| session.estimate(&subjects, &planned));
     eprintln!("{}", plan::tests(&planned, estimate, args.measure.budget));
 
     let mut measured: Vec<Record> = Vec::new();
@@ -57,9 +60,9 @@ pub(crate) fn run(args: QuickArgs) -> anyhow::Result<Exit> {
         let [subject] = &subjects;
         let rate = |n: usize| measured.get(n)?.summary.as_ref().map(|s| s.rate.rate_tps);
         let advice = rate(0).zip(rate(1)).map(|(prompt, generation)| {
-            let available = tokmark_host::available_memory();
-            let facts = &measured[1].model;
-            advise(prompt, generation, facts, subject.kv.as_ref(), &params, available)
+            let record = &measured[1];
+            let available = device_memory(record).or(available);
+            advise(prompt, generation, &record.model, subject.kv.as_ref(), &params, available)
         });
         output::print(&card::quick(&measured, advice.as_ref(), records.place()))?;
     }
@@ -69,4 +72,12 @@ pub(crate) fn run(args: QuickArgs) -> anyhow::Result<Exit> {
         _ if measured.iter().all(|record| record.status != Status::Ok) => Exit::Usage,
         _ => Exit::FailedRows,
     })
+}
+
+/// Memory of the GPUs, where the whole model is on them.
+fn device_memory(record: &Record) -> Option<Bytes> {
+    record.memory.gpu_share_percent.filter(|share| *share >= 99.0)?;
+    let used =
+        record.engine.devices.iter().filter(|device| record.devices_used.contains(&device.name));
+    used.map(|device| device.memory_total_bytes.map(Bytes::get)).sum::<Option<u64>>().map(Bytes)
 }

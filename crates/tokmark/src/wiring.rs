@@ -63,7 +63,7 @@ impl Records {
         self.runtime.block_on(future)
     }
 
-    /// How long each of these tests took the last time on this machine.
+    /// How long each of these tests took the last time on this machine, whatever the settings.
     pub(crate) fn durations_before(
         &self,
         subjects: &[Subject],

@@ -10,7 +10,7 @@ use super::words::{estimate, grade_of, half_width, number, short_id};
 pub(crate) fn quick(records: &[Record], advice: Option<&Advice>, place: &str) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
-        text += &format!("{name:<16}{value}\n");
+        text += &format!("{name:<18}{value}\n");
     };
     for record in records {
         let what = match record.test.n_gen {

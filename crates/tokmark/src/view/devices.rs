@@ -23,3 +23,15 @@ pub(crate) fn list(engine: &EngineFacts) -> String {
     }
     text
 }
+
+/// Versions of program and engine, and how the engine was built.
+pub(crate) fn version(engine: &EngineFacts) -> String {
+    let mut parts = vec![format!("{} {}", engine.name, engine.version)];
+    parts.extend(engine.ggml_version.iter().map(|version| format!("ggml {version}")));
+    parts.extend(engine.binding.clone());
+    parts.extend(engine.build.build_type.clone());
+    parts.extend(engine.build.native.filter(|native| *native).map(|_| "native".to_owned()));
+    parts.extend(engine.build.features.iter().cloned());
+    parts.extend(engine.build.compiler.clone());
+    format!("tokmark {}\n{}\n", env!("CARGO_PKG_VERSION"), parts.join(", "))
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokmark_lab::{Estimate, Subject};
 use tokmark_model::{MachineFacts, PlannedTest};
 
-use super::words::printable;
+use super::words::{model, printable};
 
 /// Labels beyond this many are counted, not listed.
 const LISTED: usize = 6;
@@ -13,12 +13,11 @@ const LISTED: usize = 6;
 /// One line on the model and the machine.
 pub(crate) fn subject(subject: &Subject, machine: &MachineFacts, n_threads: u32) -> String {
     let facts = &subject.facts;
-    let quantization = facts.quantization.as_deref().unwrap_or("unknown quantization");
     let cpu = machine.cpu.model.as_deref().unwrap_or("unknown processor");
     let threads = if n_threads == 1 { "thread" } else { "threads" };
     format!(
-        "{} ({quantization}, {}) on {cpu}, {n_threads} {threads}",
-        printable(&facts.name),
+        "{} ({}) on {cpu}, {n_threads} {threads}",
+        printable(&model(facts)),
         facts.file_size_bytes
     )
 }

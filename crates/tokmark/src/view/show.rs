@@ -58,7 +58,7 @@ fn status(record: &Record) -> String {
 
 fn model_line(record: &Record) -> String {
     let facts = &record.model;
-    let mut parts = vec![printable(&model(record)), facts.file_size_bytes.to_string()];
+    let mut parts = vec![printable(&model(facts)), facts.file_size_bytes.to_string()];
     parts.extend(facts.publisher.iter().map(|publisher| format!("by {}", printable(publisher))));
     parts.extend(
         facts.sha256.iter().map(|hash| format!("sha256 {}", hash.get(..12).unwrap_or(hash))),

@@ -5,6 +5,7 @@ use tokmark_store::RecordRow;
 
 use super::words::{
     estimate, grade, grade_of, half_width, model, number, printable, short_id, time,
+    with_quantization,
 };
 
 /// A plain table: columns apart by two spaces, `right` columns right-aligned.
@@ -74,7 +75,7 @@ fn row(record: &Record) -> Vec<String> {
         (None, status) => status_word(status).to_owned(),
     };
     vec![
-        printable(&model(record)),
+        printable(&model(&record.model)),
         record.test.label(),
         params(record),
         rate,
@@ -136,9 +137,13 @@ pub(super) fn load(record: &Record) -> String {
 
 pub(super) fn memory(record: &Record) -> String {
     let memory = &record.memory;
+    let mapped = memory
+        .host_file_bytes
+        .filter(|file| file.get() > 0)
+        .map_or_else(String::new, |file| format!(" ({file} mapped)"));
     match (memory.host_peak_bytes, memory.device_peak_bytes) {
-        (Some(host), Some(device)) => format!("{host} + {device} GPU"),
-        (Some(host), None) => host.to_string(),
+        (Some(host), Some(device)) => format!("{host}{mapped} + {device} GPU"),
+        (Some(host), None) => format!("{host}{mapped}"),
         (None, Some(device)) => format!("{device} GPU"),
         (None, None) => "-".to_owned(),
     }
@@ -227,12 +232,7 @@ fn history_row(row: &RecordRow) -> Vec<String> {
         (Some(rate), None) => number(rate.get()),
         (None, _) => status_word(row.status).to_owned(),
     };
-    let name = match &row.quantization {
-        Some(quantization) if !row.model_name.contains(quantization.as_str()) => {
-            format!("{} {quantization}", row.model_name)
-        }
-        _ => row.model_name.clone(),
-    };
+    let name = with_quantization(&row.model_name, row.quantization.as_deref());
     let mut remarks: Vec<String> = row.tags.iter().map(|tag| format!("#{tag}")).collect();
     remarks.extend(row.notes.iter().map(|note| note.text.clone()));
     vec![

@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-use tokmark_model::{Estimate, GradeLetter, Nanos, NoInterval, Record, Summary};
+use tokmark_model::{Estimate, GradeLetter, ModelFacts, Nanos, NoInterval, Record, Summary};
 
 /// Three significant digits: `7.13`, `128`, `4,821`.
 pub(crate) fn number(value: f64) -> String {
@@ -54,9 +54,11 @@ pub(crate) fn estimate(estimate: &Estimate) -> String {
     }
 }
 
-/// `±1.4 %`, or a dash.
+/// `±1.4 %` of the rate, or a dash.
 pub(crate) fn half_width(summary: &Summary) -> String {
-    summary.half_width.map_or_else(|| "-".to_owned(), |width| format!("±{:.1} %", width * 100.0))
+    summary
+        .rate_half_width
+        .map_or_else(|| "-".to_owned(), |width| format!("±{:.1} %", width * 100.0))
 }
 
 pub(crate) fn grade(letter: GradeLetter) -> &'static str {
@@ -75,14 +77,19 @@ pub(crate) fn grade_of(record: &Record) -> &'static str {
     record.grade.as_ref().map_or("-", |found| grade(found.letter))
 }
 
-/// `SmolLM2-135M-Instruct Q4_1`.
-pub(crate) fn model(record: &Record) -> String {
-    let model = &record.model;
-    match &model.quantization {
-        Some(quantization) if !model.name.contains(quantization.as_str()) => {
-            format!("{} {quantization}", model.name)
+/// What people call a model: its file's name without the ending, with the quantization.
+pub(crate) fn model(facts: &ModelFacts) -> String {
+    let name = if facts.file_name.is_empty() { &facts.name } else { &facts.file_name };
+    with_quantization(name.trim_end_matches(".gguf"), facts.quantization.as_deref())
+}
+
+/// `name`, with the quantization behind it where it isn't in the name.
+pub(crate) fn with_quantization(name: &str, quantization: Option<&str>) -> String {
+    match quantization {
+        Some(quantization) if !name.to_uppercase().contains(&quantization.to_uppercase()) => {
+            format!("{name} {quantization}")
         }
-        _ => model.name.clone(),
+        _ => name.to_owned(),
     }
 }
 

@@ -1,0 +1,178 @@
+//! Bad input: one clear error, the right exit code, nothing lost, no panic.
+
+use std::process::{Command, Stdio};
+
+use tokmark_gguf::{TinyAbort, TinyLlama, tiny_llama, tiny_llama_that_aborts};
+use tokmark_model::Status;
+
+use crate::support::{Home, Ran, exists, ran};
+
+/// The last line of standard error, with the home folder taken out.
+fn error(home: &Home, ran: &Ran) -> String {
+    let folder = home.path("").to_string_lossy().into_owned();
+    let last = ran.stderr.lines().rfind(|line| !line.is_empty()).unwrap_or_default();
+    last.replace(&folder, "")
+}
+
+fn model_error(bytes: Option<&[u8]>) -> String {
+    let home = Home::new();
+    if let Some(bytes) = bytes {
+        home.write("model.gguf", bytes);
+    }
+    let ran = home.run(&["bench", "-m", "model.gguf", "-p", "8", "-n", "0"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert_eq!(ran.stdout, "");
+    error(&home, &ran)
+}
+
+#[test]
+fn a_file_that_is_no_model_is_named_with_what_it_is() {
+    let tiny = tiny_llama(&TinyLlama::default());
+    let cut = &tiny[..tiny.len() - 100];
+    insta::assert_snapshot!(model_error(None), @"");
+    insta::assert_snapshot!(model_error(Some(b"")), @"");
+    insta::assert_snapshot!(model_error(Some(b"<!DOCTYPE html><html>not found</html>")), @"");
+    insta::assert_snapshot!(model_error(Some(&tiny[..40])), @"");
+    insta::assert_snapshot!(model_error(Some(cut)), @"");
+}
+
+#[test]
+fn a_model_that_makes_the_engine_abort_is_a_row_and_the_others_are_measured() {
+    for abort in [TinyAbort::Load, TinyAbort::Context, TinyAbort::Decode] {
+        let home = Home::new();
+        let tiny = home.tiny();
+        let bad = home.write("bad.gguf", &tiny_llama_that_aborts(abort));
+        let models = format!("{},{}", bad.display(), tiny.display());
+        let ran = home.run(&["bench", "-m", &models, "-p", "8", "-n", "2", "-r", "2"]);
+        assert_eq!(ran.code, Some(3), "{abort:?} {ran:?}");
+        let records = home.records();
+        let statuses: Vec<_> = records.iter().map(|record| record.status).collect();
+        let expected = [Status::Crashed, Status::Crashed, Status::Ok, Status::Ok];
+        assert_eq!(statuses, expected, "{abort:?}");
+        let reason = records[0].status_reason.as_ref().unwrap();
+        assert_eq!(reason.signal.as_deref(), Some("SIGABRT"), "{abort:?}");
+        assert!(!reason.log_tail.is_empty(), "{abort:?}");
+    }
+}
+
+#[test]
+fn bits_flipped_in_a_model_never_end_the_parent() {
+    let tiny = tiny_llama(&TinyLlama::default());
+    for at in (0..2_000).step_by(97) {
+        let home = Home::new();
+        let mut bytes = tiny.clone();
+        bytes[at] ^= 0x10;
+        home.write("model.gguf", &bytes);
+        let ran = home.run(&["bench", "-m", "model.gguf", "-p", "4", "-n", "1", "-r", "1"]);
+        assert!(matches!(ran.code, Some(0 | 2 | 3)), "bit in byte {at}: {ran:?}");
+        assert!(ran.code == Some(0) || !ran.stderr.is_empty(), "bit in byte {at}: {ran:?}");
+    }
+}
+
+#[test]
+fn one_bad_model_of_two_is_a_row() {
+    let home = Home::new();
+    let tiny = home.tiny();
+    let models = format!("missing.gguf,{}", tiny.display());
+    let ran = home.run(&["bench", "-m", &models, "-p", "8", "-n", "0", "-r", "1"]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let statuses: Vec<_> = home.records().iter().map(|record| record.status).collect();
+    assert_eq!(statuses, [Status::Failed, Status::Ok]);
+    assert!(ran.stderr.contains("missing.gguf"), "{ran:?}");
+}
+
+fn flag_error(args: &[&str]) -> String {
+    let home = Home::new();
+    let ran = home.bench("null", args);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert_eq!(home.records().len(), 0);
+    error(&home, &ran)
+}
+
+#[test]
+fn a_bad_flag_is_named_with_what_would_be_right() {
+    insta::assert_snapshot!(flag_error(&["-b", "0"]), @"");
+    insta::assert_snapshot!(flag_error(&["-ctk", "q9_9"]), @"");
+    insta::assert_snapshot!(flag_error(&["-p", "8-"]), @"");
+    insta::assert_snapshot!(flag_error(&["-p", "0", "-n", "0"]), @"");
+    insta::assert_snapshot!(flag_error(&["-r", "0"]), @"");
+    insta::assert_snapshot!(flag_error(&["-o", "xml"]), @"");
+    insta::assert_snapshot!(flag_error(&["--rpc", "host:1"]), @"");
+    insta::assert_snapshot!(flag_error(&["-fitt", "512"]), @"");
+    insta::assert_snapshot!(flag_error(&["--prio", "9"]), @"");
+}
+
+#[test]
+fn ten_thousand_tests_need_a_yes() {
+    let home = Home::new();
+    let ran = home.bench("null", &["-p", "1-100", "-n", "0", "-b", "1-100", "-r", "1"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    let message = error(&home, &ran);
+    assert!(message.contains("10000 tests") && message.contains("--yes"), "{message}");
+    assert_eq!(home.records().len(), 0);
+}
+
+#[test]
+fn more_threads_and_context_than_there_are_is_measured_and_flagged() {
+    let home = Home::new();
+    let tiny = home.tiny();
+    let tiny = tiny.to_string_lossy();
+    let ran =
+        home.run(&["bench", "-m", &tiny, "-p", "8", "-n", "0", "-t", "9", "-r", "1", "-d", "4096"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let flags = &home.records()[0].flags;
+    assert!(flags.iter().any(|flag| flag == "threads_over_cores"), "{flags:?}");
+    assert!(flags.iter().any(|flag| flag == "context_over_trained"), "{flags:?}");
+}
+
+#[test]
+fn a_store_that_cannot_be_written_is_said_before_anything_is_measured() {
+    let home = Home::new();
+    home.write("file", b"x");
+    let ran = home.bench("null", &["--db", "file/below.db"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("file/below.db"), "{ran:?}");
+}
+
+#[test]
+fn a_corrupt_store_is_left_as_it_is() {
+    let home = Home::new();
+    let rubbish = [0x5a; 5_000];
+    let path = home.write("rubbish.db", &rubbish);
+    for args in [&["history", "--db", "rubbish.db"][..], &["export", "--db", "rubbish.db"]] {
+        let ran = home.run(args);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.stderr.contains("rubbish.db"), "{ran:?}");
+    }
+    let ran = home.bench("null", &["--db", "rubbish.db"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert_eq!(std::fs::read(path).unwrap(), rubbish);
+}
+
+/// Runs in a mount namespace of its own, on a disk of 1 MB.
+#[test]
+fn a_full_disk_loses_nothing_earlier() {
+    let home = Home::new();
+    let tiny = home.tiny();
+    let disk = home.path("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let script = format!(
+        "mount -t tmpfs -o size=1m none {disk} && cd {home} && \
+         {tokmark} bench -m {tiny} --engine null -p 1-400 -n 0 -r 40 --db disk/t.db -o none; \
+         echo \"code $?\"; {tokmark} history --db disk/t.db -o csv | wc -l",
+        disk = disk.display(),
+        home = home.path("").display(),
+        tokmark = env!("CARGO_BIN_EXE_tokmark"),
+        tiny = tiny.display(),
+    );
+    let mut command = Command::new("unshare");
+    home.dress(&mut command);
+    command.args(["--map-root-user", "--user", "--mount", "sh", "-c", &script]);
+    let ran = ran(command.stdin(Stdio::null()).output().unwrap());
+    assert!(ran.stderr.contains("no space left"), "{ran:?}");
+    let mut lines = ran.stdout.lines();
+    assert_eq!(lines.next(), Some("code 2"), "{ran:?}");
+    let n_lines: usize = lines.next().unwrap().trim().parse().unwrap();
+    assert!((2..400).contains(&n_lines), "{ran:?}");
+    assert!(!exists(&disk.join("t.db")), "the disk was the namespace's own");
+}

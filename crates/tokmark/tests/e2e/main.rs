@@ -1,0 +1,10 @@
+//! The binary as its users call it, each test in a fresh home folder.
+
+mod bad_input;
+mod compat;
+mod examples;
+mod faults;
+mod help;
+mod real;
+mod records;
+mod support;

@@ -1,0 +1,46 @@
+//! Measurements of Tokmark itself, each against its promised limit.
+
+mod coverage;
+mod harness;
+mod llama_bench;
+mod parity;
+mod proc;
+
+use anyhow::Result;
+
+use crate::workspace::Workspace;
+
+/// What is measured.
+#[derive(Debug, clap::Subcommand)]
+#[command(after_help = "Examples:
+  cargo xtask bench harness --model model.gguf
+  cargo xtask bench parity --llama-bench ./llama-bench --model model.gguf")]
+pub(crate) enum Bench {
+    /// Cost of a repetition and of a token stamp, start time, the parent's memory
+    #[command(after_help = "Examples:
+  cargo xtask bench harness --model model.gguf
+  cargo xtask bench harness --model model.gguf --tokmark /usr/local/bin/tokmark")]
+    Harness(harness::Options),
+    /// Our rates over llama-bench's, in fresh processes in turn
+    #[command(after_help = "Examples:
+  cargo xtask bench parity --llama-bench ./llama-bench --model model.gguf
+  cargo xtask bench parity --llama-bench ./llama-bench --model model.gguf --pairs 100 --threads 1")]
+    Parity(parity::Options),
+    /// How often the intervals hold the truth, by simulation
+    #[command(after_help = "Examples:
+  cargo xtask bench coverage
+  cargo xtask bench coverage --trials 200 --seed 7")]
+    Coverage(coverage::Options),
+}
+
+/// Whether every limit was kept.
+///
+/// # Errors
+/// When something could not be measured.
+pub(crate) fn run(bench: &Bench, workspace: &Workspace) -> Result<bool> {
+    match bench {
+        Bench::Harness(options) => harness::run(options, workspace),
+        Bench::Parity(options) => parity::run(options, workspace),
+        Bench::Coverage(options) => coverage::run(options, workspace),
+    }
+}

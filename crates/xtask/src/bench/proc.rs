@@ -1,0 +1,67 @@
+//! What Linux tells about processes, read from `/proc`.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+/// Peak resident memory of a process in bytes; `None` once it has ended.
+pub(super) fn peak_memory(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// Children of a process, begun by any of its threads.
+pub(super) fn children(pid: u32) -> Vec<u32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    threads
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
+        .flat_map(|list| list.split_whitespace().flat_map(str::parse).collect::<Vec<u32>>())
+        .collect()
+}
+
+/// Cores busy on the whole machine over `window`, in which the caller sleeps.
+///
+/// # Errors
+/// Where there is no `/proc/stat`.
+pub(super) fn busy_cores(window: Duration) -> Result<f64> {
+    let clock = Instant::now();
+    let before = read_busy()?;
+    thread::sleep(window);
+    let after = read_busy()?;
+    let seconds = after.saturating_sub(before) as f64 / TICKS_PER_SECOND;
+    Ok(seconds / clock.elapsed().as_secs_f64())
+}
+
+/// Linux's USER_HZ, the same on every processor that it runs on today.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+fn read_busy() -> Result<u64> {
+    let stat = fs::read_to_string("/proc/stat").context("/proc/stat can't be read")?;
+    busy_ticks(&stat).context("/proc/stat is not understood")
+}
+
+/// Ticks that all cores together worked: user, nice, system, irq and softirq.
+fn busy_ticks(stat: &str) -> Option<u64> {
+    let mut fields = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace();
+    let fields: Vec<u64> = fields.by_ref().map_while(|field| field.parse().ok()).collect();
+    [0, 1, 2, 5, 6].iter().map(|&position| fields.get(position).copied()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idle_waiting_and_stolen_time_is_not_busy() {
+        let stat = "cpu  100 20 30 4000 500 6 7 800 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n";
+        assert_eq!(busy_ticks(stat), Some(163));
+        assert_eq!(busy_ticks("intr 5"), None);
+    }
+}
