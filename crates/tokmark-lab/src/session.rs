@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokmark_host::{QuietOutcome, QuietState};
@@ -158,10 +159,17 @@ impl Session {
         Ok(tally)
     }
 
-    /// The record of a test that could not begin, because its model is no model.
-    pub fn refuse(&self, model: ModelFacts, planned: &PlannedTest, message: String) -> Record {
+    /// The record of a test that could not begin, because its model is no model. `folder` is
+    /// taken out of the message.
+    pub fn refuse(
+        &self,
+        model: ModelFacts,
+        planned: &PlannedTest,
+        message: String,
+        folder: Option<&Path>,
+    ) -> Record {
         let reason = StatusReason { message, ..StatusReason::default() };
-        let reason = without_folders(reason, None);
+        let reason = without_folders(reason, folder);
         let mut draft = self.draft(model, planned);
         draft.probe_baseline_ns.clear();
         draft.finish(StopReason::CutShort, Status::Failed, Some(reason))
@@ -238,7 +246,7 @@ impl Session {
         observer: &mut dyn Observer,
     ) -> Record {
         self.pause(observer);
-        let folder = subject.path.parent().map(std::path::Path::to_path_buf);
+        let folder = subject.path.parent().map(Path::to_path_buf);
         let mut draft = self.draft(subject.facts.clone(), planned);
         if f64::from(planned.params.n_threads) > self.options.machine.cpu.n_allowed {
             draft.flags.push("threads_over_cores".to_owned());

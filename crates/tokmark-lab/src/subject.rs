@@ -24,20 +24,20 @@ pub struct Subject {
 #[derive(Debug, thiserror::Error)]
 pub enum SubjectError {
     /// It could not be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {fault}", path = path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: std::io::Error,
+        fault: std::io::Error,
     },
     /// It is no whole GGUF file.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {fault}", path = path.display())]
     Gguf {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: GgufError,
+        fault: GgufError,
     },
     /// Its hash could not be computed.
     #[error(transparent)]
@@ -51,10 +51,10 @@ impl Subject {
     /// [`SubjectError`] when the file is missing, truncated or no GGUF.
     pub fn open(hub: &Hub, model: &LocalModel, asked_as: &str) -> Result<Self, SubjectError> {
         let path = model.path.clone();
-        let io = |source| SubjectError::Io { path: path.clone(), source };
+        let io = |fault| SubjectError::Io { path: path.clone(), fault };
         let file = File::open(&path).map_err(io)?;
         let size = file.metadata().map_err(io)?.len();
-        let gguf = |source| SubjectError::Gguf { path: path.clone(), source };
+        let gguf = |fault| SubjectError::Gguf { path: path.clone(), fault };
         let header =
             Header::read(&mut BufReader::new(file), &Limits::for_file_size(size)).map_err(gguf)?;
         header.check_file_size(size).map_err(gguf)?;

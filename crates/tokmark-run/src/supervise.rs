@@ -1,23 +1,24 @@
 //! The parent's side: starts a worker, speaks to it, and survives whatever it does.
 
+mod pipes;
+mod system;
+
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command as OsCommand, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command as OsCommand, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokmark_model::{Bytes, EngineFacts, Nanos, Status, StatusReason};
 
 use crate::{Command, EngineError, Message, PROTOCOL_VERSION};
+use pipes::{Line, mentions_memory, read_log, read_messages};
+use system::{kill, oom_kills, signal_name, signal_of};
 
-/// Lines of the worker's log that are kept for a failure.
-const LOG_TAIL: usize = 20;
-/// Longest line accepted from the worker: a repetition of a million tokens fits.
-const LONGEST_LINE: u64 = 64 << 20;
 /// Time for a worker to say hello, and for its last log lines to come after its end.
 const HELLO: Duration = Duration::from_secs(60);
 
@@ -143,11 +144,6 @@ impl Failure {
     }
 }
 
-enum Line {
-    Message(Box<Message>),
-    Rubbish(String),
-}
-
 /// A running worker. Dropping it ends it.
 #[derive(Debug)]
 pub struct WorkerProcess {
@@ -161,15 +157,6 @@ pub struct WorkerProcess {
     started: Instant,
     oom_kills_before: Option<u64>,
     log_reader: Option<std::thread::JoinHandle<()>>,
-}
-
-impl std::fmt::Debug for Line {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Line::Message(message) => message.fmt(f),
-            Line::Rubbish(text) => f.debug_tuple("Rubbish").field(text).finish(),
-        }
-    }
 }
 
 impl WorkerProcess {
@@ -406,104 +393,4 @@ fn os_command(command: &WorkerCommand, limits: Limits) -> OsCommand {
     #[cfg(not(unix))]
     let _ = limits;
     os
-}
-
-fn read_messages(stdout: impl Read, sender: &Sender<Line>) {
-    let mut reader = BufReader::new(stdout);
-    loop {
-        let mut line = Vec::new();
-        match reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        let parsed = match serde_json::from_slice(&line) {
-            Ok(message) => Line::Message(Box::new(message)),
-            Err(_) => Line::Rubbish(excerpt(&line)),
-        };
-        if sender.send(parsed).is_err() {
-            return;
-        }
-    }
-}
-
-fn read_log(stderr: impl Read, tail: &Mutex<VecDeque<String>>, verbose: bool) {
-    let mut reader = BufReader::new(stderr);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match reader.by_ref().take(1 << 16).read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        if verbose {
-            let _ = std::io::stderr().write_all(&line);
-        }
-        let mut tail = tail.lock().expect("no panic under this lock");
-        if tail.len() == LOG_TAIL {
-            tail.pop_front();
-        }
-        tail.push_back(excerpt(&line));
-    }
-}
-
-/// At most 500 characters of `line`, with what cannot be printed replaced.
-fn excerpt(line: &[u8]) -> String {
-    String::from_utf8_lossy(line)
-        .trim_end()
-        .chars()
-        .take(500)
-        .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
-        .collect()
-}
-
-fn mentions_memory(log: &[String]) -> bool {
-    const WORDS: [&str; 5] =
-        ["out of memory", "bad_alloc", "failed to allocate", "cannot allocate", "alloc_buffer"];
-    log.iter().any(|line| {
-        let line = line.to_lowercase();
-        WORDS.iter().any(|word| line.contains(word))
-    })
-}
-
-fn kill(pid: u32) {
-    #[cfg(unix)]
-    // SAFETY: a plain system call; the worker leads its own group.
-    unsafe {
-        libc::kill(-(pid as libc::pid_t), libc::SIGKILL);
-        libc::kill(pid as libc::pid_t, libc::SIGKILL);
-    }
-    #[cfg(windows)]
-    let _ = OsCommand::new("taskkill").args(["/F", "/T", "/PID", &pid.to_string()]).output();
-}
-
-#[cfg(unix)]
-fn signal_of(status: ExitStatus) -> Option<i32> {
-    std::os::unix::process::ExitStatusExt::signal(&status)
-}
-
-#[cfg(not(unix))]
-fn signal_of(_status: ExitStatus) -> Option<i32> {
-    None
-}
-
-fn signal_name(signal: i32) -> String {
-    let name = match signal {
-        libc::SIGABRT => "SIGABRT",
-        libc::SIGSEGV => "SIGSEGV",
-        libc::SIGILL => "SIGILL",
-        libc::SIGFPE => "SIGFPE",
-        libc::SIGTERM => "SIGTERM",
-        #[cfg(unix)]
-        libc::SIGBUS => "SIGBUS",
-        #[cfg(unix)]
-        libc::SIGKILL => "SIGKILL",
-        _ => return format!("signal {signal}"),
-    };
-    name.to_owned()
-}
-
-/// Processes that the kernel's out-of-memory killer has ended so far.
-fn oom_kills() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/vmstat").ok()?;
-    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }

@@ -1,12 +1,16 @@
 //! The command line.
 
+mod llama_bench;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
-use clap::{ArgMatches, Args, FromArgMatches, Parser};
-use tokmark_compat::spelling::{self, Flag, Group, Repeat};
+use clap::{Args, Parser};
+use tokmark_compat::spelling;
+
+pub(crate) use llama_bench::LlamaBenchArgs;
 
 /// How well does this language model run here?
 #[derive(Debug, Parser)]
@@ -155,103 +159,6 @@ pub(crate) struct BenchArgs {
     pub(crate) measure: MeasureArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-}
-
-/// llama-bench's flags, declared from its one table of spellings.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct LlamaBenchArgs {
-    /// The flags given, with their values in order; none for a switch.
-    given: Vec<(&'static Flag, Vec<String>)>,
-}
-
-impl LlamaBenchArgs {
-    /// Values of `long`, in the order given.
-    pub(crate) fn values(&self, long: &str) -> &[String] {
-        self.given
-            .iter()
-            .find(|(flag, _)| flag.long == long)
-            .map_or(&[], |(_, values)| values.as_slice())
-    }
-
-    /// The last value of `long`.
-    pub(crate) fn last(&self, long: &str) -> Option<&str> {
-        self.values(long).last().map(String::as_str)
-    }
-
-    /// Whether the switch `long` was given.
-    pub(crate) fn has(&self, long: &str) -> bool {
-        self.given.iter().any(|(flag, _)| flag.long == long)
-    }
-
-    /// Every flag given.
-    pub(crate) fn given(&self) -> impl Iterator<Item = (&'static Flag, &[String])> {
-        self.given.iter().map(|(flag, values)| (*flag, values.as_slice()))
-    }
-}
-
-fn name(flag: &Flag) -> &'static str {
-    flag.long.trim_start_matches('-')
-}
-
-impl Args for LlamaBenchArgs {
-    fn augment_args(command: clap::Command) -> clap::Command {
-        spelling::FLAGS.iter().fold(command, |command, flag| {
-            let short: Vec<_> =
-                flag.spellings.iter().filter(|spelling| **spelling != flag.long).copied().collect();
-            let default = flag.default.filter(|default| !default.is_empty());
-            let mut help = flag.help.to_owned();
-            if !short.is_empty() {
-                help += &format!(" ({})", short.join(", "));
-            }
-            if let Some(default) = default {
-                help += &format!(" [default: {default}]");
-            }
-            let heading = match flag.group {
-                Group::Options => "llama-bench's options",
-                Group::TestParameters | Group::Beyond => {
-                    "Test parameters (lists, ranges, repeated)"
-                }
-            };
-            let arg = clap::Arg::new(name(flag)).long(name(flag)).help(help).help_heading(heading);
-            let arg = match (flag.long, flag.value, flag.repeat) {
-                ("--help", ..) => arg.action(clap::ArgAction::Help),
-                (_, None, _) => arg.action(clap::ArgAction::SetTrue),
-                (_, Some(value), Repeat::Append | Repeat::Last) => arg
-                    .action(clap::ArgAction::Append)
-                    .value_name(value.trim_matches(['<', '>']))
-                    .allow_hyphen_values(true),
-            };
-            command.arg(arg)
-        })
-    }
-
-    fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        Self::augment_args(command)
-    }
-}
-
-impl FromArgMatches for LlamaBenchArgs {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut args = LlamaBenchArgs::default();
-        args.update_from_arg_matches(matches)?;
-        Ok(args)
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        for flag in spelling::FLAGS {
-            if flag.long == "--help" {
-                continue;
-            }
-            if flag.takes_value() {
-                if let Some(values) = matches.get_many::<String>(name(flag)) {
-                    self.given.push((flag, values.cloned().collect()));
-                }
-            } else if matches.get_flag(name(flag)) {
-                self.given.push((flag, Vec::new()));
-            }
-        }
-        Ok(())
-    }
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,5 @@
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -282,7 +283,8 @@ impl Bench<'_> {
                 file_name: file_name(name),
                 ..Default::default()
             };
-            let record = session.refuse(facts, test, format!("{error:#}"));
+            let record =
+                session.refuse(facts, test, format!("{error:#}"), Path::new(name).parent());
             n_failed += 1;
             self.keep(&record)?;
             printer.row(&record, name, &progress)?;

@@ -25,7 +25,7 @@ pub(crate) fn write(root: &Path) -> Result<()> {
     fs::write(&path, text()?).with_context(|| format!("{} can't be written", path.display()))
 }
 
-/// Whether the file is not what [`write`] would write; a missing file is stale.
+/// Whether the file is not what [`write()`] would write; a missing file is stale.
 ///
 /// # Errors
 /// When the schema can't be made.

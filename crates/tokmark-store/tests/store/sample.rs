@@ -108,6 +108,7 @@ pub fn summary(rate: f64) -> Summary {
         avg_ns: Nanos(1_000),
         stddev_ns: Nanos(3),
         half_width: Some(0.01),
+        rate_half_width: Some(0.01),
         converged: None,
         stop_reason: StopReason::Fixed,
         correlation: None,

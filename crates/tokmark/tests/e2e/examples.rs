@@ -49,3 +49,31 @@ fn every_command_of_the_readme_works() {
         id = home.records().last().map(|record| record.id.to_string()).unwrap_or_default();
     }
 }
+
+/// In an order in which each finds what it needs.
+const COMMANDS: [&str; 10] =
+    ["models", "quick", "bench", "history", "show", "note", "tag", "export", "import", "rm"];
+
+#[test]
+fn every_example_in_a_help_text_works() {
+    let home = Home::new();
+    std::fs::copy(real_model(), home.path("model.gguf")).unwrap();
+    let named = home.run(&["models", "add", &*real_model().to_string_lossy()]);
+    assert_eq!(named.code, Some(0), "{named:?}");
+    for command in COMMANDS {
+        let help = home.run(&[command, "--help"]).stdout;
+        let examples = help.split("Examples:\n").nth(1).unwrap_or_default();
+        for line in examples.lines().map(str::trim).filter(|line| line.starts_with("tokmark")) {
+            let mut args = words(line)[1..].to_vec();
+            if matches!(command, "quick" | "bench") {
+                args.extend(["--budget", "1s"].map(str::to_owned));
+            }
+            if line.contains("--full") {
+                // The full suite takes minutes; its shape is what the example shows.
+                args.extend(["-p", "32", "-n", "4"].map(str::to_owned));
+            }
+            let ran = home.run(&args);
+            assert_eq!(ran.code, Some(0), "{line}: {ran:?}");
+        }
+    }
+}

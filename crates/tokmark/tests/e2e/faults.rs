@@ -6,7 +6,8 @@ use tokmark_model::{Record, Status};
 
 use crate::support::{Home, Ran, is_alive, ran, signal, wait_for, worker_of};
 
-/// Three tests of three repetitions each: run 4 is the second test's second repetition.
+/// Three tests of three repetitions each. The estimate before them runs the engine twice, so
+/// run 6 is the second test's second repetition.
 const SUITE: [&str; 7] = ["-p", "8", "-n", "4,5", "-r", "3", "--no-warmup"];
 
 fn suite(engine: &str, more: &[&str]) -> (Home, Ran, Vec<Record>) {
@@ -23,7 +24,7 @@ fn statuses(records: &[Record]) -> Vec<Status> {
 
 #[test]
 fn an_abort_is_a_record_and_the_suite_goes_on() {
-    let (_home, ran, records) = suite("fake:abort@4", &[]);
+    let (_home, ran, records) = suite("fake:abort@6", &[]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     assert_eq!(statuses(&records), [Status::Ok, Status::Crashed, Status::Ok]);
     let reason = records[1].status_reason.as_ref().unwrap();
@@ -35,14 +36,14 @@ fn an_abort_is_a_record_and_the_suite_goes_on() {
 
 #[test]
 fn an_exit_code_is_kept() {
-    let (_home, _ran, records) = suite("fake:exit7@4", &[]);
+    let (_home, _ran, records) = suite("fake:exit7@6", &[]);
     assert_eq!(statuses(&records), [Status::Ok, Status::Crashed, Status::Ok]);
     assert_eq!(records[1].status_reason.as_ref().unwrap().exit_code, Some(7));
 }
 
 #[test]
 fn an_engine_that_says_no_fails_one_test() {
-    let (_home, ran, records) = suite("fake:error@4", &[]);
+    let (_home, ran, records) = suite("fake:error@6", &[]);
     assert_eq!(ran.code, Some(3));
     assert_eq!(statuses(&records), [Status::Ok, Status::Failed, Status::Ok]);
     let reason = records[1].status_reason.as_ref().unwrap();
@@ -51,7 +52,7 @@ fn an_engine_that_says_no_fails_one_test() {
 
 #[test]
 fn rubbish_on_the_pipe_fails_one_test() {
-    let (_home, _ran, records) = suite("fake:rubbish@4", &[]);
+    let (_home, _ran, records) = suite("fake:rubbish@6", &[]);
     assert_eq!(statuses(&records), [Status::Ok, Status::Failed, Status::Ok]);
     let message = &records[1].status_reason.as_ref().unwrap().message;
     assert!(message.contains("no message"), "{message}");
@@ -59,13 +60,13 @@ fn rubbish_on_the_pipe_fails_one_test() {
 
 #[test]
 fn a_hang_ends_at_the_time_limit() {
-    let (_home, _ran, records) = suite("fake:hang@4", &["--timeout", "1500ms"]);
+    let (_home, _ran, records) = suite("fake:hang@6", &["--timeout", "1500ms"]);
     assert_eq!(statuses(&records), [Status::Ok, Status::TimedOut, Status::Ok]);
 }
 
 #[test]
 fn memory_beyond_the_limit_ends_one_test() {
-    let (_home, _ran, records) = suite("fake:hoard@4", &["--memory-limit", "256MiB"]);
+    let (_home, _ran, records) = suite("fake:hoard@6", &["--memory-limit", "256MiB"]);
     assert_eq!(statuses(&records), [Status::Ok, Status::OutOfMemory, Status::Ok]);
     let message = &records[1].status_reason.as_ref().unwrap().message;
     assert!(message.contains("256.00 MiB"), "{message}");
@@ -75,7 +76,7 @@ fn memory_beyond_the_limit_ends_one_test() {
 fn a_killed_worker_is_a_record() {
     let home = Home::new();
     let args: Vec<&str> = SUITE.to_vec();
-    let running = home.start(&home.bench_args("fake:hang@4", &args));
+    let running = home.start(&home.bench_args("fake:hang@6", &args));
     wait_for(|| (home.records().len() == 1).then_some(()));
     signal(worker_of(running.id()), "KILL");
     let ran = ran(running.wait_with_output().unwrap());
@@ -89,7 +90,7 @@ fn a_killed_worker_is_a_record() {
 #[test]
 fn a_killed_parent_takes_its_worker_along_and_loses_nothing_earlier() {
     let home = Home::new();
-    let mut running = home.start(&home.bench_args("fake:hang@4", &SUITE));
+    let mut running = home.start(&home.bench_args("fake:hang@6", &SUITE));
     wait_for(|| (home.records().len() == 1).then_some(()));
     let worker = worker_of(running.id());
     running.kill().unwrap();
@@ -118,7 +119,7 @@ fn the_first_interrupt_keeps_what_is_done() {
 #[test]
 fn the_second_interrupt_ends_at_once() {
     let home = Home::new();
-    let running = home.start(&home.bench_args("fake:hang@4", &SUITE));
+    let running = home.start(&home.bench_args("fake:hang@6", &SUITE));
     wait_for(|| (home.records().len() == 1).then_some(()));
     signal(running.id(), "INT");
     // Two signals at the same moment may count as one.

@@ -39,12 +39,11 @@ fn check_file(File { path, text }: &File) -> Vec<Finding> {
 
 /// One finding for all `lines`: who mends the first mends the rest.
 fn first_of(path: &str, message: &str, lines: &[usize]) -> Option<Finding> {
-    let (first, rest) = lines.split_first()?;
-    let rest = match rest.len() {
-        0 => String::new(),
-        n => format!(", and {n} more lines"),
+    let on_lines = match lines.len() {
+        1 => String::new(),
+        n => format!(", on {n} lines"),
     };
-    Some(Finding::new(path, *first, format!("{message}{rest}")))
+    lines.first().map(|&line| Finding::new(path, line, format!("{message}{on_lines}")))
 }
 
 #[cfg(test)]
@@ -60,7 +59,7 @@ mod tests {
     fn crlf_and_trailing_white_space_are_found() {
         let expected = ["a.md:1: CRLF; lines end with LF alone", "a.md:2: trailing white space"];
         assert_eq!(messages("a.md", "one\r\ntwo \nthree\n"), expected);
-        let expected = ["a.md:1: trailing white space, and 1 more lines"];
+        let expected = ["a.md:1: trailing white space, on 2 lines"];
         assert_eq!(messages("a.md", "one \ntwo\nthree \n"), expected);
         assert_eq!(messages("a.md", "no line end\t"), ["a.md:1: trailing white space"]);
     }

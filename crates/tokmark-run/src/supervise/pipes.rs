@@ -1,0 +1,77 @@
+//! What comes out of a worker: messages, and a log of which the last lines are kept.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::sync::Mutex;
+use std::sync::mpsc::Sender;
+
+use crate::Message;
+
+/// Lines of the worker's log that are kept for a failure.
+const LOG_TAIL: usize = 20;
+/// Longest line accepted from the worker: a repetition of a million tokens fits.
+const LONGEST_LINE: u64 = 64 << 20;
+
+/// A line of the protocol pipe.
+#[derive(Debug)]
+pub(super) enum Line {
+    Message(Box<Message>),
+    Rubbish(String),
+}
+
+pub(super) fn read_messages(stdout: impl Read, sender: &Sender<Line>) {
+    let mut reader = BufReader::new(stdout);
+    loop {
+        let mut line = Vec::new();
+        match reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let parsed = match serde_json::from_slice(&line) {
+            Ok(message) => Line::Message(Box::new(message)),
+            Err(_) => Line::Rubbish(excerpt(&line)),
+        };
+        if sender.send(parsed).is_err() {
+            return;
+        }
+    }
+}
+
+pub(super) fn read_log(stderr: impl Read, tail: &Mutex<VecDeque<String>>, verbose: bool) {
+    let mut reader = BufReader::new(stderr);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match reader.by_ref().take(1 << 16).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        if verbose {
+            let _ = std::io::stderr().write_all(&line);
+        }
+        let mut tail = tail.lock().expect("no panic under this lock");
+        if tail.len() == LOG_TAIL {
+            tail.pop_front();
+        }
+        tail.push_back(excerpt(&line));
+    }
+}
+
+/// At most 500 characters of `line`, with what cannot be printed replaced.
+fn excerpt(line: &[u8]) -> String {
+    String::from_utf8_lossy(line)
+        .trim_end()
+        .chars()
+        .take(500)
+        .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
+        .collect()
+}
+
+pub(super) fn mentions_memory(log: &[String]) -> bool {
+    const WORDS: [&str; 5] =
+        ["out of memory", "bad_alloc", "failed to allocate", "cannot allocate", "alloc_buffer"];
+    log.iter().any(|line| {
+        let line = line.to_lowercase();
+        WORDS.iter().any(|word| line.contains(word))
+    })
+}
