@@ -107,17 +107,24 @@ impl Model {
             if sys::llama_vocab_type(vocab) == sys::LLAMA_VOCAB_TYPE_NONE {
                 return Err(EngineError::unsupported("the model has no tokenizer"));
             }
-            // No tokenizer makes more tokens than bytes, but for one that some put in front.
+            let tokenize = |tokens: &mut Vec<Token>| {
+                sys::llama_tokenize(
+                    vocab,
+                    input.as_ptr().cast::<c_char>(),
+                    input.len() as i32,
+                    tokens.as_mut_ptr(),
+                    tokens.len() as i32,
+                    false,
+                    false,
+                )
+            };
             let mut tokens: Vec<Token> = vec![0; input.len() + 8];
-            let n = sys::llama_tokenize(
-                vocab,
-                input.as_ptr().cast::<c_char>(),
-                input.len() as i32,
-                tokens.as_mut_ptr(),
-                tokens.len() as i32,
-                false,
-                false,
-            );
+            let mut n = tokenize(&mut tokens);
+            if n < 0 {
+                // More tokens than bytes: the answer says how many, with a minus.
+                tokens.resize(n.unsigned_abs() as usize, 0);
+                n = tokenize(&mut tokens);
+            }
             let n = usize::try_from(n)
                 .map_err(|_| EngineError::failed("the model's tokenizer refused the text"))?;
             tokens.truncate(n);

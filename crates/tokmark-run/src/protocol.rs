@@ -49,7 +49,7 @@ pub enum Command {
 
 /// From the worker to the parent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "message", rename_all = "snake_case")]
+#[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Message {
     /// The first line: the worker lives.
     Hello {

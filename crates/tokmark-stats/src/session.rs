@@ -105,8 +105,17 @@ fn session(
     let interval = order_statistic_ranks(values.len(), rank_level).map(|ranks| {
         let plain = stretched(plain_interval(values, ranks), centre, stretch, scale);
         match block_interval(values, centre).filter(|_| dependent) {
-            Some(blocks) if blocks.high - blocks.low > plain.high - plain.low => blocks,
-            _ => plain,
+            // The hull of both, named after the wider.
+            Some(blocks) => {
+                let blocks_are_wider = blocks.high - blocks.low > plain.high - plain.low;
+                Interval {
+                    low: plain.low.min(blocks.low),
+                    high: plain.high.max(blocks.high),
+                    method: if blocks_are_wider { blocks.method } else { plain.method },
+                    ..plain
+                }
+            }
+            None => plain,
         }
     });
     Some(SessionMedian { median: centre, interval, stretch, correlation, drift })

@@ -28,7 +28,7 @@ pub(crate) enum Subcommand {
     /// Measure pp512 and tg128 of one model, and say what it is good for
     #[command(after_help = "Examples:
   tokmark quick
-  tokmark quick model.gguf --budget 20s")]
+  tokmark quick model.gguf --budget 10s")]
     Quick(Box<QuickArgs>),
     /// Measure a matrix of tests; takes llama-bench's flags and speaks its formats
     #[command(disable_help_flag = true, disable_version_flag = true)]

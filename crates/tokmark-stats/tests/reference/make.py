@@ -17,7 +17,7 @@ rng = np.random.default_rng(20260101)
 def keep(name, cases):
     with open(f"{name}.json", "w") as file:
         text = json.dumps({"made_with": f"numpy {np.__version__}, scipy {scipy.__version__}", "cases": cases})
-        file.write(text.replace('{"', '\n{"') + "\n")
+        file.write(text.replace(' {"', '\n{"') + "\n")
 
 
 def samples():

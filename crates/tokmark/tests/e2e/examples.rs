@@ -65,12 +65,12 @@ fn every_example_in_a_help_text_works() {
         let examples = help.split("Examples:\n").nth(1).unwrap_or_default();
         for line in examples.lines().map(str::trim).filter(|line| line.starts_with("tokmark")) {
             let mut args = words(line)[1..].to_vec();
-            if matches!(command, "quick" | "bench") {
+            if matches!(command, "quick" | "bench") && !line.contains("--budget") {
                 args.extend(["--budget", "1s"].map(str::to_owned));
             }
             if line.contains("--full") {
                 // The full suite takes minutes; its shape is what the example shows.
-                args.extend(["-p", "32", "-n", "4"].map(str::to_owned));
+                args.extend(["-p", "32", "-n", "4", "-r", "5"].map(str::to_owned));
             }
             let ran = home.run(&args);
             assert_eq!(ran.code, Some(0), "{line}: {ran:?}");
