@@ -23,16 +23,19 @@ programs() {
 }
 
 install_it() {
-    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    sudo=
+    [ "$(id -u)" -eq 0 ] || sudo=sudo
+    if ! command -v apt-get >/dev/null || ! { [ -z "$sudo" ] || command -v sudo >/dev/null; }; then
         say "initdb is missing: install PostgreSQL (Debian: apt-get install postgresql)"
         exit 1
     fi
     say "installing postgresql"
     # No cluster of Debian's own: it would listen on the usual port.
-    mkdir -p /etc/postgresql-common
+    $sudo mkdir -p /etc/postgresql-common
     [ -e /etc/postgresql-common/createcluster.conf ] ||
-        echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
-    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
+        echo "create_main_cluster = false" |
+        $sudo tee /etc/postgresql-common/createcluster.conf >/dev/null
+    { $sudo apt-get -qq update && $sudo env DEBIAN_FRONTEND=noninteractive \
         apt-get -qq -y install --no-install-recommends postgresql; } >&2
 }
 

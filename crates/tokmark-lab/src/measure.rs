@@ -77,7 +77,9 @@ pub(crate) fn measure(
         let stop = rule.stop_after(draft.samples.iter().map(|sample| sample.duration_ns));
         let stop = stop.filter(|stop| {
             // So short that other processes could not be told from our own: a little longer.
-            let is_blind = !draft.samples.iter().any(knows_others) && rule.spent < LONG_ENOUGH;
+            let is_blind = !draft.samples.iter().any(knows_others)
+                && rule.spent < LONG_ENOUGH
+                && rule.has_time_for(last);
             *stop != StopReason::Converged || !is_blind
         });
         observer.phase(Phase::Measuring(rule.progress(last, draft.planned.test.n_tokens())));
@@ -116,10 +118,9 @@ impl Rule {
         self.n = times.len() as u32;
         match self.ask {
             Repetitions::Fixed { n } => (self.n >= n).then_some(StopReason::Fixed),
-            Repetitions::Adaptive { half_width, budget_ns, at_least } => {
+            Repetitions::Adaptive { half_width, at_least, .. } => {
                 let rule = StoppingRule::new(half_width);
-                let next = times.last().copied().map_or(Duration::ZERO, Duration::from);
-                let is_spent = self.spent + next > Duration::from(budget_ns);
+                let is_spent = !self.has_time_for(times.last().copied().unwrap_or_default());
                 if self.n < at_least {
                     return None;
                 }
@@ -130,6 +131,16 @@ impl Rule {
                     }
                 }
                 is_spent.then_some(StopReason::Budget)
+            }
+        }
+    }
+
+    /// Whether the budget has room for another repetition as long as `last`.
+    fn has_time_for(&self, last: Nanos) -> bool {
+        match self.ask {
+            Repetitions::Fixed { .. } => true,
+            Repetitions::Adaptive { budget_ns, .. } => {
+                self.spent + Duration::from(last) <= Duration::from(budget_ns)
             }
         }
     }

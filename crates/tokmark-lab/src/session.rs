@@ -101,11 +101,11 @@ pub(crate) struct Running {
 }
 
 /// Probes for the baseline.
-const N_BASELINE_PROBES: u32 = 7;
+const N_BASELINE_PROBES: u32 = 5;
 /// Other processes together may use this much of a core and the machine is still quiet.
 const QUIET_CORES: f64 = 0.1;
 /// A pause looks this often whether the user has interrupted it.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The calibration before an estimate.
 const CALIBRATION: Test = Test { n_prompt: 64, n_gen: 8, n_depth: 0, n_parallel: 1 };
 
@@ -195,7 +195,11 @@ impl Session {
     fn pace(&mut self, subject: &Subject, calibration: &PlannedTest) -> Option<Pace> {
         let deadline = self.deadline();
         let mut last = None;
-        self.set_up(subject, calibration, deadline, &mut |_| {}, &mut |_| {}).ok()?;
+        self.options.interrupt.set_expendable(true);
+        if self.set_up(subject, calibration, deadline, &mut |_| {}, &mut |_| {}).is_err() {
+            self.worker = None;
+            return None;
+        }
         let worker = self.worker.as_mut()?;
         let repeat = Command::Repeat { n: 2, probe: false };
         let done = worker.process.ask(&repeat, deadline, |message, _| {
@@ -343,11 +347,15 @@ impl Session {
                 &self.options.worker,
                 self.options.limits,
                 self.options.interrupt.clone(),
+                deadline,
             )?;
             self.engine = process.engine().clone();
             self.worker = Some(Running { process, request: request.clone(), load: None });
         }
         let worker = self.worker.as_mut().expect("kept or just started");
+        if keep {
+            worker.process.ask(&Command::Close, deadline, |_, _| {})?;
+        }
         self.peak_is_per_test = tokmark_host::reset_peak(worker.process.pid());
         let setup = Command::Setup(Box::new(Setup {
             load: request,
@@ -373,7 +381,7 @@ impl Session {
         let begun = Instant::now();
         let left = |limit: Duration| limit.saturating_sub(begun.elapsed()).min(PATIENCE);
         while !left(self.options.delay).is_zero() && !interrupt.is_raised() {
-            std::thread::sleep(left(self.options.delay));
+            std::thread::sleep(left(self.options.delay).min(Duration::from_millis(100)));
         }
         let Some(limit) = self.options.wait_quiet else { return };
         let mut own = vec![std::process::id()];

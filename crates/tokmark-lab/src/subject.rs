@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokmark_gguf::{GgufError, Header, KvShape, Limits};
 use tokmark_hub::{Hub, HubError, LocalModel};
-use tokmark_model::{Bytes, ModelFacts};
+use tokmark_model::{Bytes, ModelFacts, PlannedTest};
 
 /// A model that lies on this machine: where, and what is known of it before an engine
 /// has seen it.
@@ -45,6 +45,21 @@ pub enum SubjectError {
 }
 
 impl Subject {
+    /// Memory that the largest of `planned` needs beside the engine's buffers: weights and KV
+    /// cache.
+    pub fn needs(&self, planned: &[PlannedTest]) -> Bytes {
+        let cache = |planned: &PlannedTest| {
+            let (test, params) = (&planned.test, &planned.params);
+            let one = self.kv.as_ref().map_or(0, |kv| {
+                kv.allocated_bytes(test.n_ctx(), params.n_ubatch, params.type_k, params.type_v)
+                    .get()
+            });
+            one.saturating_mul(u64::from(test.n_parallel))
+        };
+        let largest = planned.iter().map(cache).max().unwrap_or(0);
+        Bytes(self.facts.file_size_bytes.get().saturating_add(largest))
+    }
+
     /// Reads the header of `model`, checks that the file is whole, and hashes it.
     ///
     /// # Errors

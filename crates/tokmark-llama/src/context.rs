@@ -15,6 +15,8 @@ pub(crate) struct Context {
     batch: sys::llama_batch,
     n_batch: usize,
     n_seq: usize,
+    /// With embeddings every token has an output; the engine warns about each other one.
+    output_all: bool,
 }
 
 /// Bytes of one buffer type in use.
@@ -105,7 +107,8 @@ impl Context {
             sys::llama_set_n_threads(raw, n_threads, n_threads);
             sys::llama_batch_init(n_batch as i32, 0, 1)
         };
-        Ok(Context { raw, pool, batch, n_batch, n_seq: n_seq as usize })
+        let n_seq = n_seq as usize;
+        Ok(Context { raw, pool, batch, n_batch, n_seq, output_all: params.embeddings })
     }
 
     /// Forgets everything.
@@ -133,7 +136,8 @@ impl Context {
         for chunk in tokens.chunks(n_batch) {
             self.batch.n_tokens = 0;
             for (i, &token) in chunk.iter().enumerate() {
-                self.push(token, position + i, sequence, i + 1 == chunk.len());
+                let output = self.output_all || i + 1 == chunk.len();
+                self.push(token, position + i, sequence, output);
             }
             self.decode()?;
             position += chunk.len();

@@ -1,4 +1,5 @@
 use std::ffi::{c_char, c_void};
+use std::io::{self, Write};
 
 use llama_cpp_sys_2 as sys;
 use tokmark_model::{EngineFacts, EngineParams, Numa, ProcessParams, Test};
@@ -150,6 +151,11 @@ impl LocalEngine for LlamaEngine {
         Ok(loaded)
     }
 
+    fn close_context(&mut self) {
+        self.context = None;
+        self.depth = None;
+    }
+
     fn vocabulary(&self) -> Vocabulary {
         self.model.as_ref().map_or(Vocabulary { n_tokens: 0, bos: None }, Model::vocabulary)
     }
@@ -198,7 +204,7 @@ unsafe extern "C" fn log_everything(
     message: *const c_char,
     _user: *mut c_void,
 ) {
-    eprint!("{}", crate::identity::text(message));
+    write_log(message);
 }
 
 unsafe extern "C" fn log_warnings(
@@ -207,6 +213,11 @@ unsafe extern "C" fn log_warnings(
     _user: *mut c_void,
 ) {
     if level == sys::GGML_LOG_LEVEL_ERROR || level == sys::GGML_LOG_LEVEL_WARN {
-        eprint!("{}", crate::identity::text(message));
+        write_log(message);
     }
+}
+
+/// A closed standard error must not unwind into C.
+fn write_log(message: *const c_char) {
+    let _ = write!(io::stderr(), "{}", crate::identity::text(message));
 }

@@ -38,6 +38,7 @@ pub fn check(engine: &mut impl LocalEngine, request: &LoadRequest) {
             check_test(engine, &request.params, test, kind);
         }
     }
+    engine.close_context();
     let other = LoadRequest {
         params: EngineParams { n_batch: 8, n_ubatch: 4, ..request.params.clone() },
         ..request.clone()

@@ -180,6 +180,10 @@ pub trait LocalEngine: Engine {
     /// When the engine refuses the context.
     fn open_context(&mut self, test: &Test, params: &EngineParams) -> Result<Loaded, EngineError>;
 
+    /// Frees the context and all that was kept for it, so that the next test's peak memory
+    /// is its own.
+    fn close_context(&mut self);
+
     /// Vocabulary of the loaded model.
     fn vocabulary(&self) -> Vocabulary;
 

@@ -153,6 +153,8 @@ impl LocalEngine for FakeEngine {
         NullEngine.open_context(test, params)
     }
 
+    fn close_context(&mut self) {}
+
     fn vocabulary(&self) -> Vocabulary {
         NullEngine.vocabulary()
     }

@@ -48,6 +48,8 @@ impl LocalEngine for NullEngine {
         Ok(Loaded { description: "null".to_owned(), n_ctx_train: u32::MAX, ..Loaded::default() })
     }
 
+    fn close_context(&mut self) {}
+
     fn vocabulary(&self) -> Vocabulary {
         Vocabulary { n_tokens: 32_000, bos: Some(1) }
     }

@@ -27,13 +27,15 @@ pub struct Setup {
 pub enum Command {
     /// Load and get ready: answered by `Opened`, then `Ready`.
     Setup(Box<Setup>),
+    /// Free what was kept for the last test: answered by `Closed`.
+    Close,
     /// Untimed repetitions until the last three agree, at most for this long and at
     /// least one: answered by `WarmedUp`.
     WarmUp {
         /// Time after which no further repetition starts.
         at_most_ns: Nanos,
     },
-    /// Probes for the baseline: answered by `Probed`.
+    /// Probes for the baseline, each after one untimed decode: answered by `Probed`.
     Probe {
         /// How many.
         n: u32,
@@ -65,6 +67,8 @@ pub enum Message {
         /// Whether the model was loaded for this setup rather than kept.
         fresh: bool,
     },
+    /// Ends a request to close.
+    Closed,
     /// Tokens and the state at depth are there. Ends a setup.
     Ready {
         /// The tokens with their hash.
@@ -93,6 +97,7 @@ impl Message {
     pub fn is_terminal(&self) -> bool {
         match self {
             Message::Hello { .. }
+            | Message::Closed
             | Message::Ready { .. }
             | Message::WarmedUp { .. }
             | Message::Probed { .. }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command as OsCommand, Stdio};
+use std::process::{Child, ChildStdin, Command as OsCommand, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
@@ -17,10 +17,12 @@ use tokmark_model::{Bytes, EngineFacts, Nanos, Status, StatusReason};
 
 use crate::{Command, EngineError, Message, PROTOCOL_VERSION};
 use pipes::{Line, mentions_memory, read_log, read_messages};
-use system::{kill, oom_kills, signal_name, signal_of};
+use system::{is_kill, kill, oom_kills, signal_name, signal_of};
 
-/// Time for a worker to say hello, and for its last log lines to come after its end.
+/// Time for a worker to say hello.
 const HELLO: Duration = Duration::from_secs(60);
+/// Time for a worker to end by itself once its pipe is closed, and once more after a kill.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// How to start a worker.
 #[derive(Debug, Clone)]
@@ -52,6 +54,7 @@ pub struct Interrupt {
 struct Shared {
     count: AtomicU32,
     expendable: AtomicBool,
+    has_killed: AtomicBool,
     workers: Mutex<Vec<u32>>,
 }
 
@@ -79,6 +82,11 @@ impl Interrupt {
         }
     }
 
+    /// Whether the user asked twice and there is no worker to end.
+    pub fn is_idle_and_urgent(&self) -> bool {
+        self.is_urgent() && self.shared.workers.lock().expect("no panic under this lock").is_empty()
+    }
+
     fn is_urgent(&self) -> bool {
         match self.shared.count.load(Ordering::SeqCst) {
             0 => false,
@@ -87,7 +95,13 @@ impl Interrupt {
         }
     }
 
+    /// Whether a worker's end may be this interrupt's doing.
+    fn has_killed(&self) -> bool {
+        self.shared.has_killed.load(Ordering::SeqCst)
+    }
+
     fn kill_workers(&self) {
+        self.shared.has_killed.store(true, Ordering::SeqCst);
         for &pid in self.shared.workers.lock().expect("no panic under this lock").iter() {
             kill(pid);
         }
@@ -96,6 +110,7 @@ impl Interrupt {
     fn enlist(&self, pid: u32) {
         self.shared.workers.lock().expect("no panic under this lock").push(pid);
         if self.is_urgent() {
+            self.shared.has_killed.store(true, Ordering::SeqCst);
             kill(pid);
         }
     }
@@ -108,8 +123,9 @@ impl Interrupt {
 /// Why a command was not carried out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Failure {
-    /// The engine said no; the worker lives and takes further commands.
-    Refused(EngineError),
+    /// The engine said no, with the last lines of its log; the worker lives and takes further
+    /// commands.
+    Refused(EngineError, Vec<String>),
     /// The worker is gone, for this reason.
     Dead(Status, StatusReason),
 }
@@ -118,12 +134,13 @@ impl Failure {
     /// As the record keeps it.
     pub fn into_status(self) -> (Status, StatusReason) {
         match self {
-            Failure::Refused(error) => {
+            Failure::Refused(error, log_tail) => {
                 let status = match error {
                     EngineError::Failed { .. } => Status::Failed,
                     EngineError::Unsupported { .. } => Status::Unsupported,
                 };
-                (status, StatusReason { message: error.to_string(), ..Default::default() })
+                let message = error.to_string();
+                (status, StatusReason { message, log_tail, ..Default::default() })
             }
             Failure::Dead(status, reason) => (status, reason),
         }
@@ -157,10 +174,12 @@ pub struct WorkerProcess {
     started: Instant,
     oom_kills_before: Option<u64>,
     log_reader: Option<std::thread::JoinHandle<()>>,
+    reaped: Option<ExitStatus>,
 }
 
 impl WorkerProcess {
-    /// Starts a worker and waits until it says hello.
+    /// Starts a worker and waits until it says hello, a minute at most and not beyond
+    /// `deadline`.
     ///
     /// # Errors
     /// When it cannot be started, or does not speak this protocol.
@@ -168,6 +187,7 @@ impl WorkerProcess {
         command: &WorkerCommand,
         limits: Limits,
         interrupt: Interrupt,
+        deadline: Option<Instant>,
     ) -> Result<Self, Failure> {
         let started = Instant::now();
         let oom_kills_before = oom_kills();
@@ -195,8 +215,10 @@ impl WorkerProcess {
             started,
             oom_kills_before,
             log_reader,
+            reaped: None,
         };
-        let hello = worker.receive(Some(started + HELLO)).map_err(Failure::before_hello)?;
+        let hello_by = deadline.map_or(started + HELLO, |deadline| deadline.min(started + HELLO));
+        let hello = worker.receive(Some(hello_by)).map_err(Failure::before_hello)?;
         match hello {
             Message::Hello { protocol: PROTOCOL_VERSION, engine } => worker.engine = *engine,
             Message::Hello { protocol, .. } => {
@@ -236,7 +258,10 @@ impl WorkerProcess {
         deadline: Option<Instant>,
         mut on_message: impl FnMut(Message, &Self),
     ) -> Result<(), Failure> {
-        let mut line = serde_json::to_vec(command).expect("a command is plain data");
+        let Ok(mut line) = serde_json::to_vec(command) else {
+            let error = EngineError::failed("the model's path is not UTF-8");
+            return Err(Failure::Refused(error, Vec::new()));
+        };
         line.push(b'\n');
         let sent = self
             .stdin
@@ -283,27 +308,67 @@ impl WorkerProcess {
 
     /// A refusal for want of memory under a limit is the limit's doing.
     fn refused(&mut self, error: EngineError) -> Failure {
-        let log: Vec<String> =
-            self.log.lock().expect("no panic under this lock").iter().cloned().collect();
+        let log = self.settled_log();
         match self.limits.memory {
             Some(limit) if mentions_memory(&log) => {
                 self.end(Status::OutOfMemory, format!("ran into the memory limit of {limit}"))
             }
-            _ => Failure::Refused(error),
+            _ => Failure::Refused(error, log),
         }
+    }
+
+    /// The log's tail once it has stopped growing: it comes through another pipe than the
+    /// messages, and may be late.
+    fn settled_log(&self) -> Vec<String> {
+        let mut log = self.log_now();
+        for _ in 0..10 {
+            std::thread::sleep(Duration::from_millis(20));
+            let later = self.log_now();
+            if later == log && !log.is_empty() {
+                break;
+            }
+            log = later;
+        }
+        log
+    }
+
+    fn log_now(&self) -> Vec<String> {
+        self.log.lock().expect("no panic under this lock").iter().cloned().collect()
+    }
+
+    /// Waits for the end of the process, for a while; `None` where it outlives even a kill.
+    /// Only a process that was not waited for yet is ever sent a signal.
+    fn reap(&mut self, kill_it: bool) -> Option<ExitStatus> {
+        if self.reaped.is_some() {
+            return self.reaped;
+        }
+        for kill_it in [kill_it, true] {
+            if kill_it {
+                kill(self.child.id());
+            }
+            let patience = Instant::now() + GOODBYE;
+            while Instant::now() < patience {
+                if let Ok(Some(status)) = self.child.try_wait() {
+                    self.interrupt.dismiss(self.child.id());
+                    self.reaped = Some(status);
+                    return self.reaped;
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        None
     }
 
     /// Ends the worker and says why.
     fn end(&mut self, status: Status, message: String) -> Failure {
-        kill(self.child.id());
-        let _ = self.child.wait();
+        self.reap(true);
         let log_tail = self.take_log();
         Failure::Dead(status, StatusReason { message, log_tail, ..Default::default() })
     }
 
     /// The pipe has closed: finds out what the worker died of.
     fn post_mortem(&mut self) -> Failure {
-        let status = self.child.wait().ok();
+        let status = self.reap(false);
         let log_tail = self.take_log();
         let signal = status.and_then(signal_of);
         let exit_code = status.and_then(|status| status.code());
@@ -313,12 +378,12 @@ impl WorkerProcess {
             exit_code,
             log_tail: log_tail.clone(),
         };
-        if self.interrupt.is_urgent() {
+        if self.interrupt.has_killed() {
             return Failure::Dead(Status::Interrupted, reason("interrupted".to_owned()));
         }
         let was_oom_killed =
             matches!((self.oom_kills_before, oom_kills()), (Some(a), Some(b)) if b > a);
-        if signal == Some(libc::SIGKILL) && was_oom_killed {
+        if is_kill(signal) && was_oom_killed {
             let message = "killed by the system: out of memory".to_owned();
             return Failure::Dead(Status::OutOfMemory, reason(message));
         }
@@ -347,16 +412,14 @@ impl WorkerProcess {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
-        self.log.lock().expect("no panic under this lock").iter().cloned().collect()
+        self.log_now()
     }
 }
 
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
-        self.interrupt.dismiss(self.child.id());
         // The worker holds nothing worth a goodbye; freeing a model may take long.
-        kill(self.child.id());
-        let _ = self.child.wait();
+        self.reap(true);
     }
 }
 

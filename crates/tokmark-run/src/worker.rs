@@ -92,21 +92,36 @@ macro_rules! try_engine {
 
 impl<E: LocalEngine, G: Guard, C: Clock + Clone, W: Write> Worker<E, G, C, W> {
     fn say(&mut self, message: &Message) -> io::Result<()> {
-        serde_json::to_writer(&mut self.output, message)?;
-        self.output.write_all(b"\n")?;
+        // One write a message: each wakes the parent.
+        let mut line = serde_json::to_vec(message)?;
+        line.push(b'\n');
+        self.output.write_all(&line)?;
         self.output.flush()
     }
 
     fn obey(&mut self, command: Command) -> Answer {
         match command {
             Command::Setup(setup) => self.set_up(*setup),
-            Command::WarmUp { at_most_ns } => self.warm_up(at_most_ns),
-            Command::Probe { n } => {
-                let durations_ns = (0..n).filter_map(|_| self.guard.probe()).collect();
-                self.say(&Message::Probed { durations_ns }).map(Ok)
+            Command::Close => {
+                self.work = None;
+                self.engine.close_context();
+                self.say(&Message::Closed).map(Ok)
             }
+            Command::WarmUp { at_most_ns } => self.warm_up(at_most_ns),
+            Command::Probe { n } => self.probe(n),
             Command::Repeat { n, probe } => self.repeat(n, probe),
         }
+    }
+
+    /// Each probe follows a decode, as it does between repetitions, so that both find the
+    /// same caches and clocks.
+    fn probe(&mut self, n: u32) -> Answer {
+        let mut durations_ns = Vec::new();
+        for _ in 0..n {
+            try_engine!(self.engine.settle());
+            durations_ns.extend(self.guard.probe());
+        }
+        self.say(&Message::Probed { durations_ns }).map(Ok)
     }
 
     fn set_up(&mut self, setup: Setup) -> Answer {

@@ -340,8 +340,8 @@ fn version() -> &'static str {
 fn percent(text: &str) -> Result<f64, String> {
     let number = text.trim().trim_end_matches('%').trim();
     match number.parse::<f64>() {
-        Ok(value) if value > 0.0 && value <= 100.0 => Ok(value / 100.0),
-        _ => Err("give a percentage above 0, e.g. 2%".to_owned()),
+        Ok(value) if (1e-6..=100.0).contains(&value) => Ok(value / 100.0),
+        _ => Err("give a percentage up to 100, e.g. 2%".to_owned()),
     }
 }
 

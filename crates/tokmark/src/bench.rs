@@ -235,7 +235,7 @@ fn open_models(hub: &Hub, names: &[String]) -> anyhow::Result<Opened> {
     }
     if opened.subjects.is_empty() {
         for (name, error) in opened.models.iter().skip(1).filter_map(|model| model.as_ref().err()) {
-            eprintln!("error: {name}: {error:#}");
+            crate::output::say!("error: {name}: {error:#}");
         }
         let first = opened.models.into_iter().find_map(Result::err);
         return Err(first.expect("no model was opened, so one failed").1);
@@ -268,6 +268,10 @@ impl Bench<'_> {
                 Ok(subject) => planned.push(PlannedTest { model: *subject, ..test }),
                 Err(_) => refused.push(test),
             }
+            // llama-bench ends at the first model that it cannot load.
+            if self.args.compat && !refused.is_empty() {
+                break;
+            }
         }
         let estimate = self.announce(session, &planned);
         let mut printer = RowPrinter::new(self);
@@ -275,22 +279,9 @@ impl Bench<'_> {
         if self.args.llama_bench.has("--progress") {
             progress.say_each_test();
         }
-        let mut n_failed = 0;
-        for test in &refused {
-            let Err((name, error)) = &self.opened.models[test.model] else { continue };
-            let facts = ModelFacts {
-                name: file_name(name),
-                file_name: file_name(name),
-                ..Default::default()
-            };
-            let record =
-                session.refuse(facts, test, format!("{error:#}"), Path::new(name).parent());
-            n_failed += 1;
-            self.keep(&record)?;
-            printer.row(&record, name, &progress)?;
-            if self.args.compat {
-                return Ok(Exit::FailedRows);
-            }
+        let mut n_failed = refused.len();
+        if !self.args.compat {
+            self.keep_refused(session, &refused, &mut printer, &progress)?;
         }
         let shown =
             self.opened.subjects.iter().map(|subject| subject.asked_as.clone()).collect::<Vec<_>>();
@@ -298,10 +289,10 @@ impl Bench<'_> {
         let mut stop_compat = false;
         let view = progress.clone();
         let tally = session.run(&self.opened.subjects, &planned, &mut progress, |record| {
-            self.keep(record)?;
             let name = &shown[planned[index].model];
             index += 1;
             printer.row(record, name, &view)?;
+            self.keep(record)?;
             if self.args.compat && !matches!(record.status, Status::Ok | Status::Interrupted) {
                 stop_compat = true;
                 bail!("stopped at the first failure, as llama-bench does");
@@ -309,11 +300,18 @@ impl Bench<'_> {
             anyhow::Ok(())
         });
         progress.clear();
-        let tally = match tally {
-            Err(_) if stop_compat => return Ok(Exit::FailedRows),
-            other => other?,
-        };
+        if self.args.compat && !stop_compat && tally.is_ok() {
+            self.keep_refused(session, &refused, &mut printer, &progress)?;
+            stop_compat = !refused.is_empty();
+        }
+        if stop_compat {
+            // llama-bench leaves its output open here; ours is closed.
+            printer.close_records()?;
+            return Ok(Exit::FailedRows);
+        }
+        // Also when a record could not be kept: what was measured is shown.
         printer.finish()?;
+        let tally = tally?;
         n_failed += tally.n_failed;
         Ok(match tally {
             _ if tally.interrupted => Exit::Interrupted,
@@ -321,6 +319,29 @@ impl Bench<'_> {
             _ if tally.n_ok == 0 => Exit::Usage,
             _ => Exit::FailedRows,
         })
+    }
+
+    /// Rows for tests whose model is none.
+    fn keep_refused(
+        &self,
+        session: &Session,
+        refused: &[PlannedTest],
+        printer: &mut RowPrinter<'_>,
+        progress: &ProgressView,
+    ) -> anyhow::Result<()> {
+        for test in refused {
+            let Err((name, error)) = &self.opened.models[test.model] else { continue };
+            let facts = ModelFacts {
+                name: file_name(name),
+                file_name: file_name(name),
+                ..Default::default()
+            };
+            let folder = Path::new(name).parent();
+            let record = session.refuse(facts, test, format!("{error:#}"), folder);
+            self.keep(&record)?;
+            printer.row(&record, name, progress)?;
+        }
+        Ok(())
     }
 
     fn keep(&self, record: &Record) -> anyhow::Result<()> {
@@ -336,10 +357,14 @@ impl Bench<'_> {
     ) -> Option<tokmark_lab::Estimate> {
         let first = planned.first().filter(|_| !self.args.compat)?;
         let subject = &self.opened.subjects[first.model];
-        eprintln!("{}", plan::subject(subject, &self.machine, first.params.n_threads));
-        crate::view::warn_of_memory(subject, &self.machine);
+        crate::output::say!("{}", plan::subject(subject, &self.machine, first.params.n_threads));
+        for (model, subject) in self.opened.subjects.iter().enumerate() {
+            let of_it: Vec<PlannedTest> =
+                planned.iter().filter(|planned| planned.model == model).cloned().collect();
+            crate::view::warn_of_memory(subject, &of_it, &self.machine);
+        }
         let estimate = session.estimate(&self.opened.subjects, planned);
-        eprintln!("{}", plan::tests(planned, estimate, self.args.measure.budget));
+        crate::output::say!("{}", plan::tests(planned, estimate, self.args.measure.budget));
         estimate
     }
 
@@ -428,9 +453,12 @@ impl<'a> RowPrinter<'a> {
         progress.clear();
         if record.status != Status::Ok {
             let reason = record.status_reason.as_ref().map_or("", |reason| reason.message.as_str());
-            eprintln!("error: {} {}: {reason}", name, record.test.label());
+            crate::output::say!("error: {} {}: {reason}", name, record.test.label());
         }
-        self.printers(&record.engine)?;
+        // Refused before an engine ran: the facts come with the first that did.
+        if !record.engine.name.is_empty() {
+            self.printers(&record.engine)?;
+        }
         let mut stdout = io::stdout().lock();
         match (&self.bench.asked.output, &mut self.out) {
             (Output::Table, _) => self.table.add(record),
@@ -449,6 +477,14 @@ impl<'a> RowPrinter<'a> {
         }
         self.n_records += 1;
         Ok(())
+    }
+
+    /// Ends an array of our records, and nothing else.
+    fn close_records(&mut self) -> anyhow::Result<()> {
+        match self.bench.asked.output {
+            Output::Records => self.finish(),
+            _ => Ok(()),
+        }
     }
 
     fn finish(&mut self) -> anyhow::Result<()> {

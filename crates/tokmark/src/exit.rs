@@ -16,7 +16,7 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// llama-bench knows only 0 and 1.
-    fn number(self, compat: bool) -> u8 {
+    pub(crate) fn number(self, compat: bool) -> u8 {
         match (self, compat) {
             (Exit::Done, _) => 0,
             (Exit::Interrupted, _) => 130,
@@ -33,8 +33,9 @@ pub(crate) fn code(result: anyhow::Result<Exit>, compat: bool) -> ExitCode {
     let exit = match result {
         Ok(exit) => exit,
         Err(error) if is_closed_pipe(&error) => Exit::Done,
+        Err(_) if crate::wiring::interrupt().is_raised() => Exit::Interrupted,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            crate::output::say!("error: {error:#}");
             Exit::Usage
         }
     };

@@ -27,7 +27,7 @@ pub(crate) fn list(args: &HistoryArgs) -> anyhow::Result<Exit> {
     }
     let rows = records.wait(store.list(&filter))?;
     if rows.is_empty() {
-        eprintln!("no records in {}", records.place());
+        crate::output::say!("no records in {}", records.place());
     }
     match args.output.as_str() {
         "csv" => output::print(&csv(&rows)),
@@ -75,7 +75,7 @@ pub(crate) fn remove(args: &RmArgs) -> anyhow::Result<Exit> {
     let ids = args.ids.iter().map(|id| find(&records, id)).collect::<Result<Vec<_>, _>>()?;
     for id in ids {
         records.wait(records.store().remove(id))?;
-        eprintln!("removed {id}");
+        crate::output::say!("removed {id}");
     }
     Ok(Exit::Done)
 }
@@ -93,7 +93,7 @@ pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
     fs::write(&partial, as_json(&found, lines)?)
         .and_then(|()| fs::rename(&partial, path))
         .with_context(|| format!("cannot write {}", path.display()))?;
-    eprintln!("wrote {} records to {}", found.len(), path.display());
+    crate::output::say!("wrote {} records to {}", found.len(), path.display());
     Ok(Exit::Done)
 }
 
@@ -106,7 +106,7 @@ pub(crate) fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
     }
     let records = Records::open(&args.store)?;
     let n_new = records.wait(records.store().save_all(&all))?;
-    eprintln!("{n_new} new, {} known already, in {}", all.len() - n_new, records.place());
+    crate::output::say!("{n_new} new, {} known already, in {}", all.len() - n_new, records.place());
     Ok(Exit::Done)
 }
 

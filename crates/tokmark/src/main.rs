@@ -40,7 +40,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Exit> {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
-            eprint!("{error}");
+            crate::output::say_bare!("{error}");
             return Ok(Exit::Usage);
         }
         Err(help) => return output::print(&help.to_string()),

@@ -12,7 +12,7 @@ pub(crate) fn run(args: ModelsArgs) -> anyhow::Result<Exit> {
         Some(ModelsCommand::Add { file, sha256 }) => {
             let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
             let added = hub.add_file(&file, &name, sha256.as_deref())?;
-            eprintln!("added {} to {}", added.file_name, hub.cache_dir().display());
+            crate::output::say!("added {} to {}", added.file_name, hub.cache_dir().display());
             Ok(Exit::Done)
         }
     }
@@ -21,7 +21,7 @@ pub(crate) fn run(args: ModelsArgs) -> anyhow::Result<Exit> {
 fn list(hub: &Hub) -> anyhow::Result<Exit> {
     let models = hub.list()?;
     if models.is_empty() {
-        eprintln!("no models in {}", hub.cache_dir().display());
+        crate::output::say!("no models in {}", hub.cache_dir().display());
         return Ok(Exit::Done);
     }
     output::print(&table::models(&models))

@@ -1,4 +1,5 @@
-//! Standard output: data, and nothing else.
+//! Standard output: data, and nothing else. Standard error: everything else; that it was
+//! closed ends nothing.
 
 use std::io::{self, Write};
 
@@ -18,3 +19,21 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<Exit> 
     text.push('\n');
     print(&text)
 }
+
+/// Prints a line to standard error.
+macro_rules! say {
+    ($($arg:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($arg)*);
+    }};
+}
+
+/// Prints to standard error without ending the line.
+macro_rules! say_bare {
+    ($($arg:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(std::io::stderr(), $($arg)*);
+    }};
+}
+
+pub(crate) use {say, say_bare};

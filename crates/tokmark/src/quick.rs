@@ -26,12 +26,12 @@ pub(crate) fn run(args: QuickArgs) -> anyhow::Result<Exit> {
     let machine = wiring::machine(&args.measure);
     // Before the engine takes its share.
     let available = tokmark_host::available_memory();
-    view::warn_of_memory(&subject, &machine);
 
     let n_threads = args.threads.unwrap_or_else(tokmark_host::n_math_threads);
     let params = EngineParams { n_threads, ..EngineParams::default() };
     let planned: Vec<PlannedTest> =
         TESTS.iter().map(|&test| PlannedTest { model: 0, test, params: params.clone() }).collect();
+    view::warn_of_memory(&subject, &planned, &machine);
     let measuring = Measuring {
         process: ProcessParams::default(),
         repetitions: wiring::adaptive(&args.measure, 1),
@@ -41,10 +41,10 @@ pub(crate) fn run(args: QuickArgs) -> anyhow::Result<Exit> {
     let subjects = [subject];
     let before = records.durations_before(&subjects, &planned, &machine);
     let mut session = wiring::session(&args.measure, measuring, machine.clone())?;
-    eprintln!("{}", plan::subject(&subjects[0], &machine, n_threads));
+    crate::output::say!("{}", plan::subject(&subjects[0], &machine, n_threads));
     let estimate = estimate_from_history(&before, args.measure.budget)
         .or_else(|| session.estimate(&subjects, &planned));
-    eprintln!("{}", plan::tests(&planned, estimate, args.measure.budget));
+    crate::output::say!("{}", plan::tests(&planned, estimate, args.measure.budget));
 
     let mut measured: Vec<Record> = Vec::new();
     let mut progress = ProgressView::new(estimate);

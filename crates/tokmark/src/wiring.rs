@@ -14,6 +14,7 @@ use tokmark_run::{Interrupt, Limits};
 use tokmark_store::{Store, StoreUrl};
 
 use crate::args::{MeasureArgs, StoreArgs};
+use crate::exit::Exit;
 use crate::view::download::DownloadBar;
 use crate::worker;
 
@@ -108,7 +109,13 @@ pub(crate) fn interrupt() -> Interrupt {
             let interrupt = Interrupt::default();
             let raised = interrupt.clone();
             // Without a handler Ctrl-C ends the program at once, which loses at most one test.
-            let _ = ctrlc::set_handler(move || raised.raise());
+            let _ = ctrlc::set_handler(move || {
+                raised.raise();
+                // While a file is hashed, say: nothing here would ever look.
+                if raised.is_idle_and_urgent() {
+                    std::process::exit(i32::from(Exit::Interrupted.number(false)));
+                }
+            });
             interrupt
         })
         .clone()

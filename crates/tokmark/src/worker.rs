@@ -32,7 +32,7 @@ pub(crate) fn main(args: &[OsString]) -> ExitCode {
     match serve_engine(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            eprintln!("{message}");
+            crate::output::say!("{message}");
             ExitCode::FAILURE
         }
     }

@@ -25,6 +25,8 @@ pub(super) fn read_messages(stdout: impl Read, sender: &Sender<Line>) {
         let mut line = Vec::new();
         match reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
             Ok(0) | Err(_) => return,
+            // Cut off by the worker's end, which says more than half a message.
+            Ok(n) if !line.ends_with(b"\n") && (n as u64) < LONGEST_LINE => return,
             Ok(_) => {}
         }
         let parsed = match serde_json::from_slice(&line) {

@@ -41,6 +41,14 @@ pub(super) fn signal_name(signal: i32) -> String {
     name.to_owned()
 }
 
+/// Whether a process was killed outright.
+pub(super) fn is_kill(signal: Option<i32>) -> bool {
+    #[cfg(unix)]
+    return signal == Some(libc::SIGKILL);
+    #[cfg(not(unix))]
+    return signal.is_some_and(|_| false);
+}
+
 /// Processes that the kernel's out-of-memory killer has ended so far.
 pub(super) fn oom_kills() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/vmstat").ok()?;

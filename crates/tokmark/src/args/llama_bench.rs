@@ -35,6 +35,16 @@ impl LlamaBenchArgs {
     }
 }
 
+/// What stands for the flag when it isn't given; without `--compat` not always llama-bench's.
+fn default(flag: &Flag) -> Option<&'static str> {
+    match flag.long {
+        "--repetitions" => Some("as many as --interval needs"),
+        "--output" => Some("table; also tokmark-json"),
+        "--model" => Some("SmolLM2-135M-Instruct Q4_1"),
+        _ => flag.default,
+    }
+}
+
 fn name(flag: &Flag) -> &'static str {
     flag.long.trim_start_matches('-')
 }
@@ -44,7 +54,7 @@ impl Args for LlamaBenchArgs {
         spelling::FLAGS.iter().fold(command, |command, flag| {
             let short: Vec<_> =
                 flag.spellings.iter().filter(|spelling| **spelling != flag.long).copied().collect();
-            let default = flag.default.filter(|default| !default.is_empty());
+            let default = default(flag).filter(|default| !default.is_empty());
             let mut help = flag.help.to_owned();
             if !short.is_empty() {
                 help += &format!(" ({})", short.join(", "));
@@ -64,7 +74,7 @@ impl Args for LlamaBenchArgs {
                 (_, None, _) => arg.action(clap::ArgAction::SetTrue),
                 (_, Some(value), Repeat::Append | Repeat::Last) => arg
                     .action(clap::ArgAction::Append)
-                    .value_name(value.trim_matches(['<', '>']))
+                    .value_name(value.replace(['<', '>'], ""))
                     .allow_hyphen_values(true),
             };
             command.arg(arg)

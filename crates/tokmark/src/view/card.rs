@@ -55,7 +55,9 @@ pub(crate) fn quick(records: &[Record], advice: Option<&Advice>, place: &str) ->
         text += &format!("\n{}\n", sentence(advice));
     }
     let ids: Vec<String> = records.iter().map(|record| short_id(record.id)).collect();
-    text += &format!("kept as {} in {place}\n", ids.join(" and "));
+    if !ids.is_empty() {
+        text += &format!("kept as {} in {place}\n", ids.join(" and "));
+    }
     text
 }
 

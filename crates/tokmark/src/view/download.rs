@@ -21,7 +21,7 @@ impl Progress for DownloadBar {
     fn started(&mut self, name: &str, total: Option<Bytes>) {
         if !std::io::stderr().is_terminal() {
             let size = total.map_or_else(String::new, |size| format!(" ({size})"));
-            eprintln!("fetching {name}{size}");
+            crate::output::say!("fetching {name}{size}");
             return;
         }
         let template = "{msg} {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left";
@@ -37,7 +37,7 @@ impl Progress for DownloadBar {
 
     fn waiting(&mut self, text: &str) {
         if self.bar.is_hidden() {
-            eprintln!("{text}");
+            crate::output::say!("{text}");
         } else {
             self.bar.set_message(text.to_owned());
         }

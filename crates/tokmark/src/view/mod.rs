@@ -11,18 +11,18 @@ mod words;
 
 use tokmark_host::Headroom;
 use tokmark_lab::Subject;
-use tokmark_model::MachineFacts;
+use tokmark_model::{MachineFacts, PlannedTest};
 
 /// Says so before it starts to swap.
-pub(crate) fn warn_of_memory(subject: &Subject, machine: &MachineFacts) {
+pub(crate) fn warn_of_memory(subject: &Subject, planned: &[PlannedTest], machine: &MachineFacts) {
     let (word, need, available) =
-        match tokmark_host::memory_headroom(subject.facts.file_size_bytes, machine) {
-            Headroom::Approaching { need, available } => ("approaches", need, available),
-            Headroom::Above { need, available } => ("is above", need, available),
+        match tokmark_host::memory_headroom(subject.needs(planned), machine) {
+            Headroom::Approaching { need, available } => ("approach", need, available),
+            Headroom::Above { need, available } => ("are above", need, available),
             Headroom::Fits | Headroom::Unknown => return,
         };
-    eprintln!(
-        "warning: the model's {need} {word} the {available} of memory that is free; expect \
+    crate::output::say!(
+        "warning: the {need} of model and cache {word} the {available} of memory that is free; expect \
          swapping or the end of the engine"
     );
 }

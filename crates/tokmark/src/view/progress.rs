@@ -49,7 +49,7 @@ impl ProgressView {
         self.bar.set_message("");
         self.bar.tick();
         if !self.bar.is_hidden() {
-            eprint!("\r\x1b[2K");
+            crate::output::say_bare!("\r\x1b[2K");
         }
     }
 
@@ -68,7 +68,7 @@ impl Observer for ProgressView {
     fn test_started(&mut self, index: usize, n: usize, _subject: &Subject, test: &Test) {
         self.label = format!("[{}/{n}] {}:", index + 1, test.label());
         if self.each_test {
-            eprintln!("tokmark: test {}/{n}: {}: starting", index + 1, test.label());
+            crate::output::say!("tokmark: test {}/{n}: {}: starting", index + 1, test.label());
         }
     }
 
@@ -86,7 +86,10 @@ impl Observer for ProgressView {
     fn test_finished(&mut self, record: &Record) {
         if self.each_test {
             let n = record.samples.len();
-            eprintln!("tokmark: {} done, {n} repetitions", self.label.trim_end_matches(':'));
+            crate::output::say!(
+                "tokmark: {} done, {n} repetitions",
+                self.label.trim_end_matches(':')
+            );
         }
     }
 }

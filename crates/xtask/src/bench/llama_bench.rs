@@ -70,7 +70,7 @@ impl Program {
             .args(self.before)
             .arg("-m")
             .arg(flags.model)
-            .args(["-p", "64", "-n", "16", "-d", "0,256", "-o", "json"])
+            .args(["-p", "32", "-n", "8", "-d", "0,64", "-o", "json"])
             .args(["-t", &flags.n_threads.to_string(), "-r", &flags.n_repetitions.to_string()])
             .args(&self.after)
             .stdin(Stdio::null())
