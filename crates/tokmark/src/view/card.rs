@@ -94,7 +94,19 @@ fn enumerate(names: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::records;
     use super::*;
+
+    #[test]
+    fn the_card_of_two_real_records() {
+        let advice = Advice {
+            chat: Comfort::Comfortable,
+            documents: Comfort::Usable,
+            coding: Comfort::Comfortable,
+            largest_context: Some(8192),
+        };
+        insta::assert_snapshot!(quick(&records(), Some(&advice), "tokmark.db"));
+    }
 
     #[test]
     fn the_sentence_names_each_use_once() {

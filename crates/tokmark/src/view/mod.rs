@@ -26,3 +26,13 @@ pub(crate) fn warn_of_memory(subject: &Subject, planned: &[PlannedTest], machine
          swapping or the end of the engine"
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use tokmark_model::Record;
+
+    /// pp512 and tg128 of a real run, with the samples cut short.
+    pub(super) fn records() -> Vec<Record> {
+        serde_json::from_str(include_str!("../../tests/fixtures/records.json")).unwrap()
+    }
+}

@@ -161,3 +161,11 @@ fn sample_line(record: &Record, i: usize, sample: &Repetition) -> String {
         if outlier { "  outlier" } else { "" }
     )
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_real_record_whole() {
+        insta::assert_snapshot!(super::record(&super::super::tests::records()[0]));
+    }
+}

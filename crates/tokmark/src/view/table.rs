@@ -259,3 +259,30 @@ pub(crate) fn models(models: &[CachedModel]) -> String {
     }
     finish(&table)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokmark_model::StatusReason;
+
+    use super::super::tests::records;
+    use super::*;
+
+    #[test]
+    fn the_table_of_two_real_records_and_a_crash() {
+        let mut table = BenchTable::default();
+        let records = records();
+        for record in &records {
+            table.add(record);
+        }
+        let mut crashed = records[1].clone();
+        crashed.status = Status::Crashed;
+        crashed.status_reason = Some(StatusReason {
+            message: "the engine's process died: SIGABRT".to_owned(),
+            ..StatusReason::default()
+        });
+        (crashed.summary, crashed.grade, crashed.samples) = (None, None, Vec::new());
+        crashed.flags.push("threads_over_cores".to_owned());
+        table.add(&crashed);
+        insta::assert_snapshot!(table.render("tokmark.db"));
+    }
+}

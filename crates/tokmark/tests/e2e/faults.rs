@@ -167,3 +167,20 @@ fn a_closed_pipe_is_quiet() {
     assert!(!ran.stderr.contains("pipe"), "{ran:?}");
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
+
+#[test]
+fn a_hang_before_the_first_test_is_that_tests_own() {
+    let (_home, ran, records) = suite("fake:hang@0", &["--timeout", "1s"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(statuses(&records).iter().all(|status| *status == Status::TimedOut), "{records:?}");
+}
+
+#[test]
+fn a_closed_standard_error_ends_nothing() {
+    let home = Home::new();
+    let mut running = home.start(&home.bench_args("null", &["-p", "1-20", "-n", "0", "-r", "5"]));
+    drop(running.stderr.take());
+    let output = running.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(home.records().len(), 20);
+}

@@ -147,3 +147,16 @@ fn records_of_our_own_format_can_be_piped_into_another_store() {
     let printed: Vec<Record> = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(printed, home.records());
 }
+
+#[test]
+fn lists_of_recorded_records_look_as_they_should() {
+    let home = Home::new();
+    home.write("records.json", include_bytes!("../fixtures/records.json"));
+    assert_eq!(home.run(&["import", "records.json"]).code, Some(0));
+    for format in ["table", "csv", "md"] {
+        insta::with_settings!({ snapshot_suffix => format }, {
+            insta::assert_snapshot!("history", home.run(&["history", "-o", format]).stdout);
+        });
+    }
+    insta::assert_snapshot!("show", home.run(&["show", "last"]).stdout);
+}
