@@ -77,6 +77,9 @@ impl Subject {
         let whole: u64 = parts.sum::<std::io::Result<u64>>().map_err(io)?;
         let file_name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let mut facts = tokmark_gguf::facts(&header, &file_name, Bytes(whole.max(size)));
+        let stem = file_name.trim_end_matches(".gguf").to_owned();
+        let title = std::mem::replace(&mut facts.name, stem);
+        facts.title = (title != facts.name).then_some(title);
         facts.source = Some(model.source_label.clone());
         facts.publisher = model.publisher.clone().or(facts.publisher);
         facts.sha256 = Some(hub.model_sha256(model)?);

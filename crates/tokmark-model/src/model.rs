@@ -23,8 +23,10 @@ pub struct TensorTypeCount {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ModelFacts {
-    /// Name to show: `general.name`, else the file's stem.
+    /// Name to show: the file's stem, which people know it by.
     pub name: String,
+    /// `general.name`, where it says something else.
+    pub title: Option<String>,
     /// Base name of the file; never its folder.
     pub file_name: String,
     /// Where it came from: `hf:owner/repo/file`, a URL, `file:NAME`, `cache:NAME`.

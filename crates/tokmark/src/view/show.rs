@@ -3,7 +3,7 @@
 use tokmark_model::{Record, Repetition};
 
 use super::table::{flag_words, load, memory, status_word, tokens};
-use super::words::{estimate, grade, half_width, model, number, printable, time};
+use super::words::{cpus, estimate, grade, half_width, model, number, printable, time};
 
 /// Samples listed in full; beyond it the middle is left out, and `-o json` has them all.
 const LISTED: usize = 40;
@@ -13,7 +13,7 @@ pub(crate) fn record(record: &Record) -> String {
     let mut text = format!("{}  {}\n", record.id, printable(&record.test.label()));
     let mut line = |name: &str, value: String| {
         if !value.is_empty() {
-            text += &format!("  {name:<14}{value}\n");
+            text += &format!("  {name:<18}{value}\n");
         }
     };
     line("when", record.created_at.to_string());
@@ -81,7 +81,7 @@ fn machine_line(record: &Record) -> String {
     let cpu = machine.cpu.model.clone().unwrap_or_else(|| "unknown processor".to_owned());
     format!(
         "{cpu}, {} of {} CPUs, {}, {} ({})",
-        number(machine.cpu.n_allowed),
+        cpus(machine.cpu.n_allowed),
         machine.cpu.n_logical,
         machine.memory.allowed_bytes,
         machine.os.name,
@@ -109,8 +109,8 @@ fn figures(record: &Record, line: &mut impl FnMut(&str, String)) {
         format!("{} tok/s (all tokens / all time)", number(summary.total_rate_tps.get())),
     );
     line("llama-bench", format!("{:.2} ± {:.2}", summary.avg_ts.get(), summary.stddev_ts.get()));
-    line("per token", format!("{} (p50 / p99)", tokens(record)));
     if let Some(times) = &summary.token_times {
+        line("per token", format!("{} (p50 / p99)", tokens(record)));
         line("slowest token", format!("{}, {} stalls", time(times.max_ns), times.n_stalls));
     }
     line("load", load(record));

@@ -4,7 +4,7 @@ use tokmark_model::{Record, Status};
 use tokmark_store::RecordRow;
 
 use super::words::{
-    estimate, grade, grade_of, half_width, model, number, printable, short_id, time,
+    cpus, estimate, grade, grade_of, half_width, model, number, printable, short_id, time,
     with_quantization,
 };
 
@@ -189,7 +189,7 @@ pub(super) fn flag_words(record: &Record, flag: &str) -> String {
         "threads_over_cores" => format!(
             "{} threads on {} cores",
             record.params.n_threads,
-            number(record.machine.cpu.n_allowed)
+            cpus(record.machine.cpu.n_allowed)
         ),
         "context_over_trained" => match record.model.context_length {
             Some(trained) => {

@@ -16,6 +16,11 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
+/// `2`, or `1.5` under a quota.
+pub(crate) fn cpus(n: f64) -> String {
+    if n.fract() == 0.0 { format!("{n:.0}") } else { format!("{n:.1}") }
+}
+
 /// `4821` as `4,821`.
 pub(crate) fn thousands(digits: &str) -> String {
     let (sign, digits) = match digits.strip_prefix('-') {
