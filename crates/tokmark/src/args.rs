@@ -124,7 +124,7 @@ pub(crate) struct MeasureArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct QuickArgs {
-    /// Path, URL, hf:owner/repo[:quant], or a name in the cache [default: SmolLM2-135M-Instruct Q4_1]
+    /// Path, URL, hf:owner/repo:QUANT, or a name in the cache, by default SmolLM2-135M-Instruct Q4_1
     pub(crate) model: Option<String>,
     /// Use only what is on this machine
     #[arg(long)]
