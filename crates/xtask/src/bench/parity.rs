@@ -44,9 +44,9 @@ pub(crate) struct Options {
     /// CPU threads [default: all that this process may use]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     threads: Option<u32>,
-    /// Repetitions of each test in one process, of which the median counts
-    #[arg(long, short, value_name = "N", default_value_t = 3,
-          value_parser = clap::value_parser!(u32).range(1..))]
+    /// Repetitions of each test in one process; the median of all but the first counts
+    #[arg(long, short, value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u32).range(2..))]
     repetitions: u32,
     /// Seed of the order
     #[arg(long, value_name = "N", default_value_t = 1)]
