@@ -155,6 +155,9 @@ impl<E: LocalEngine, G: Guard, C: Clock + Clone, W: Write> Worker<E, G, C, W> {
     fn repeat(&mut self, n: u32, probe: bool) -> Answer {
         let mut probe_ns = None;
         if probe {
+            // A decode before it, as before each probe of the baseline; one after it, so that
+            // it leaves no cold cache.
+            try_engine!(self.engine.settle());
             probe_ns = self.guard.probe();
             try_engine!(self.engine.settle());
         }
