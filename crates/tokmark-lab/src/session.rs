@@ -122,11 +122,6 @@ impl Session {
         }
     }
 
-    /// Name of the run.
-    pub fn run_id(&self) -> Uuid {
-        self.run_id
-    }
-
     /// Measures `planned` in order and hands each record to `save` before the next test
     /// begins. `planned[i].model` counts in `subjects`.
     ///

@@ -45,11 +45,6 @@ impl Nanos {
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 * 1e-9
     }
-
-    /// This span in milliseconds.
-    pub fn as_millis_f64(self) -> f64 {
-        self.0 as f64 * 1e-6
-    }
 }
 
 impl From<Duration> for Nanos {
