@@ -1,5 +1,6 @@
 //! llama-bench's command line and output, as data and pure functions: its spellings, its
-//! lists and ranges, its matrix of tests in its order, and its five output formats.
+//! lists and ranges, its matrix of tests in its order, and its five output formats. And in
+//! [`peers`] the result files of the tools that measure servers.
 //!
 //! Three steps carry a command line to tests. [`spelling::to_long_flags`] turns every
 //! llama-bench spelling into one canonical long flag, so that an ordinary argument parser
@@ -33,6 +34,7 @@ mod error;
 pub mod formats;
 pub mod lists;
 mod matrix;
+pub mod peers;
 pub mod spelling;
 mod usage;
 mod validate;
@@ -40,5 +42,6 @@ mod validate;
 pub use error::CompatError;
 pub use formats::{Format, Printer};
 pub use matrix::Matrix;
+pub use peers::{PeerError, is_peer_file, read_peer};
 pub use usage::usage;
 pub use validate::validate;

@@ -1,6 +1,7 @@
 //! Waiting for a quiet machine, and naming who keeps it busy.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use tokmark_model::Nanos;
@@ -31,7 +32,7 @@ pub struct QuietState {
 pub enum QuietOutcome {
     /// Other processes used no more than the threshold in two samples in a row.
     Quiet,
-    /// The limit passed.
+    /// The limit passed, or the waiting was broken off.
     StillBusy {
         /// CPUs that other processes used in the last sample.
         other_cores: f64,
@@ -40,14 +41,18 @@ pub enum QuietOutcome {
     Unknown,
 }
 
+/// Cores from which on a process is named.
+const WORTH_NAMING: f64 = 0.02;
+
 /// Waits until processes other than `own_pids` (this one never counts) use at most
 /// `threshold_cores` CPUs, for `limit` at most and one sample (about 0.5 s) at least.
-/// `on_wait` is called after each sample that was too busy. The thread sleeps meanwhile.
+/// `on_wait` is called after each sample that was too busy, and may break the waiting off. The
+/// thread sleeps meanwhile.
 pub fn wait_quiet(
     limit: Duration,
     threshold_cores: f64,
     own_pids: &[u32],
-    on_wait: &mut dyn FnMut(&QuietState),
+    on_wait: &mut dyn FnMut(&QuietState) -> ControlFlow<()>,
 ) -> QuietOutcome {
     let sensors = Sensors::new(std::process::id(), own_pids);
     let Some(min_window) = sensors.min_window() else {
@@ -67,7 +72,7 @@ fn wait_on(
     mut sample: impl FnMut() -> (Option<f64>, Duration),
     limit: Duration,
     threshold_cores: f64,
-    on_wait: &mut dyn FnMut(&QuietState),
+    on_wait: &mut dyn FnMut(&QuietState) -> ControlFlow<()>,
 ) -> QuietOutcome {
     let mut n_quiet = 0;
     loop {
@@ -79,7 +84,9 @@ fn wait_on(
             n_quiet += 1;
         } else {
             n_quiet = 0;
-            on_wait(&QuietState { waited, limit, other_cores });
+            if on_wait(&QuietState { waited, limit, other_cores }).is_break() {
+                return QuietOutcome::StillBusy { other_cores };
+            }
         }
         // When the limit passes after one quiet sample, the machine is quiet at last.
         if n_quiet >= QUIET_SAMPLES || (n_quiet > 0 && waited >= limit) {
@@ -101,7 +108,7 @@ pub struct BusyProcess {
 }
 
 /// The `n` processes that use most CPU during `window`, the busiest first, those in
-/// `own_pids` and this one left out, and those that used none. Sleeps for the window.
+/// `own_pids` and this one left out, and those that used next to none. Sleeps for the window.
 /// A process that begins or ends within it is missed; empty where processes cannot be
 /// listed.
 pub fn busiest_processes(n: usize, window: Duration, own_pids: &[u32]) -> Vec<BusyProcess> {
@@ -133,9 +140,11 @@ fn busiest_below(tree: &Tree, n: usize, own_pids: &[u32], wait: impl FnOnce()) -
     busiest
         .into_iter()
         .take(n)
-        .filter_map(|(pid, used)| {
+        .map(|(pid, used)| (pid, used as f64 / wall))
+        .filter(|(_, cores)| *cores >= WORTH_NAMING)
+        .filter_map(|(pid, cores)| {
             let name = tree.line(format!("proc/{pid}/comm"))?;
-            Some(BusyProcess { name, cores: used as f64 / wall })
+            Some(BusyProcess { name, cores })
         })
         .collect()
 }
@@ -157,7 +166,10 @@ mod tests {
             },
             Duration::from_secs_f64(limit_s),
             0.1,
-            &mut |state| seen.push(state.other_cores),
+            &mut |state| {
+                seen.push(state.other_cores);
+                if seen.len() < 5 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            },
         );
         (outcome, seen)
     }
@@ -174,6 +186,13 @@ mod tests {
         assert_eq!(outcome, QuietOutcome::StillBusy { other_cores: 1.2 });
         assert_eq!(seen.len(), 2);
         assert_eq!(wait(&[Some(1.6), Some(0.0)], 1.0).0, QuietOutcome::Quiet);
+    }
+
+    #[test]
+    fn the_user_can_break_the_waiting_off() {
+        let (outcome, seen) = wait(&[Some(1.5); 9], 60.0);
+        assert_eq!(outcome, QuietOutcome::StillBusy { other_cores: 1.5 });
+        assert_eq!(seen.len(), 5);
     }
 
     #[test]

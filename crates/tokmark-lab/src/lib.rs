@@ -5,11 +5,16 @@
 //! whatever happens to the engine. An [`Observer`] is told meanwhile what goes on. The
 //! caller saves each record before the next test begins.
 //!
-//! This crate deliberately knows no particular engine, no database and no terminal.
+//! [`measure_point`] does the same for a load point: a workload on an endpoint becomes one
+//! record with all its requests.
+//!
+//! This crate deliberately knows no particular local engine, no database and no terminal.
 
 mod advice;
 mod estimate;
+mod gap;
 mod guard;
+mod load;
 mod measure;
 mod record;
 mod session;
@@ -17,7 +22,12 @@ mod subject;
 
 pub use advice::{Advice, Comfort, advise};
 pub use estimate::{Estimate, estimate_from_history};
+pub use gap::{Gap, GapPart, Overheads, gap_between, server_overheads};
 pub use guard::HostGuard;
+pub use load::{
+    Calibration, Live, LoadExtent, LoadObserver, LoadOptions, Measured, Ramp, calibrate,
+    measure_point, ramp, skipped_point,
+};
 pub use measure::Measuring;
 pub use session::{Observer, Phase, Session, SessionOptions, Tally};
 pub use subject::{Subject, SubjectError};

@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use tokmark_host::busiest_processes;
 use tokmark_model::{Bytes, Nanos, Repetition, Repetitions, StopReason, Tokens, TokensPerSecond};
 use tokmark_run::{Command, Failure, Message, WorkerProcess};
 use tokmark_stats::StoppingRule;
 
 use crate::record::Draft;
-use crate::session::{Observer, Phase, SessionOptions};
+use crate::session::{Observer, Phase, QUIET_CORES, SessionOptions};
 
 /// The probe is run again when repetitions have taken this long since it last was.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
@@ -16,8 +17,18 @@ const PROBE_EVERY: Duration = Duration::from_millis(500);
 /// After this time every machine's counters tell other processes from our own.
 const LONG_ENOUGH: Duration = Duration::from_secs(2);
 
+/// Time over which the busiest processes are found, once a test.
+const NAMING: Duration = Duration::from_millis(200);
+/// Processes that are named.
+const N_NAMED: usize = 3;
+
 fn knows_others(repetition: &Repetition) -> bool {
     repetition.noise.as_ref().is_some_and(|noise| noise.other_cores.is_some())
+}
+
+/// Cores that other processes took during a repetition, if more than a quiet machine's.
+fn disturbance(repetition: &Repetition) -> Option<f64> {
+    repetition.noise.as_ref()?.other_cores.filter(|cores| *cores > QUIET_CORES)
 }
 
 /// How far a test has come.
@@ -58,6 +69,7 @@ pub(crate) fn measure(
     options.interrupt.set_expendable(false);
     let mut rule = Rule::new(&options.repetitions, begun);
     let mut since_probe = PROBE_EVERY;
+    let mut is_told = false;
     loop {
         let probe = since_probe >= PROBE_EVERY;
         if probe {
@@ -70,6 +82,11 @@ pub(crate) fn measure(
             }
         })?;
         read_memory(worker, draft);
+        if !is_told && let Some(cores) = draft.samples.last().and_then(disturbance) {
+            is_told = true;
+            let own = [std::process::id(), worker.pid()];
+            observer.disturbed(cores, &busiest_processes(N_NAMED, NAMING, &own));
+        }
         let Some(last) = draft.samples.last().map(|repetition| repetition.duration_ns) else {
             return Ok(StopReason::CutShort);
         };

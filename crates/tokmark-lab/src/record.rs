@@ -1,9 +1,9 @@
 use std::path::Path;
 
 use tokmark_model::{
-    EngineFacts, LoadTime, MachineFacts, MemoryUse, ModelFacts, Nanos, PlannedTest, ProcessParams,
-    RECORD_VERSION, Record, RecordKind, Repetition, Repetitions, Status, StatusReason, StopReason,
-    Timestamp, TokenSource, Tool, Uuid,
+    EngineFacts, EngineParams, LoadTime, MachineFacts, MemoryUse, ModelFacts, Nanos, PlannedTest,
+    ProcessParams, RECORD_VERSION, Record, RecordKind, Repetition, Repetitions, Status,
+    StatusReason, StopReason, Test, Timestamp, TokenSource, Tool, Uuid,
 };
 use tokmark_stats::GradeInput;
 
@@ -57,15 +57,6 @@ impl Draft {
             })
         });
         Record {
-            record_version: RECORD_VERSION,
-            id: Uuid::now_v7(),
-            run_id: self.run_id,
-            kind: RecordKind::Measured,
-            created_at: self.created_at,
-            tool: Tool {
-                name: "tokmark".to_owned(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-            },
             status,
             status_reason,
             test: self.planned.test,
@@ -76,7 +67,6 @@ impl Draft {
             model: self.model,
             engine: self.engine,
             devices_used: self.devices_used,
-            tensor_parallel: None,
             machine: self.machine,
             load: self.load,
             memory: self.memory,
@@ -86,13 +76,46 @@ impl Draft {
             summary,
             grade,
             flags: self.flags,
-            speculation: None,
-            requests: None,
-            published: None,
-            notes: Vec::new(),
-            tags: Vec::new(),
-            newer: Default::default(),
+            ..blank(self.run_id, RecordKind::Measured, self.created_at)
         }
+    }
+}
+
+/// A record without any facts or figures.
+pub(crate) fn blank(run_id: Uuid, kind: RecordKind, created_at: Timestamp) -> Record {
+    Record {
+        record_version: RECORD_VERSION,
+        id: Uuid::now_v7(),
+        run_id,
+        kind,
+        created_at,
+        tool: Tool { name: "tokmark".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        status: Status::Ok,
+        status_reason: None,
+        test: Test { n_prompt: 0, n_gen: 0, n_depth: 0, n_parallel: 1 },
+        params: EngineParams::default(),
+        process: ProcessParams::default(),
+        repetitions: None,
+        tokens: None,
+        model: ModelFacts::default(),
+        engine: EngineFacts::default(),
+        devices_used: Vec::new(),
+        tensor_parallel: None,
+        machine: MachineFacts::default(),
+        load: None,
+        memory: MemoryUse::default(),
+        warmup_ns: Vec::new(),
+        probe_baseline_ns: Vec::new(),
+        samples: Vec::new(),
+        summary: None,
+        grade: None,
+        flags: Vec::new(),
+        speculation: None,
+        serving: None,
+        published: None,
+        notes: Vec::new(),
+        tags: Vec::new(),
+        newer: Default::default(),
     }
 }
 

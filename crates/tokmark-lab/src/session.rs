@@ -1,7 +1,8 @@
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tokmark_host::{QuietOutcome, QuietState};
+use tokmark_host::{BusyProcess, QuietState};
 use tokmark_model::{
     EngineFacts, LoadTime, MachineFacts, MemoryUse, ModelFacts, Nanos, PlannedTest, ProcessParams,
     Record, Repetitions, Status, StatusReason, StopReason, Test, Timestamp, TokenSource, Uuid,
@@ -66,6 +67,9 @@ pub trait Observer {
     fn test_started(&mut self, index: usize, n: usize, subject: &Subject, test: &Test);
     /// It has come to another phase, or further in the same.
     fn phase(&mut self, phase: Phase);
+    /// Other processes took `other_cores` during a repetition, for the first time in this test;
+    /// who they are, the busiest first, as far as they can be named.
+    fn disturbed(&mut self, other_cores: f64, by: &[BusyProcess]);
     /// It is over, in whatever way.
     fn test_finished(&mut self, record: &Record);
 }
@@ -103,9 +107,7 @@ pub(crate) struct Running {
 /// Probes for the baseline.
 const N_BASELINE_PROBES: u32 = 5;
 /// Other processes together may use this much of a core and the machine is still quiet.
-const QUIET_CORES: f64 = 0.1;
-/// A pause looks this often whether the user has interrupted it.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const QUIET_CORES: f64 = 0.1;
 /// The calibration before an estimate.
 const CALIBRATION: Test = Test { n_prompt: 64, n_gen: 8, n_depth: 0, n_parallel: 1 };
 
@@ -374,22 +376,17 @@ impl Session {
     fn pause(&self, observer: &mut dyn Observer) {
         let interrupt = &self.options.interrupt;
         let begun = Instant::now();
-        let left = |limit: Duration| limit.saturating_sub(begun.elapsed()).min(PATIENCE);
-        while !left(self.options.delay).is_zero() && !interrupt.is_raised() {
-            std::thread::sleep(left(self.options.delay).min(Duration::from_millis(100)));
+        let left = || self.options.delay.saturating_sub(begun.elapsed());
+        while !left().is_zero() && !interrupt.is_raised() {
+            std::thread::sleep(left().min(Duration::from_millis(100)));
         }
         let Some(limit) = self.options.wait_quiet else { return };
         let mut own = vec![std::process::id()];
         own.extend(self.worker.as_ref().map(|worker| worker.process.pid()));
-        let limit = limit + begun.elapsed();
         let on_wait = &mut |state: &QuietState| {
             observer.phase(Phase::Waiting { other_cores: state.other_cores });
+            if interrupt.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        while !left(limit).is_zero() && !interrupt.is_raised() {
-            let outcome = tokmark_host::wait_quiet(left(limit), QUIET_CORES, &own, on_wait);
-            if !matches!(outcome, QuietOutcome::StillBusy { .. }) {
-                return;
-            }
-        }
+        tokmark_host::wait_quiet(limit, QUIET_CORES, &own, on_wait);
     }
 }

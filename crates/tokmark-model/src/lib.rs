@@ -15,18 +15,25 @@
 //! assert_eq!(test.label(), "tg128 @ d512");
 //! ```
 
+mod chat;
 mod engine;
+mod event;
 mod machine;
 mod model;
 mod noise;
 mod params;
 mod plan;
 mod record;
+mod request;
+mod serving;
 mod summary;
 mod test;
 mod units;
+mod workload;
 
+pub use chat::{Message, Role, ToolCall, ToolDefinition};
 pub use engine::{BuildFacts, Device, DeviceKind, EngineFacts};
+pub use event::{EventLog, EventLogError, read_times, write_times};
 pub use machine::{Cache, CpuFacts, Gpu, MachineFacts, MemoryFacts, OsFacts, PowerSource};
 pub use model::{ModelFacts, TensorTypeCount};
 pub use noise::{Noise, Repetition};
@@ -39,12 +46,20 @@ pub use record::{
     LoadTime, MemoryUse, Note, Published, Record, RecordId, RecordKind, Speculation, Status,
     StatusReason, Tool,
 };
+pub use request::{CountSource, RequestError, RequestSample, ServerTimes, TokenCount};
+pub use serving::{
+    ArrivalCheck, ClientCheck, Distribution, Goodput, Quantile, ReplicaSummary, ServerFacts,
+    Serving, ServingSummary, SystemRate, TimelinePoint,
+};
 pub use summary::{
     Correlation, Drift, Estimate, Grade, GradeLetter, GradeReason, Interval, IntervalMethod,
     NoInterval, StopReason, Summary, TokenTimes,
 };
 pub use test::{Test, TestKind};
 pub use units::{Bytes, Nanos, Tokens, TokensPerSecond};
+pub use workload::{
+    Api, Arrivals, CacheMode, LatencyKind, LengthControl, Load, ServiceLevel, Think, Workload,
+};
 
 pub use jiff::Timestamp;
 pub use uuid::Uuid;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Bytes, EngineFacts, EngineParams, Grade, MachineFacts, ModelFacts, Nanos, ProcessParams,
-    Repetition, Repetitions, Summary, Test, TokenSource,
+    Bytes, EngineFacts, EngineParams, Estimate, Grade, MachineFacts, ModelFacts, Nanos,
+    ProcessParams, Repetition, Repetitions, Serving, Summary, Test, TokenSource, TokensPerSecond,
 };
 
 /// A record's name: UUID version 7, so that names sort by time.
@@ -209,9 +209,10 @@ pub struct Record {
     /// Speculative decoding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speculation: Option<Speculation>,
-    /// Requests of a load run. Its shape comes with the endpoint engines.
+    /// A load point on a server. `test` then holds its nominal size: prompt and output tokens
+    /// aimed at, and requests at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub requests: Option<serde_json::Value>,
+    pub serving: Option<Box<Serving>>,
     /// Source of a published record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<Published>,
@@ -224,4 +225,36 @@ pub struct Record {
     /// Fields of a newer version, kept as they came.
     #[serde(flatten)]
     pub newer: BTreeMap<String, serde_json::Value>,
+}
+
+impl Record {
+    /// What was measured, as tables name it: `tg128 @ d512`, or `chat x 4` of a load point.
+    pub fn label(&self) -> String {
+        match &self.serving {
+            Some(serving) => serving.workload.label(),
+            None => self.test.label(),
+        }
+    }
+
+    /// The rate that lists show and sort by: of a test its rate, of a load point the output
+    /// rate of the whole system.
+    pub fn rate(&self) -> Option<Estimate> {
+        let Some(serving) = &self.serving else {
+            return self.summary.as_ref().map(|summary| summary.rate);
+        };
+        let rate = serving.summary.as_ref()?.output_rate_tps?;
+        Some(Estimate {
+            rate_tps: TokensPerSecond(rate.per_s),
+            interval: rate.interval,
+            no_interval: rate.no_interval,
+        })
+    }
+
+    /// Version of the statistics that made the summary.
+    pub fn statistics_version(&self) -> Option<u32> {
+        match &self.serving {
+            Some(serving) => serving.summary.as_ref().map(|made| made.statistics_version),
+            None => self.summary.as_ref().map(|made| made.statistics_version),
+        }
+    }
 }

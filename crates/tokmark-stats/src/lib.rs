@@ -28,9 +28,11 @@ mod compare;
 mod dependence;
 mod grade;
 mod guard;
+mod histogram;
 mod normal;
 mod order;
 mod probe;
+mod serving;
 mod session;
 mod stopping;
 mod summary;
@@ -47,10 +49,19 @@ pub use guard::{
     CGROUP_THROTTLED, CLOCK_FLAGGED, OTHER_CORES_TOUCHED, OTHER_CORES_WORTHLESS, PRESSURE_FLAGGED,
     PROBE_MOVED, STEAL_TOUCHED, STEAL_WORTHLESS, SWAPPED_IN_PAGES,
 };
+pub use histogram::Histogram;
 pub use order::{
     OUTLIER_MODIFIED_Z, mad, median, order_statistic_ranks, outliers, quantile, sign_test,
 };
 pub use probe::probe_ratio;
+pub use serving::{
+    ARRIVALS_MOVED, CACHE_HIT_FLAGGED, CACHE_HIT_TOUCHED, DEFAULT_ABORT_ERROR_SHARE,
+    DEFAULT_SERVING_HALF_WIDTH, EventTimes, FEWEST_FOR_RATE, HISTOGRAM_ABOVE, IN_FLIGHT_HELD,
+    ITL_PER_EVENT_FROM, LATE_FROM, LATE_RELATIVE, LENGTH_FLAGGED, LEVEL_QUANTILE, RequestFigures,
+    SERVER_RATE_FLAGGED, SERVING_QUANTILES, ServingGradeInput, ServingInput, ServingPrecision,
+    WINDOW_PIECES, grade_serving, itl_is_per_event, next_serving_look, quantile_ranks,
+    request_figures, serving_precision, summarize_serving, upper_bound_rank,
+};
 pub use session::{LEVEL, PRESUMED_LAG1, PRESUMED_WEIGHT};
 pub use stopping::{StoppingRule, is_look, next_look};
 pub use summary::summarize;

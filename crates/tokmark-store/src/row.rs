@@ -27,8 +27,10 @@ pub struct RecordRow {
     pub model_sha256: Option<String>,
     /// Quantization by tensor census.
     pub quantization: Option<String>,
-    /// What was done.
+    /// What was done; of a load point its nominal size.
     pub test: Test,
+    /// What was done, as tables name it.
+    pub label: String,
     /// Name of the engine.
     pub engine: String,
     /// Back ends as the engine reported them.
@@ -74,7 +76,7 @@ pub(crate) fn columns(record: &Record) -> records::Model {
     let model = &record.model;
     let searched = [Some(&model.name), Some(&model.file_name), model.source.as_ref()];
     let search: Vec<&str> = searched.into_iter().flatten().map(String::as_str).collect();
-    let rate = record.summary.as_ref().map(|summary| summary.rate);
+    let rate = record.rate();
     let interval = rate.and_then(|rate| rate.interval);
     records::Model {
         id: record.id,
@@ -86,12 +88,12 @@ pub(crate) fn columns(record: &Record) -> records::Model {
         model_search: storable(&search.join("\n").to_lowercase()),
         model_sha256: model.sha256.as_deref().map(storable),
         quantization: model.quantization.as_deref().map(storable),
-        test_kind: word(&record.test.kind()),
+        test_kind: test_kind(record),
         n_prompt: record.test.n_prompt.into(),
         n_gen: record.test.n_gen.into(),
         n_depth: record.test.n_depth.into(),
         n_parallel: record.test.n_parallel.into(),
-        test_label: record.test.label(),
+        test_label: storable(&record.label()),
         engine_name: storable(&record.engine.name),
         backends: storable(&record.engine.backends),
         machine_fingerprint: storable(&record.machine.fingerprint),
@@ -101,8 +103,13 @@ pub(crate) fn columns(record: &Record) -> records::Model {
         rate_high_tps: interval.map(|ends| ends.high).filter(|end| end.is_finite()),
         duration_ns: duration(record).map(|time| i64::try_from(time.get()).unwrap_or(i64::MAX)),
         record_version: record.record_version.into(),
-        statistics_version: record.summary.as_ref().map(|made| made.statistics_version.into()),
+        statistics_version: record.statistics_version().map(Into::into),
     }
+}
+
+/// `pp`, `tg`, `pg`, or `load`.
+fn test_kind(record: &Record) -> String {
+    if record.serving.is_some() { "load".to_owned() } else { word(&record.test.kind()) }
 }
 
 /// The row of these columns, without notes and tags.
@@ -123,6 +130,7 @@ pub(crate) fn row(columns: records::Model) -> Result<RecordRow, String> {
             n_depth: count(columns.n_depth)?,
             n_parallel: count(columns.n_parallel)?,
         },
+        label: columns.test_label,
         engine: columns.engine_name,
         backends: columns.backends,
         machine_fingerprint: columns.machine_fingerprint,

@@ -1,6 +1,8 @@
 //! The command line.
 
 mod llama_bench;
+mod load;
+mod quantity;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,8 @@ use clap::{Args, Parser};
 use tokmark_compat::spelling;
 
 pub(crate) use llama_bench::LlamaBenchArgs;
+pub(crate) use load::{GapArgs, LoadArgs, StubArgs, WorkloadArgs};
+use quantity::{duration, percent, size};
 
 /// How well does this language model run here?
 #[derive(Debug, Parser)]
@@ -36,6 +40,21 @@ pub(crate) enum Subcommand {
   tokmark bench -m model.gguf -p 512 -n 128 -t 1,2
   tokmark bench --full -o md")]
     Bench(Box<BenchArgs>),
+    /// Measure a server: latencies, rates and goodput of chat, rag, codegen or agent requests
+    #[command(after_help = "Examples:
+  tokmark load 127.0.0.1:8080
+  tokmark load 127.0.0.1:8080 --shape chat --concurrency 1,4 --slo ttft=500ms,tpot=50ms")]
+    Load(Box<LoadArgs>),
+    /// Measure a model embedded and through a server, and where the difference goes
+    #[command(after_help = "Examples:
+  tokmark gap model.gguf
+  tokmark gap model.gguf --url 127.0.0.1:8080 --budget 10s")]
+    Gap(Box<GapArgs>),
+    /// Be a server of known times, to check any load client against
+    #[command(after_help = "Examples:
+  tokmark stub --port 8123 --for 2s
+  tokmark stub --ttft 50ms --itl 10ms --for 2s")]
+    Stub(Box<StubArgs>),
     /// List what was measured
     #[command(after_help = "Examples:
   tokmark history --model smollm2 --sort rate
@@ -336,60 +355,6 @@ fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-/// `2%`, `2` or `0.5%`, as a share.
-fn percent(text: &str) -> Result<f64, String> {
-    let number = text.trim().trim_end_matches('%').trim();
-    match number.parse::<f64>() {
-        Ok(value) if (1e-6..=100.0).contains(&value) => Ok(value / 100.0),
-        _ => Err("give a percentage up to 100, e.g. 2%".to_owned()),
-    }
-}
-
-/// `500ms`, `60s`, `2m`, `1h`, or seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    let text = text.trim();
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let scale = match &text[split..] {
-        "ms" => 1e-3,
-        "" | "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        _ => return Err("give a time such as 500ms, 60s, 2m or 1h".to_owned()),
-    };
-    text[..split]
-        .trim()
-        .parse::<f64>()
-        .ok()
-        .map(|value| value * scale)
-        .filter(|seconds| (0.0..=1e9).contains(seconds))
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| "give a time such as 500ms, 60s, 2m or 1h".to_owned())
-}
-
-/// `512MiB`, `4GiB`, `4GB`, or bytes.
-fn size(text: &str) -> Result<u64, String> {
-    let text = text.trim();
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let scale = match text[split..].to_ascii_lowercase().as_str() {
-        "" | "b" => 1.0,
-        "kib" => 1024.0,
-        "mib" => 1024.0 * 1024.0,
-        "gib" => 1024.0 * 1024.0 * 1024.0,
-        "kb" => 1e3,
-        "mb" => 1e6,
-        "gb" => 1e9,
-        _ => return Err("give a size such as 512MiB or 4GB".to_owned()),
-    };
-    text[..split]
-        .trim()
-        .parse::<f64>()
-        .ok()
-        .map(|value| value * scale)
-        .filter(|bytes| (1.0..1e18).contains(bytes))
-        .map(|bytes| bytes as u64)
-        .ok_or_else(|| "give a size such as 512MiB or 4GB".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -411,15 +376,5 @@ mod tests {
         assert_eq!(bench.llama_bench.values("--n-gpu-layers"), ["-1"]);
         assert_eq!(bench.llama_bench.values("--n-prompt"), ["8,16", "32"]);
         assert!(bench.llama_bench.has("--no-warmup") && !bench.llama_bench.has("--progress"));
-    }
-
-    #[test]
-    fn quantities_are_read_with_their_units() {
-        assert_eq!(percent("2%"), Ok(0.02));
-        assert!(percent("0").is_err() && percent("NaN").is_err());
-        assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
-        assert!(duration("-1s").is_err() && duration("1 day").is_err());
-        assert_eq!(size("2KiB"), Ok(2048));
-        assert!(size("inf").is_err() && size("0").is_err());
     }
 }

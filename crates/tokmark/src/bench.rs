@@ -280,7 +280,7 @@ impl Bench<'_> {
         if self.args.llama_bench.has("--progress") {
             progress.say_each_test();
         }
-        let mut n_failed = refused.len();
+        let n_failed = refused.len();
         if !self.args.compat {
             self.keep_refused(session, &refused, &mut printer, &progress)?;
         }
@@ -312,14 +312,9 @@ impl Bench<'_> {
         }
         // Also when a record could not be kept: what was measured is shown.
         printer.finish()?;
-        let tally = tally?;
-        n_failed += tally.n_failed;
-        Ok(match tally {
-            _ if tally.interrupted => Exit::Interrupted,
-            _ if n_failed == 0 => Exit::Done,
-            _ if tally.n_ok == 0 => Exit::Usage,
-            _ => Exit::FailedRows,
-        })
+        let mut tally = tally?;
+        tally.n_failed += n_failed;
+        Ok(Exit::of(&tally))
     }
 
     /// Rows for tests whose model is none.

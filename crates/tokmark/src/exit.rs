@@ -1,6 +1,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use tokmark_lab::Tally;
+
 /// How the program ends; the numbers are listed in `docs/cli.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -10,11 +12,23 @@ pub(crate) enum Exit {
     Usage,
     /// Finished, with failed or timed-out rows.
     FailedRows,
+    /// Finished, with steps skipped as hopeless.
+    Hopeless,
     /// The user stopped it; what was done is kept.
     Interrupted,
 }
 
 impl Exit {
+    /// Of a run whose tests ended so.
+    pub(crate) fn of(tally: &Tally) -> Self {
+        match tally {
+            _ if tally.interrupted => Exit::Interrupted,
+            _ if tally.n_failed == 0 => Exit::Done,
+            _ if tally.n_ok == 0 => Exit::Usage,
+            _ => Exit::FailedRows,
+        }
+    }
+
     /// llama-bench knows only 0 and 1.
     pub(crate) fn number(self, compat: bool) -> u8 {
         match (self, compat) {
@@ -23,6 +37,7 @@ impl Exit {
             (_, true) => 1,
             (Exit::Usage, false) => 2,
             (Exit::FailedRows, false) => 3,
+            (Exit::Hopeless, false) => 4,
         }
     }
 }

@@ -222,7 +222,7 @@ fn csv(rows: &[RecordRow]) -> String {
             row.model_name.clone(),
             row.model_sha256.clone().unwrap_or_default(),
             row.quantization.clone().unwrap_or_default(),
-            row.test.label(),
+            row.label.clone(),
             row.engine.clone(),
             row.backends.clone(),
             row.machine_fingerprint.clone(),

@@ -3,11 +3,15 @@
 
 mod args;
 mod bench;
+mod dialect_check;
 mod exit;
+mod gap;
 mod history;
+mod load;
 mod models;
 mod output;
 mod quick;
+mod stub;
 mod view;
 mod wiring;
 mod worker;
@@ -24,6 +28,9 @@ fn main() -> ExitCode {
     let mut args: Vec<OsString> = std::env::args_os().collect();
     if args.get(1).is_some_and(|arg| arg == worker::NAME) {
         return worker::main(&args[2..]);
+    }
+    if args.get(1).is_some_and(|arg| arg == tokmark_recipe::GUARD) {
+        return tokmark_recipe::guard_main(args.into_iter().skip(2));
     }
     if args::is_called_llama_bench(&args) {
         args.splice(1..1, ["bench", "--compat"].map(OsString::from));
@@ -48,6 +55,9 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Exit> {
     match cli.command {
         Subcommand::Quick(args) => quick::run(*args),
         Subcommand::Bench(args) => bench::run(&args),
+        Subcommand::Load(args) => load::run(&args),
+        Subcommand::Gap(args) => gap::run(&args),
+        Subcommand::Stub(args) => stub::run(&args),
         Subcommand::History(args) => history::list(&args),
         Subcommand::Show(args) => history::show(&args),
         Subcommand::Note(args) => history::note(&args),

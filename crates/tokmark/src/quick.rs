@@ -1,6 +1,6 @@
 use tokmark_hub::Source;
 use tokmark_lab::{Subject, advise, estimate_from_history};
-use tokmark_model::{Bytes, EngineParams, PlannedTest, ProcessParams, Record, Status, Test};
+use tokmark_model::{Bytes, EngineParams, PlannedTest, ProcessParams, Record, Test};
 
 use crate::args::QuickArgs;
 use crate::exit::Exit;
@@ -66,12 +66,7 @@ pub(crate) fn run(args: QuickArgs) -> anyhow::Result<Exit> {
         });
         output::print(&card::quick(&measured, advice.as_ref(), records.place()))?;
     }
-    Ok(match tally {
-        _ if tally.interrupted => Exit::Interrupted,
-        _ if tally.n_failed == 0 => Exit::Done,
-        _ if measured.iter().all(|record| record.status != Status::Ok) => Exit::Usage,
-        _ => Exit::FailedRows,
-    })
+    Ok(Exit::of(&tally))
 }
 
 /// Memory of the GPUs, where the whole model is on them.

@@ -59,6 +59,15 @@ impl Records {
         &self.place
     }
 
+    /// Folder for what is too large for a record: beside the database, else in the data folder.
+    pub(crate) fn large_logs(&self) -> std::path::PathBuf {
+        let file = std::path::Path::new(&self.place);
+        match file.parent().filter(|_| file.is_file()) {
+            Some(folder) => folder.join("requests"),
+            None => std::env::temp_dir().join("tokmark-requests"),
+        }
+    }
+
     /// Waits for something of the store's.
     pub(crate) fn wait<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)

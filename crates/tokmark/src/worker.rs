@@ -27,6 +27,16 @@ pub(crate) fn command(engine: &str, process: &ProcessParams) -> anyhow::Result<W
     })
 }
 
+/// How to start a server of known times that ends with its standard input.
+pub(crate) fn stub_command() -> anyhow::Result<WorkerCommand> {
+    Ok(WorkerCommand {
+        program: std::env::current_exe()?,
+        args: ["stub", "--tied"].map(OsString::from).to_vec(),
+        env: Vec::new(),
+        verbose: false,
+    })
+}
+
 /// The worker's own main: `args` are engine, parent and process settings.
 pub(crate) fn main(args: &[OsString]) -> ExitCode {
     match serve_engine(args) {

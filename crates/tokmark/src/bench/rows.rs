@@ -56,7 +56,7 @@ impl<'a> RowPrinter<'a> {
         progress.clear();
         if record.status != Status::Ok {
             let reason = record.status_reason.as_ref().map_or("", |reason| reason.message.as_str());
-            crate::output::say!("error: {} {}: {reason}", name, record.test.label());
+            crate::output::say!("error: {} {}: {reason}", name, record.label());
         }
         // Refused before an engine ran: the facts come with the first that did.
         if !record.engine.name.is_empty() {

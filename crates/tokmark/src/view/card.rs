@@ -17,7 +17,7 @@ pub(crate) fn quick(records: &[Record], advice: Option<&Advice>, place: &str) ->
             0 => "prompt",
             _ => "generation",
         };
-        let name = format!("{what} {}", record.test.label());
+        let name = format!("{what} {}", record.label());
         match &record.summary {
             Some(summary) => line(
                 &name,

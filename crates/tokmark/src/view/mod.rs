@@ -3,8 +3,12 @@
 pub(crate) mod card;
 pub(crate) mod devices;
 pub(crate) mod download;
+pub(crate) mod gap;
+pub(crate) mod live;
+pub(crate) mod load;
 pub(crate) mod plan;
 pub(crate) mod progress;
+pub(crate) mod report;
 pub(crate) mod show;
 pub(crate) mod table;
 mod words;

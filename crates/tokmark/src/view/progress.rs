@@ -2,6 +2,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokmark_host::BusyProcess;
 use tokmark_lab::{Estimate, Measuring, Observer, Phase, Subject};
 use tokmark_model::{Record, Test};
 
@@ -81,6 +82,19 @@ impl Observer for ProgressView {
             Phase::WarmingUp => self.show("warming up"),
             Phase::Measuring(measuring) => self.show(&measured(&measuring)),
         }
+    }
+
+    fn disturbed(&mut self, other_cores: f64, by: &[BusyProcess]) {
+        self.clear();
+        let named: Vec<String> =
+            by.iter().map(|process| format!("{} {:.1}", process.name, process.cores)).collect();
+        let named =
+            if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
+        crate::output::say!(
+            "warning: {} other processes use {other_cores:.1} cores{named}; \
+             these figures can't be trusted, --wait-quiet 60s waits for them",
+            self.label
+        );
     }
 
     fn test_finished(&mut self, record: &Record) {

@@ -1,5 +1,7 @@
 //! One record, whole.
 
+mod serving;
+
 use tokmark_model::{Record, Repetition};
 
 use super::table::{flag_words, load, memory, status_word, tokens};
@@ -10,7 +12,7 @@ const LISTED: usize = 40;
 
 /// Facts, figures, reasons, samples with the noise beside them, notes.
 pub(crate) fn record(record: &Record) -> String {
-    let mut text = format!("{}  {}\n", record.id, printable(&record.test.label()));
+    let mut text = format!("{}  {}\n", record.id, printable(&record.label()));
     let mut line = |name: &str, value: String| {
         if !value.is_empty() {
             text += &format!("  {name:<18}{value}\n");
@@ -19,14 +21,21 @@ pub(crate) fn record(record: &Record) -> String {
     line("when", record.created_at.to_string());
     line("run", record.run_id.to_string());
     line("status", status(record));
-    line("model", model_line(record));
-    line("engine", engine_line(record));
-    line("machine", machine_line(record));
+    if let Some(point) = &record.serving {
+        serving::facts(record, point, &mut line);
+    } else {
+        line("model", model_line(record));
+        line("engine", engine_line(record));
+        line("machine", machine_line(record));
+    }
     line(
         "tags",
         record.tags.iter().map(|tag| format!("#{}", printable(tag))).collect::<Vec<_>>().join(" "),
     );
-    figures(record, &mut line);
+    match &record.serving {
+        Some(point) => serving::figures(record, point, &mut line),
+        None => figures(record, &mut line),
+    }
     if let Some(found) = &record.grade {
         line("grade", grade(found.letter).to_owned());
         for reason in &found.reasons {
@@ -34,7 +43,8 @@ pub(crate) fn record(record: &Record) -> String {
         }
     }
     for flag in &record.flags {
-        line("flag", flag_words(record, flag));
+        let is_point = record.serving.is_some();
+        line("flag", if is_point { serving::flag(flag) } else { flag_words(record, flag) });
     }
     for note in &record.notes {
         line("note", format!("{}  {}", note.at.strftime("%Y-%m-%d %H:%M"), printable(&note.text)));
@@ -44,7 +54,10 @@ pub(crate) fn record(record: &Record) -> String {
             line("log", printable(logged));
         }
     }
-    text += &samples(record);
+    text += &match &record.serving {
+        Some(point) => serving::tables(point),
+        None => samples(record),
+    };
     text
 }
 

@@ -76,7 +76,7 @@ fn row(record: &Record) -> Vec<String> {
     };
     vec![
         printable(&model(&record.model)),
-        record.test.label(),
+        record.label(),
         params(record),
         rate,
         summary.map_or_else(String::new, half_width),
@@ -166,7 +166,7 @@ pub(super) fn status_word(status: Status) -> &'static str {
 pub(super) fn reasons(records: &[Record]) -> String {
     let mut text = String::new();
     for record in records {
-        let label = record.test.label();
+        let label = record.label();
         if let Some(reason) = &record.status_reason {
             let word = status_word(record.status);
             text += &format!("{label} {word}: {}\n", printable(&reason.message));
@@ -239,7 +239,7 @@ fn history_row(row: &RecordRow) -> Vec<String> {
         short_id(row.id),
         row.created_at.strftime("%Y-%m-%d %H:%M").to_string(),
         printable(&name),
-        row.test.label(),
+        printable(&row.label),
         rate,
         row.grade.map_or("-", grade).to_owned(),
         row.backends.clone(),

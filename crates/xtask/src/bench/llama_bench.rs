@@ -1,12 +1,16 @@
-//! One run of a program that takes llama-bench's flags and writes its JSON.
+//! A program that takes llama-bench's flags and writes its JSON lines, let go test by test.
 
+use std::fmt;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use tokmark_model::{Nanos, Test};
 use tokmark_stats::median;
+
+use super::proc;
 
 /// A program and how it is called.
 pub(super) struct Program {
@@ -51,6 +55,13 @@ impl Row {
     }
 }
 
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Row { n_threads, backends, build_commit, .. } = self;
+        write!(f, "{n_threads} threads, back ends {backends}, commit {build_commit}")
+    }
+}
+
 /// What all programs are told.
 pub(super) struct Flags<'a> {
     /// `-m`
@@ -59,42 +70,114 @@ pub(super) struct Flags<'a> {
     pub(super) n_threads: u32,
     /// `-r`
     pub(super) n_repetitions: u32,
+    /// How often each test is named, so that it is run in a context of its own each time.
+    pub(super) n_rounds: u32,
 }
 
-impl Program {
-    /// Runs it once in a process of its own; its rows in the order written.
-    ///
-    /// # Errors
-    /// When it fails or writes something else, with what it said.
-    pub(super) fn run(&self, flags: &Flags) -> Result<Vec<Row>> {
-        let output = Command::new(&self.path)
-            .args(self.before)
-            .arg("-m")
-            .arg(flags.model)
-            .args(["-p", "32", "-n", "8", "-d", "0,64", "-o", "json"])
-            .args(["-t", &flags.n_threads.to_string(), "-r", &flags.n_repetitions.to_string()])
-            .args(&self.after)
-            .stdin(Stdio::null())
-            .output()
-            .with_context(|| format!("{} can't run", self.path.display()))?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let tail: Vec<_> = said.lines().rev().take(20).collect();
-            let tail: Vec<_> = tail.into_iter().rev().collect();
-            bail!("{} failed: {}\n{}", self.name, output.status, tail.join("\n"));
-        }
-        let rows = read_rows(&output.stdout)
-            .with_context(|| format!("{} wrote no JSON of llama-bench's", self.name))?;
-        for row in &rows {
-            let test = row.test().label();
-            ensure!(row.median().is_some(), "{} has no samples of {test}", self.name);
-        }
-        Ok(rows)
+/// What one process is asked for. Each test is named once a round.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Suite {
+    /// `-p`; 0 for none.
+    pub(super) n_prompt: u32,
+    /// `-n`
+    pub(super) n_gen: u32,
+    /// `-d`
+    pub(super) n_depth: u32,
+}
+
+impl Suite {
+    /// Whether it measures `test`.
+    pub(super) fn has(self, test: &Test) -> bool {
+        let n_prompt = [0, self.n_prompt].contains(&test.n_prompt);
+        n_prompt && test.n_depth == self.n_depth
+    }
+
+    /// Rows that a process writes.
+    pub(super) fn n_rows(self, flags: &Flags) -> u32 {
+        flags.n_rounds * if self.n_prompt > 0 { 2 } else { 1 }
+    }
+
+    fn arguments(self, flags: &Flags) -> Vec<String> {
+        let list = |value: u32| vec![value.to_string(); flags.n_rounds as usize].join(",");
+        let prompt = if self.n_prompt > 0 { list(self.n_prompt) } else { "0".to_owned() };
+        let values = [
+            ("-p", prompt),
+            ("-n", list(self.n_gen)),
+            ("-d", self.n_depth.to_string()),
+            ("-t", flags.n_threads.to_string()),
+            ("-r", flags.n_repetitions.to_string()),
+            ("-o", "jsonl".to_owned()),
+        ];
+        values.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect()
     }
 }
 
-fn read_rows(json: &[u8]) -> Result<Vec<Row>> {
-    Ok(serde_json::from_slice(json)?)
+/// A process of a program. It stands still but for [`Running::step`], so that of several
+/// processes only one works.
+pub(super) struct Running<'a> {
+    program: &'a Program,
+    child: Child,
+    rows: BufReader<ChildStdout>,
+}
+
+impl Program {
+    /// Starts it and lets it run up to the end of its first test, whose row is returned.
+    ///
+    /// # Errors
+    /// When it fails or writes something else.
+    pub(super) fn start(&self, suite: Suite, flags: &Flags) -> Result<(Running<'_>, Row)> {
+        let mut command = Command::new(&self.path);
+        proc::end_with_us(&mut command);
+        let mut child = command
+            .args(self.before)
+            .arg("-m")
+            .arg(flags.model)
+            .args(suite.arguments(flags))
+            .args(&self.after)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("{} can't run", self.path.display()))?;
+        let rows = BufReader::new(child.stdout.take().context("its output is not captured")?);
+        let mut running = Running { program: self, child, rows };
+        let row = running.read()?;
+        Ok((running, row))
+    }
+}
+
+impl Running<'_> {
+    /// Lets it run to the end of its next test.
+    ///
+    /// # Errors
+    /// When it fails or has no further test.
+    pub(super) fn step(&mut self) -> Result<Row> {
+        proc::signal_all(self.child.id(), libc::SIGCONT);
+        self.read()
+    }
+
+    /// The next row. The process then stands still: between a row and the clock of the next
+    /// test lie a new context and the warm-up, so the stop is in no measured time.
+    fn read(&mut self) -> Result<Row> {
+        let mut line = String::new();
+        let n_bytes = self.rows.read_line(&mut line)?;
+        proc::signal_all(self.child.id(), libc::SIGSTOP);
+        let name = self.program.name;
+        if n_bytes == 0 {
+            bail!("{name} ended early; run it alone to see why: {}", self.program.path.display());
+        }
+        let row: Row = serde_json::from_str(&line)
+            .with_context(|| format!("{name} wrote no row of llama-bench's: {line}"))?;
+        ensure!(row.median().is_some(), "{name} has no samples of {}", row.test().label());
+        Ok(row)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        proc::signal_all(self.child.id(), libc::SIGKILL);
+        let _ = self.child.wait();
+    }
 }
 
 #[cfg(test)]
@@ -105,7 +188,7 @@ mod tests {
     fn rows_of_llama_bench_are_read() {
         let path = "../tokmark-compat/tests/fixtures/llama-bench-11434/out.json";
         let json = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
-        let rows = read_rows(&json).unwrap();
+        let rows: Vec<Row> = serde_json::from_slice(&json).unwrap();
         assert_eq!(rows[0].test(), Test::pp(32));
         assert_eq!(rows[0].median(), Some(Nanos(286_693_797)));
         assert_eq!((rows[0].backends.as_str(), rows[0].n_threads), ("CPU", 1));

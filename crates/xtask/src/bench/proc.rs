@@ -1,6 +1,7 @@
 //! What Linux tells about processes, read from `/proc`.
 
 use std::fs;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,32 @@ pub(super) fn children(pid: u32) -> Vec<u32> {
         .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
         .flat_map(|list| list.split_whitespace().flat_map(str::parse).collect::<Vec<u32>>())
         .collect()
+}
+
+/// Has the system kill the process when this one ends, however it ends.
+pub(super) fn end_with_us(command: &mut Command) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: between fork and exec only a plain system call is made.
+    unsafe {
+        use std::os::unix::process::CommandExt;
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        });
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = command;
+}
+
+/// Sends a signal to a process and all that it started, children first.
+pub(super) fn signal_all(pid: u32, signal: i32) {
+    for child in children(pid) {
+        signal_all(child, signal);
+    }
+    if let Ok(pid) = libc::pid_t::try_from(pid) {
+        // SAFETY: a plain system call; the process is not waited for yet, so the number is its.
+        unsafe { libc::kill(pid, signal) };
+    }
 }
 
 /// Cores busy on the whole machine over `window`, in which the caller sleeps.

@@ -1,0 +1,292 @@
+//! A server that was asked what it is.
+
+use std::time::Duration;
+
+use tokmark_model::{Api, ServerFacts};
+use tokmark_wire::{Abilities, BaseUrl, Dialect, Identified, ProbeAnswer, identify, probes};
+
+use crate::HttpError;
+use crate::fetch::{Fetched, fetch};
+use crate::target::{Target, TargetOptions};
+
+/// Longest time for one question about the server.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same on ports where perhaps nothing listens.
+const DISCOVERY_TIMEOUT: Duration = Duration::from_millis(500);
+/// Where local servers usually listen: Ollama, LM Studio, llama-server, vLLM.
+const USUAL_PORTS: [u16; 4] = [11434, 1234, 8080, 8000];
+
+/// How an endpoint is reached and which of its models is meant.
+#[derive(Debug, Clone, Default)]
+pub struct EndpointOptions {
+    /// Connections and headers.
+    pub target: TargetOptions,
+    /// The model; needed only where the server has several.
+    pub model: Option<String>,
+    /// The API; by default the dialect's chat API.
+    pub api: Option<Api>,
+}
+
+/// One model of one server, behind one or several base URLs.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    pub(crate) targets: Vec<Target>,
+    dialect: Dialect,
+    abilities: Abilities,
+    facts: ServerFacts,
+    api: Api,
+}
+
+impl Endpoint {
+    /// Resolves the base URLs, asks the first what it is, and settles on a model.
+    ///
+    /// # Errors
+    /// When nothing answers, a key is refused, or the model is none of the server's.
+    pub fn open<S: AsRef<str>>(urls: &[S], options: &EndpointOptions) -> Result<Self, HttpError> {
+        runtime()?.block_on(Endpoint::open_async(urls, options))
+    }
+
+    async fn open_async<S: AsRef<str>>(
+        urls: &[S],
+        options: &EndpointOptions,
+    ) -> Result<Self, HttpError> {
+        let mut targets = Vec::new();
+        for url in urls {
+            targets.push(Target::resolve(parse(url.as_ref())?, &options.target).await?);
+        }
+        let Some(first) = targets.first() else {
+            let reason = "no address was given".to_owned();
+            return Err(HttpError::Url { url: String::new(), reason });
+        };
+        let answers = probe(first, PROBE_TIMEOUT).await;
+        check_answers(first, &answers)?;
+        let Identified { dialect, abilities, mut facts } = identify(&answers.good);
+        facts.model = choose_model(&facts, options.model.as_deref())?;
+        facts.urls = targets.iter().map(|target| target.url().to_string()).collect();
+        facts.is_local = targets.iter().all(Target::is_local);
+        let api = options.api.unwrap_or(match dialect {
+            Dialect::Ollama => Api::OllamaChat,
+            _ => Api::Chat,
+        });
+        Ok(Endpoint { targets, dialect, abilities, facts, api })
+    }
+
+    /// What the server says of itself.
+    pub fn facts(&self) -> &ServerFacts {
+        &self.facts
+    }
+
+    /// Whose dialect it speaks.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// What it can be asked for.
+    pub fn abilities(&self) -> &Abilities {
+        &self.abilities
+    }
+
+    /// Ports of its servers.
+    pub fn ports(&self) -> Vec<u16> {
+        self.targets.iter().map(Target::port).collect()
+    }
+
+    /// A JSON document of the first server; `None` where there is none.
+    pub fn get_json<T: serde::de::DeserializeOwned>(&self, path: &str) -> Option<T> {
+        let target = self.targets.first()?;
+        let answer = runtime().ok()?.block_on(fetch(target, "GET", path, b"", PROBE_TIMEOUT));
+        serde_json::from_slice(&answer.ok()?.body).ok()
+    }
+
+    /// Which API is used.
+    pub fn api(&self) -> Api {
+        self.api
+    }
+
+    /// Tokens of `text` by the server's own tokenizer; `None` where it has none.
+    pub fn count_tokens(&self, text: &str) -> Option<u32> {
+        let route = self.abilities.tokenizer.as_ref()?;
+        let body = route.text_body(&self.facts.model, text);
+        let target = self.targets.first()?;
+        let answer =
+            runtime().ok()?.block_on(fetch(target, "POST", route.path(), &body, PROBE_TIMEOUT));
+        route.count(&answer.ok().filter(|answer| answer.head.status == 200)?.body).ok()
+    }
+}
+
+/// The servers that answer on this machine's usual ports: address and what they are.
+///
+/// # Errors
+/// When no runtime can be started.
+pub fn discover(options: &TargetOptions) -> Result<Vec<(String, ServerFacts)>, HttpError> {
+    runtime()?.block_on(async {
+        let mut found = Vec::new();
+        for port in USUAL_PORTS {
+            let url = format!("http://127.0.0.1:{port}");
+            let target = Target::resolve(parse(&url)?, options).await?;
+            if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+                continue;
+            }
+            let answers = probe(&target, DISCOVERY_TIMEOUT).await;
+            if answers.good.iter().any(|answer| answer.status == 200) {
+                found.push((url, identify(&answers.good).facts));
+            }
+        }
+        Ok(found)
+    })
+}
+
+/// The status with which `url` answers to a GET of `path` within `limit`; `None` if it does not.
+pub fn answers(url: &str, path: &str, limit: Duration) -> Option<u16> {
+    runtime().ok()?.block_on(async {
+        let target = Target::resolve(parse(url).ok()?, &TargetOptions::default()).await.ok()?;
+        let answer = fetch(&target, "GET", path, b"", limit).await.ok()?;
+        Some(answer.head.status)
+    })
+}
+
+/// The ports that [`discover`] tries.
+pub fn usual_ports() -> &'static [u16] {
+    &USUAL_PORTS
+}
+
+fn parse(url: &str) -> Result<BaseUrl, HttpError> {
+    BaseUrl::parse(url).map_err(|error| HttpError::Url {
+        // What stands before an @ may be a password.
+        url: url.rsplit('@').next().unwrap_or_default().to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, HttpError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| HttpError::System { what: "cannot start the client's runtime", source })
+}
+
+/// Answers to all probes that were answered at all.
+struct Answers {
+    good: Vec<ProbeAnswer>,
+    /// Why the first one was not.
+    failure: Option<tokmark_model::RequestError>,
+}
+
+async fn probe(target: &Target, limit: Duration) -> Answers {
+    let mut answers = Answers { good: Vec::new(), failure: None };
+    for probe in probes() {
+        match fetch(target, "GET", probe.path, b"", limit).await {
+            Ok(Fetched { head, body }) => answers.good.push(ProbeAnswer {
+                path: probe.path.to_owned(),
+                status: head.status,
+                headers: head.headers,
+                body,
+            }),
+            Err(error) => {
+                // A server that can't be connected won't be by the next question.
+                let is_hopeless = answers.good.is_empty();
+                answers.failure.get_or_insert(error);
+                if is_hopeless {
+                    break;
+                }
+            }
+        }
+    }
+    answers
+}
+
+fn check_answers(target: &Target, answers: &Answers) -> Result<(), HttpError> {
+    use tokmark_model::RequestError as E;
+
+    let url = target.url().to_string();
+    let unreachable =
+        |reason: &str| Err(HttpError::Unreachable { url: url.clone(), reason: reason.to_owned() });
+    if answers.good.is_empty() {
+        return match &answers.failure {
+            Some(E::Tls) => {
+                unreachable("offers no valid certificate; --ca FILE trusts another, --insecure any")
+            }
+            Some(E::Timeout) => unreachable("was connected but did not answer within 5 s"),
+            Some(E::BrokenStream) => {
+                unreachable("closed the connection without an answer; is it http or https?")
+            }
+            Some(E::Malformed) => unreachable("does not speak HTTP; is it http or https?"),
+            _ => unreachable("refuses the connection; is the server running?"),
+        };
+    }
+    let statuses: Vec<u16> = answers.good.iter().map(|answer| answer.status).collect();
+    if statuses.iter().all(|status| matches!(status, 401 | 403)) {
+        return unreachable("refuses the key (401); name its variable by --api-key-env NAME");
+    }
+    Ok(())
+}
+
+/// The asked model as the server spells it, or its only one.
+fn choose_model(facts: &ServerFacts, asked: Option<&str>) -> Result<String, HttpError> {
+    let list = |models: &[String]| {
+        let shown: Vec<&str> = models.iter().take(8).map(String::as_str).collect();
+        let more = if models.len() > 8 { ", ..." } else { "" };
+        format!("{}{more}", shown.join(", "))
+    };
+    match (asked, facts.models.as_slice()) {
+        (Some(asked), models) if models.is_empty() || models.iter().any(|own| own == asked) => {
+            Ok(asked.to_owned())
+        }
+        (Some(asked), models) => {
+            let mut close =
+                models.iter().filter(|own| own.to_lowercase().contains(&asked.to_lowercase()));
+            match (close.next(), close.next()) {
+                (Some(only), None) => Ok(only.clone()),
+                // A proxy may know more models than it lists.
+                _ if facts.dialect == "openrouter" => Ok(asked.to_owned()),
+                _ => Err(HttpError::Model {
+                    reason: format!("the server has no model {asked}; it has {}", list(models)),
+                }),
+            }
+        }
+        (None, [only]) => Ok(only.clone()),
+        // Servers of one model take any name.
+        (None, []) => Ok("default".to_owned()),
+        (None, models) => Err(HttpError::Model {
+            reason: format!(
+                "the server has {} models; choose one by --model: {}",
+                models.len(),
+                list(models)
+            ),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(models: &[&str]) -> ServerFacts {
+        ServerFacts {
+            models: models.iter().map(|model| (*model).to_owned()).collect(),
+            ..ServerFacts::default()
+        }
+    }
+
+    #[test]
+    fn the_only_model_needs_no_name() {
+        assert_eq!(choose_model(&facts(&["a"]), None).unwrap(), "a");
+        assert_eq!(choose_model(&facts(&[]), None).unwrap(), "default");
+        assert!(choose_model(&facts(&["a", "b"]), None).unwrap_err().to_string().contains("a, b"));
+    }
+
+    #[test]
+    fn part_of_a_name_is_enough_if_it_is_the_only_such() {
+        let facts = facts(&["llama3:8b", "qwen3:4b"]);
+        assert_eq!(choose_model(&facts, Some("Qwen3")).unwrap(), "qwen3:4b");
+        assert!(choose_model(&facts, Some("gemma")).is_err());
+        assert!(choose_model(&facts, Some("b")).is_err());
+    }
+
+    #[test]
+    fn a_password_is_in_no_message() {
+        let error = Endpoint::open(&["ftp://u:secret@h/"], &EndpointOptions::default());
+        let text = format!("{:?} {}", error, error.as_ref().unwrap_err());
+        assert!(!text.contains("secret"), "{text}");
+    }
+}

@@ -1,0 +1,382 @@
+//! One request from due to its end: sends, reads, stamps, and sorts what went wrong.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use tokmark_model::{
+    Api, CountSource, Message, Nanos, RequestError, RequestSample, ServerTimes, TokenCount,
+};
+use tokmark_wire::{Assembled, Decoder, Delta, Frame, Frames, Framing, Usage};
+
+use crate::clock::Clock;
+use crate::connection::{Broken, Connection, Head};
+use crate::pool::{Lent, Pool};
+use crate::target::Target;
+
+/// Longest line of a stream that is taken in.
+const MAX_FRAME: usize = 32 << 20;
+/// Longest body of an answer that is no stream, or of a refusal.
+const MAX_BODY: usize = 32 << 20;
+/// Longest pause before another attempt, whatever the server asks for.
+const MAX_RETRY_PAUSE: Duration = Duration::from_secs(30);
+
+/// A request ready to be sent.
+pub(crate) struct Ready {
+    pub(crate) index: u64,
+    pub(crate) session: u32,
+    pub(crate) turn: u32,
+    pub(crate) replica: usize,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What all requests of a point have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    pub(crate) api: Api,
+    pub(crate) stream: bool,
+    pub(crate) timeout: Duration,
+    pub(crate) n_retries: u32,
+    pub(crate) expects_open_think: bool,
+}
+
+/// A request that is over.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// Number of the request, sent as `x-request-id`.
+    pub index: u64,
+    /// Its times and counts.
+    pub sample: RequestSample,
+    /// Times of its text events since it was sent.
+    pub events: Vec<Nanos>,
+    /// What the model said, reasoning left out.
+    pub answer: Message,
+    /// Its reasoning.
+    pub reasoning: String,
+}
+
+/// What was read so far; outlives an attempt that is broken off.
+struct Reading {
+    clock: Clock,
+    sample: RequestSample,
+    events: Vec<Nanos>,
+    assembled: Assembled,
+    usage: Option<Usage>,
+    retry_after: Option<Duration>,
+    is_done: bool,
+}
+
+/// Sends `ready` and reads its answer, within the time limit, retries included.
+pub(crate) async fn exchange(
+    pool: &Pool,
+    target: &Target,
+    ready: &Ready,
+    due: Nanos,
+    rules: &Rules,
+    clock: Clock,
+) -> Finished {
+    let reading = RefCell::new(Reading::new(clock, ready, due));
+    let deadline = tokio::time::Instant::now() + rules.timeout;
+    let all = attempts(pool, target, ready, rules, &reading);
+    if tokio::time::timeout_at(deadline, all).await.is_err() {
+        let mut reading = reading.borrow_mut();
+        reading.sample.error = Some(RequestError::Timeout);
+        reading.sample.end_ns = clock.now();
+    }
+    reading.into_inner().finish(ready.index)
+}
+
+async fn attempts(
+    pool: &Pool,
+    target: &Target,
+    ready: &Ready,
+    rules: &Rules,
+    reading: &RefCell<Reading>,
+) {
+    loop {
+        let result = attempt(pool, target, ready, rules, reading).await;
+        let pause = {
+            let mut reading = reading.borrow_mut();
+            reading.sample.end_ns = reading.clock.now();
+            reading.sample.error = result.err();
+            let refused = matches!(
+                reading.sample.error,
+                Some(RequestError::Status { code: 429 | 503 } | RequestError::Connect)
+            );
+            if !refused || reading.sample.n_retries >= rules.n_retries {
+                return;
+            }
+            let n = reading.sample.n_retries;
+            let default = Duration::from_millis(250) * 2u32.saturating_pow(n.min(6));
+            reading.retry_after.take().unwrap_or(default).min(MAX_RETRY_PAUSE)
+        };
+        tokio::time::sleep(pause).await;
+        reading.borrow_mut().start_again(ready);
+    }
+}
+
+async fn attempt(
+    pool: &Pool,
+    target: &Target,
+    ready: &Ready,
+    rules: &Rules,
+    reading: &RefCell<Reading>,
+) -> Result<(), RequestError> {
+    let clock = reading.borrow().clock;
+    reading.borrow_mut().sample.sent_ns = clock.now();
+    let (mut connection, head) = match pool.take(ready.replica) {
+        Some(lent) => match open_answer(lent, ready, reading).await {
+            // The server had closed it while it waited: no request was refused.
+            Err(Broken::Closed) => first_answer(pool, target, ready, reading).await?,
+            other => other.map_err(|broken| broken.kind())?,
+        },
+        None => first_answer(pool, target, ready, reading).await?,
+    };
+    reading.borrow_mut().sample.headers_ns = Some(clock.at(connection.arrived));
+    if !(200..300).contains(&head.status) {
+        refuse(&mut connection, &head, reading).await;
+        pool.give_back(ready.replica, connection);
+        return Err(RequestError::Status { code: head.status });
+    }
+    let result = read_answer(&mut connection, &head, rules, reading).await;
+    pool.give_back(ready.replica, connection);
+    result
+}
+
+async fn first_answer(
+    pool: &Pool,
+    target: &Target,
+    ready: &Ready,
+    reading: &RefCell<Reading>,
+) -> Result<(Connection, Head), RequestError> {
+    let lent = pool.open(target).await.map_err(|broken| broken.kind())?;
+    open_answer(lent, ready, reading).await.map_err(|broken| broken.kind())
+}
+
+/// Sends the request and waits for the head of the answer.
+async fn open_answer(
+    lent: Lent,
+    ready: &Ready,
+    reading: &RefCell<Reading>,
+) -> Result<(Connection, Head), Broken> {
+    let Lent { mut connection, is_new } = lent;
+    let sent = connection.send(&ready.bytes).await.map_err(|_| Broken::Closed)?;
+    {
+        let mut reading = reading.borrow_mut();
+        reading.sample.connected = is_new;
+        // A connection made for the request belongs to it: its time counts from the start.
+        if !is_new {
+            reading.sample.sent_ns = reading.clock.at(sent);
+        }
+    }
+    let head = connection.head(false).await?;
+    Ok((connection, head))
+}
+
+/// Reads the body of a refusal, so that the connection can be used again.
+async fn refuse(connection: &mut Connection, head: &Head, reading: &RefCell<Reading>) {
+    let seconds = head.header("retry-after").and_then(|value| value.trim().parse::<f64>().ok());
+    let seconds = seconds.filter(|seconds| (0.0..1e6).contains(seconds));
+    reading.borrow_mut().retry_after = seconds.map(Duration::from_secs_f64);
+    let mut length = 0;
+    while let Ok(Some((piece, _))) = connection.piece().await {
+        length += piece.len();
+        if length > MAX_BODY {
+            return;
+        }
+    }
+}
+
+async fn read_answer(
+    connection: &mut Connection,
+    head: &Head,
+    rules: &Rules,
+    reading: &RefCell<Reading>,
+) -> Result<(), RequestError> {
+    let kind = head.header("content-type").unwrap_or_default().to_ascii_lowercase();
+    let framing = Framing::of(rules.api);
+    let is_stream = framing == Framing::Ndjson || kind.contains("event-stream");
+    if rules.stream && is_stream {
+        read_stream(connection, framing, rules, reading).await
+    } else {
+        read_whole(connection, rules, reading).await
+    }
+}
+
+async fn read_stream(
+    connection: &mut Connection,
+    framing: Framing,
+    rules: &Rules,
+    reading: &RefCell<Reading>,
+) -> Result<(), RequestError> {
+    let mut frames = Frames::new(framing, MAX_FRAME);
+    let mut decoder = Decoder::new(rules.api, rules.expects_open_think);
+    let mut failure = None;
+    loop {
+        let piece = connection.piece().await;
+        let mut reading = reading.borrow_mut();
+        let at = match &piece {
+            Ok(Some((_, arrived))) => reading.clock.at(*arrived),
+            _ => reading.clock.now(),
+        };
+        let mut take = |frame: Frame<'_>| {
+            if let Err(error) = reading.take(&mut decoder, frame, at) {
+                failure.get_or_insert(error);
+            }
+        };
+        match piece {
+            Ok(Some((bytes, _))) => {
+                frames.push(bytes, &mut take);
+                reading.sample.body_bytes += bytes.len() as u64;
+            }
+            Ok(None) => {
+                frames.finish(&mut take);
+                break;
+            }
+            // All was said before the connection broke.
+            Err(_) if reading.is_done => break,
+            Err(broken) => return Err(failure.unwrap_or(broken.kind())),
+        }
+        if failure.is_some() {
+            break;
+        }
+    }
+    failure.map_or(Ok(()), Err)?;
+    reading.borrow_mut().check_stream()
+}
+
+async fn read_whole(
+    connection: &mut Connection,
+    rules: &Rules,
+    reading: &RefCell<Reading>,
+) -> Result<(), RequestError> {
+    let mut body = Vec::new();
+    let mut arrived = None;
+    while let Some((piece, at)) = connection.piece().await.map_err(|broken| broken.kind())? {
+        if body.len() + piece.len() > MAX_BODY {
+            return Err(RequestError::Malformed);
+        }
+        body.extend_from_slice(piece);
+        arrived = Some(at);
+    }
+    let mut reading = reading.borrow_mut();
+    reading.sample.body_bytes = body.len() as u64;
+    let at = arrived.map_or_else(|| reading.clock.now(), |at| reading.clock.at(at));
+    let mut decoder = Decoder::new(rules.api, rules.expects_open_think);
+    let delta = decoder.decode(&body).map_err(|_| RequestError::Malformed)?;
+    reading.note(&delta, at)?;
+    if reading.sample.n_text_events == 0 { Err(RequestError::Empty) } else { Ok(()) }
+}
+
+impl Reading {
+    fn new(clock: Clock, ready: &Ready, due: Nanos) -> Self {
+        let mut reading = Reading {
+            clock,
+            sample: RequestSample { due_ns: due, ..RequestSample::default() },
+            events: Vec::new(),
+            assembled: Assembled::default(),
+            usage: None,
+            retry_after: None,
+            is_done: false,
+        };
+        reading.start_again(ready);
+        reading
+    }
+
+    /// Forgets a refused attempt but for its number.
+    fn start_again(&mut self, ready: &Ready) {
+        let n_retries = if self.sample.error.is_some() { self.sample.n_retries + 1 } else { 0 };
+        self.sample = RequestSample {
+            due_ns: self.sample.due_ns,
+            sent_ns: self.clock.now(),
+            replica: ready.replica as u32,
+            session: ready.session,
+            turn: ready.turn,
+            n_retries,
+            ..RequestSample::default()
+        };
+        self.events.clear();
+        self.assembled = Assembled::default();
+        (self.usage, self.is_done) = (None, false);
+    }
+
+    fn take(
+        &mut self,
+        decoder: &mut Decoder,
+        frame: Frame<'_>,
+        at: Nanos,
+    ) -> Result<(), RequestError> {
+        match frame {
+            Frame::Done => self.is_done = true,
+            Frame::Data(bytes) => {
+                let delta = decoder.decode(bytes).map_err(|_| RequestError::Malformed)?;
+                self.note(&delta, at)?;
+            }
+            Frame::Cut(_) => return Err(RequestError::BrokenStream),
+            Frame::TooLong => return Err(RequestError::Malformed),
+        }
+        Ok(())
+    }
+
+    /// One event that arrived at `at`.
+    fn note(&mut self, delta: &Delta<'_>, at: Nanos) -> Result<(), RequestError> {
+        if delta.error.is_some() {
+            return Err(RequestError::Server);
+        }
+        let sample = &mut self.sample;
+        if delta.withdraws_answer() {
+            (sample.first_answer_ns, sample.last_answer_ns) = (None, None);
+        }
+        if delta.is_text {
+            sample.n_text_events += 1;
+            if sample.first_text_ns.is_none() {
+                sample.first_text_ns = Some(at);
+                sample.first_event_tokens = delta.n_tokens;
+            }
+            sample.last_text_ns = Some(at);
+            if delta.is_answer() {
+                sample.first_answer_ns.get_or_insert(at);
+                sample.last_answer_ns = Some(at);
+            }
+            self.events.push(Nanos(at.0.saturating_sub(sample.sent_ns.0)));
+        }
+        if let Some(finish) = &delta.finish {
+            sample.finish = Some(finish.to_string());
+        }
+        if let Some(usage) = &delta.usage {
+            self.usage = Some(*usage);
+        }
+        if let Some(times) = delta.times {
+            sample.server = Some(times);
+        }
+        self.assembled.add(delta);
+        Ok(())
+    }
+
+    /// Whether a stream that ended without a fault was a whole answer.
+    fn check_stream(&mut self) -> Result<(), RequestError> {
+        if !self.is_done && self.sample.finish.is_none() {
+            return Err(RequestError::BrokenStream);
+        }
+        if self.sample.n_text_events == 0 { Err(RequestError::Empty) } else { Ok(()) }
+    }
+
+    fn finish(self, index: u64) -> Finished {
+        let Reading { mut sample, events, assembled, usage, .. } = self;
+        let count = |n: u32| TokenCount { n, source: CountSource::Usage };
+        let times: ServerTimes = sample.server.unwrap_or_default();
+        if let Some(usage) = usage {
+            sample.prompt_tokens = usage.prompt_tokens.map(count);
+            sample.output_tokens = usage.completion_tokens.map(count);
+            sample.reasoning_tokens = usage.reasoning_tokens.map(count);
+            sample.cached_tokens = usage.cached_tokens;
+        }
+        if sample.output_tokens.is_none() {
+            sample.output_tokens = times.n_generated.map(count);
+        }
+        let reasoning = assembled.reasoning.clone();
+        let n_reasoning = sample.reasoning_tokens.map_or(0, |tokens| tokens.n);
+        sample.hidden_reasoning = n_reasoning > 0 && reasoning.is_empty();
+        let answer = assembled.to_message();
+        Finished { index, sample, events, answer, reasoning }
+    }
+}

@@ -1,0 +1,100 @@
+//! Drives a stub in this process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokmark_http::{
+    Endpoint, EndpointOptions, Finished, Flow, Progress, TargetOptions, Watcher, drive,
+};
+use tokmark_model::{Api, CacheMode, LengthControl, Load, Nanos, RequestSample, Think, Workload};
+use tokmark_run::{Extent, Schedule};
+use tokmark_stub::{Dialect, Options, Running, Stub};
+use tokmark_workload::{Length, PromptSource, Shape, SourceOptions};
+
+/// A stub that misbehaves as `mode` says, with short times.
+pub fn stub(dialect: Dialect, mode: &str) -> Running {
+    let mut options = Options::of(dialect);
+    options.behaviour.ttft = Duration::from_millis(5);
+    options.behaviour.itl = Duration::from_millis(1);
+    options.behaviour.n_events = 8;
+    options.behaviour.apply(mode).unwrap();
+    Stub::start(options).unwrap()
+}
+
+pub fn workload(arrival: Load) -> Workload {
+    Workload {
+        shape: "chat".to_owned(),
+        shape_sha256: None,
+        arrival,
+        n_prompt: Some(20),
+        n_output: Some(8),
+        turns: 1,
+        n_tools: 0,
+        api: Api::Chat,
+        stream: true,
+        temperature: None,
+        seed: 1,
+        think: Think::Auto,
+        cache: CacheMode::Bust,
+        length_control: LengthControl::LimitOnly,
+        n_warmup: 0,
+        duration_ns: None,
+        timeout_ns: Some(Nanos(20_000_000_000)),
+        n_retries: 0,
+        reuse_connections: true,
+        service_levels: Vec::new(),
+    }
+}
+
+pub fn source(turns: u32) -> Arc<PromptSource> {
+    let shape = Shape {
+        prompt_tokens: Length::Fixed(40),
+        output_tokens: Length::Fixed(8),
+        turns,
+        follow_up_tokens: (turns > 1).then_some(Length::Fixed(10)),
+        ..Shape::builtin("chat").unwrap()
+    };
+    Arc::new(PromptSource::from_shape(shape, SourceOptions::default()).unwrap())
+}
+
+pub fn endpoint(url: &str, target: TargetOptions) -> Endpoint {
+    Endpoint::open(&[url], &EndpointOptions { target, ..EndpointOptions::default() }).unwrap()
+}
+
+/// Keeps what is over, and stops after so many.
+#[derive(Default)]
+pub struct Keep {
+    pub finished: Vec<Finished>,
+    pub cut_after: Option<usize>,
+}
+
+impl Watcher for Keep {
+    fn over(&mut self, finished: &Finished) {
+        self.finished.push(finished.clone());
+    }
+
+    fn tick(&mut self, _: &Progress) -> Flow {
+        match self.cut_after {
+            Some(n) if self.finished.len() >= n => Flow::Cut,
+            _ => Flow::Go,
+        }
+    }
+}
+
+/// `n` requests, two at once; what came of each.
+pub fn requests(endpoint: &Endpoint, workload: &Workload, n: u64, turns: u32) -> Vec<Finished> {
+    let extent = Extent { n_requests: Some(n), duration: None };
+    let schedule = Schedule::new(&workload.arrival, 1, extent).unwrap();
+    let mut keep = Keep::default();
+    let driven = drive(endpoint, &source(turns), workload, schedule, 0, &mut keep).unwrap();
+    assert_eq!(driven.log.n_requests(), keep.finished.len() as u64);
+    keep.finished
+}
+
+/// The samples of `n` requests to a stub in this mode.
+pub fn samples(mode: &str, n: u64) -> Vec<RequestSample> {
+    let stub = stub(Dialect::OpenAi, mode);
+    let endpoint = endpoint(&stub.url(), TargetOptions::default());
+    let workload = workload(Load::Concurrency { n: 2 });
+    requests(&endpoint, &workload, n, 1).into_iter().map(|finished| finished.sample).collect()
+}

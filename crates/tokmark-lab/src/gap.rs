@@ -1,0 +1,200 @@
+//! One model embedded and through a server: where the difference goes.
+//!
+//! Every line is a difference of two medians that stand in records, or the median of a few
+//! small questions to the server. What a server does not tell has no line.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokmark_http::Endpoint;
+use tokmark_model::{Distribution, Nanos, Record, ServingSummary};
+use tokmark_stats::median;
+
+/// Small questions whose median counts.
+const N_QUESTIONS: usize = 15;
+
+/// A span of one request or token, and what it is made of.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GapPart {
+    /// What takes the time, for people.
+    pub name: String,
+    /// How it was found.
+    pub how: String,
+    /// The span in ms; negative where the server was faster than the embedded engine.
+    pub ms: Option<f64>,
+}
+
+/// Where the time of a request goes. Each `parts` adds up to its `server_ms` as far as the
+/// server tells.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Gap {
+    /// Embedded engine, whole prompt.
+    pub embedded_prompt_ms: Option<f64>,
+    /// Median time to first token through the server, one request at a time.
+    pub server_ttft_ms: Option<f64>,
+    /// From the embedded prompt to the server's time to first token.
+    pub first_token: Vec<GapPart>,
+    /// Embedded engine, one token.
+    pub embedded_token_ms: Option<f64>,
+    /// Median time per output token through the server.
+    pub server_tpot_ms: Option<f64>,
+    /// From the embedded token to the server's.
+    pub each_token: Vec<GapPart>,
+    /// Median time to first token with two requests at once, less that of one.
+    pub queueing: Option<GapPart>,
+}
+
+/// Round trips that do no work of the model's.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Overheads {
+    /// A question that the server answers at once.
+    pub round_trip: Option<Duration>,
+    /// Its tokenizer on a text as long as the prompt, round trip left out.
+    pub tokenizing: Option<Duration>,
+}
+
+/// Asks the server what costs nothing, and its tokenizer, each some times.
+pub fn server_overheads(endpoint: &Endpoint, n_prompt: u32) -> Overheads {
+    let timed = |ask: &dyn Fn() -> bool| {
+        let mut times = Vec::new();
+        for _ in 0..N_QUESTIONS {
+            let begun = Instant::now();
+            if !ask() {
+                return None;
+            }
+            times.push(begun.elapsed().as_secs_f64());
+        }
+        median(&times).map(Duration::from_secs_f64)
+    };
+    let text = "many words ".repeat(n_prompt.div_ceil(2) as usize);
+    let round_trip = timed(&|| endpoint.count_tokens("a").is_some());
+    let tokenizing = timed(&|| endpoint.count_tokens(&text).is_some());
+    let tokenizing =
+        tokenizing.zip(round_trip).map(|(all, round_trip)| all.saturating_sub(round_trip));
+    Overheads { round_trip, tokenizing }
+}
+
+/// `embedded`: a prompt test and a generation test. `served`: load points with one request at
+/// once and with two.
+pub fn gap_between(embedded: &[Record], served: &[Record], overheads: Overheads) -> Gap {
+    let alone = summary(served.first());
+    let (prompt, token) = (prompt_ms(embedded), token_ms(embedded));
+    let ttft = alone.and_then(|summary| median_of(&summary.ttft_ms));
+    let tpot = alone.and_then(|summary| median_of(&summary.tpot_ms));
+    let theirs = server_times(served.first());
+    let ms = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1e3);
+    let less = |a: Option<f64>, b: Option<f64>| Some(a? - b?);
+    let outside = less(ttft, theirs.prompt_ms);
+    let known = [ms(overheads.round_trip), ms(overheads.tokenizing), theirs.token_ms];
+    let rest = outside.map(|outside| outside - known.iter().flatten().sum::<f64>());
+    let part = |name: &str, how: &str, ms: Option<f64>| GapPart {
+        name: name.to_owned(),
+        how: how.to_owned(),
+        ms,
+    };
+    Gap {
+        embedded_prompt_ms: prompt,
+        server_ttft_ms: ttft,
+        first_token: vec![
+            part(
+                "prompt, beyond the embedded engine",
+                "the server's own prompt time - embedded (its prompt also has the template's tokens)",
+                less(theirs.prompt_ms, prompt),
+            ),
+            part("first token", "the server's own time of a token", theirs.token_ms),
+            part("tokenizing", "its tokenizer on a text of this length", ms(overheads.tokenizing)),
+            part("HTTP round trip", "a question that needs no model", ms(overheads.round_trip)),
+            part("template, queue and the rest", "what is left of TTFT", rest),
+        ],
+        embedded_token_ms: token,
+        server_tpot_ms: tpot,
+        each_token: vec![
+            part(
+                "sampling and the server's loop",
+                "the server's own time of a token - embedded decode",
+                less(theirs.token_ms, token),
+            ),
+            part(
+                "HTTP and streaming",
+                "time per output token at the client - the server's own",
+                less(tpot, theirs.token_ms),
+            ),
+        ],
+        queueing: queueing(ttft, summary(served.get(1))),
+    }
+}
+
+fn queueing(alone: Option<f64>, beside: Option<&ServingSummary>) -> Option<GapPart> {
+    let beside = beside.and_then(|summary| median_of(&summary.ttft_ms))?;
+    Some(GapPart {
+        name: "queueing and batching".to_owned(),
+        how: "TTFT with two requests at once - TTFT of one".to_owned(),
+        ms: Some(beside - alone?),
+    })
+}
+
+fn summary(record: Option<&Record>) -> Option<&ServingSummary> {
+    record?.serving.as_ref()?.summary.as_ref()
+}
+
+fn median_of(distribution: &Option<Distribution>) -> Option<f64> {
+    distribution.as_ref().and_then(Distribution::median)
+}
+
+/// Median duration of the prompt test.
+fn prompt_ms(embedded: &[Record]) -> Option<f64> {
+    let record = embedded.iter().find(|record| record.test.n_gen == 0)?;
+    let times: Vec<f64> = record.samples.iter().map(|one| ms_of(one.duration_ns)).collect();
+    median(&times)
+}
+
+/// Median duration of the generation test / its tokens.
+fn token_ms(embedded: &[Record]) -> Option<f64> {
+    let record = embedded.iter().find(|record| record.test.n_gen > 0)?;
+    let times: Vec<f64> = record.samples.iter().map(|one| ms_of(one.duration_ns)).collect();
+    median(&times).map(|time| time / f64::from(record.test.n_gen))
+}
+
+fn ms_of(time: Nanos) -> f64 {
+    time.0 as f64 / 1e6
+}
+
+/// What the server says of its own work, medians over the requests.
+#[derive(Default)]
+struct ServerMedians {
+    prompt_ms: Option<f64>,
+    token_ms: Option<f64>,
+}
+
+fn server_times(record: Option<&Record>) -> ServerMedians {
+    let Some(serving) = record.and_then(|record| record.serving.as_ref()) else {
+        return ServerMedians::default();
+    };
+    let times = || serving.requests.iter().filter_map(|request| request.server);
+    let prompts: Vec<f64> = times().filter_map(|t| t.prompt_ns).map(ms_of).collect();
+    let tokens: Vec<f64> = times()
+        .filter_map(|t| {
+            Some(ms_of(t.generation_ns?) / f64::from(t.n_generated.filter(|n| *n > 0)?))
+        })
+        .collect();
+    ServerMedians { prompt_ms: median(&prompts), token_ms: median(&tokens) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_servers_own_times_only_what_is_known_has_a_figure() {
+        let round_trip = Some(Duration::from_micros(400));
+        let gap = gap_between(&[], &[], Overheads { round_trip, tokenizing: None });
+        let known: Vec<&str> = gap
+            .first_token
+            .iter()
+            .filter(|part| part.ms.is_some())
+            .map(|part| part.name.as_str())
+            .collect();
+        assert_eq!(known, ["HTTP round trip"]);
+        assert!(gap.each_token.iter().all(|part| part.ms.is_none()) && gap.queueing.is_none());
+    }
+}

@@ -1,0 +1,95 @@
+//! Load points: the requests of one workload on one endpoint, and the record they make.
+
+mod calibrate;
+mod client;
+mod live;
+mod point;
+mod ramp;
+mod record;
+mod timeline;
+mod watcher;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokmark_host::BusyProcess;
+use tokmark_model::{MachineFacts, Record, RequestSample, Uuid, Workload};
+use tokmark_run::Interrupt;
+
+pub use calibrate::{Calibration, calibrate};
+pub use live::Live;
+pub use point::measure_point;
+pub use ramp::{Ramp, ramp};
+pub use record::skipped_point;
+
+/// How many requests a point gets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LoadExtent {
+    /// Exactly so many.
+    Requests(u64),
+    /// As many as become due in this time.
+    For(Duration),
+    /// Until the medians are known this well, or the budget is spent.
+    Until {
+        /// Asked relative half width of the 95 % intervals.
+        half_width: f64,
+        /// Time for the point, warm-up left out.
+        budget: Duration,
+    },
+}
+
+impl LoadExtent {
+    /// The longest time that the point takes, warm-up and the last requests left out; `None`
+    /// where a number of requests decides.
+    pub fn at_most(&self) -> Option<Duration> {
+        match self {
+            LoadExtent::Requests(_) => None,
+            LoadExtent::For(time) => Some(*time),
+            LoadExtent::Until { budget, .. } => Some(*budget),
+        }
+    }
+}
+
+/// How points are measured.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// The run that the records belong to.
+    pub run_id: Uuid,
+    /// This machine.
+    pub machine: MachineFacts,
+    /// How many requests.
+    pub extent: LoadExtent,
+    /// Share of failed requests at which a point is given up.
+    pub abort_errors: f64,
+    /// Ctrl-C: the first ends the point after the requests under way, the second cuts them.
+    pub interrupt: Interrupt,
+    /// Processes of a local server, for its memory and to tell it from other processes.
+    pub server_pids: Vec<u32>,
+    /// What the client adds at the run's heaviest load.
+    pub calibration: Option<Calibration>,
+    /// Name of the recipe that started the server.
+    pub recipe: Option<String>,
+    /// No request was made since a recipe started the server.
+    pub is_fresh_server: bool,
+    /// Folder for the requests of points that have too many for their record.
+    pub large_logs: PathBuf,
+}
+
+/// Is told what a point does.
+pub trait LoadObserver {
+    /// Untimed requests are made.
+    fn warming_up(&mut self, workload: &Workload);
+    /// About ten times a second.
+    fn live(&mut self, live: &Live);
+    /// Other processes took `other_cores`, for the first time in this point.
+    fn disturbed(&mut self, other_cores: f64, by: &[BusyProcess]);
+}
+
+/// A point that was measured.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// Its record.
+    pub record: Record,
+    /// The very first request, if this point made it.
+    pub first: Option<RequestSample>,
+}

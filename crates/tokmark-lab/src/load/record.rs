@@ -1,0 +1,208 @@
+//! The record of a load point.
+
+use tokmark_http::Endpoint;
+use tokmark_model::{
+    ClientCheck, EngineFacts, EventLog, MachineFacts, MemoryUse, ModelFacts, Nanos, Record,
+    RecordKind, Repetitions, RequestError, RequestSample, ServerFacts, Serving, Speculation,
+    Status, StatusReason, Test, Timestamp, Uuid, Workload,
+};
+use tokmark_stats::{ServingGradeInput, ServingInput, grade_serving, summarize_serving};
+
+use super::client::distortion;
+use super::point::Requests;
+use super::timeline::Readings;
+use super::{LoadExtent, LoadOptions};
+use crate::record::blank;
+
+/// What else is known of a point that is over.
+pub(super) struct PointFacts {
+    pub(super) created_at: Timestamp,
+    pub(super) aborted: Option<String>,
+    pub(super) client: ClientCheck,
+    pub(super) readings: Readings,
+    pub(super) cold: Option<RequestSample>,
+}
+
+/// The record: statistics and grade from the requests, whatever their number.
+pub(super) fn record(
+    endpoint: &Endpoint,
+    workload: &Workload,
+    requests: Requests,
+    facts: PointFacts,
+    options: &LoadOptions,
+) -> Record {
+    let PointFacts { created_at, aborted, client, readings, cold } = facts;
+    let Requests { samples, times, file, n_events } = requests;
+    let input = ServingInput { workload, requests: &samples, events: &times, cold: cold.as_ref() };
+    let summary = summarize_serving(&input);
+    let (status, status_reason) = ending(&samples, aborted, options.interrupt.is_raised());
+    let mut client = client;
+    client.calibration_p99_ns =
+        options.calibration.map(|found| Nanos(found.ttft_p99.max(0.0) as u64));
+    if let Some(summary) = &summary {
+        client.reason = distortion(&client, summary);
+        client.could_distort = client.reason.is_some();
+    }
+    let server = endpoint.facts().clone();
+    let grade = summary.as_ref().map(|summary| {
+        grade_serving(&ServingGradeInput {
+            status,
+            workload,
+            requests: &samples,
+            summary,
+            client: &client,
+            is_local: server.is_local,
+            other_cores: readings.other_cores,
+            asked_half_width: asked_half_width(&options.extent),
+            abort_error_share: Some(options.abort_errors),
+            prefill_ceiling_tps: None,
+        })
+    });
+    let events = match file {
+        Some(file) => EventLog { n_events, file: Some(file), ..EventLog::default() },
+        None => EventLog::pack(times.iter().map(Vec::as_slice)),
+    };
+    let mut record = blank(options.run_id, RecordKind::Measured, created_at);
+    record.status = status;
+    record.status_reason = status_reason;
+    record.test = nominal(workload);
+    record.repetitions = repetitions(&options.extent);
+    record.model = ModelFacts { name: server.model.clone(), ..ModelFacts::default() };
+    record.engine = engine(&server);
+    record.memory = MemoryUse {
+        host_peak_bytes: readings.server_bytes.or(server.model_bytes),
+        gpu_share_percent: server.gpu_share_percent,
+        ..MemoryUse::default()
+    };
+    if server.is_local {
+        record.machine = options.machine.clone();
+    } else {
+        record.machine = MachineFacts::default();
+        record.flags.push("remote_server".to_owned());
+    }
+    record.speculation = speculation(&samples);
+    record.grade = grade;
+    record.serving = Some(Box::new(Serving {
+        workload: workload.clone(),
+        server,
+        requests: if events.file.is_some() { Vec::new() } else { samples },
+        events: Some(events),
+        cold,
+        summary,
+        client,
+        timeline: readings.points,
+        recipe: options.recipe.clone(),
+    }));
+    record
+}
+
+/// The row of a point that was not measured, and why.
+pub fn skipped_point(
+    run_id: Uuid,
+    workload: &Workload,
+    server: &ServerFacts,
+    reason: &str,
+) -> Record {
+    let mut record = blank(run_id, RecordKind::Measured, Timestamp::now());
+    record.status = Status::Skipped;
+    let message = reason.to_owned();
+    record.status_reason = Some(StatusReason { message, ..StatusReason::default() });
+    record.test = nominal(workload);
+    record.model = ModelFacts { name: server.model.clone(), ..ModelFacts::default() };
+    record.engine = engine(server);
+    record.serving = Some(Box::new(Serving {
+        workload: workload.clone(),
+        server: server.clone(),
+        requests: Vec::new(),
+        events: None,
+        cold: None,
+        summary: None,
+        client: ClientCheck::default(),
+        timeline: Vec::new(),
+        recipe: None,
+    }));
+    record
+}
+
+/// How the point ended. Some failed requests are figures; none that succeeded is a failure.
+fn ending(
+    requests: &[RequestSample],
+    aborted: Option<String>,
+    interrupted: bool,
+) -> (Status, Option<StatusReason>) {
+    let because = |message: String| Some(StatusReason { message, ..StatusReason::default() });
+    if let Some(message) = aborted {
+        return (Status::Failed, because(format!("given up: {message}{}", most_common(requests))));
+    }
+    if interrupted {
+        return (Status::Interrupted, because("interrupted".to_owned()));
+    }
+    if !requests.iter().any(RequestSample::is_ok) {
+        let n = requests.len();
+        return (
+            Status::Failed,
+            because(format!("none of {n} requests succeeded{}", most_common(requests))),
+        );
+    }
+    (Status::Ok, None)
+}
+
+/// `, most of them by http 429`.
+fn most_common(requests: &[RequestSample]) -> String {
+    let mut counts = std::collections::BTreeMap::new();
+    for error in requests.iter().filter_map(|request| request.error.as_ref()) {
+        if *error != RequestError::Cut {
+            *counts.entry(error.label()).or_insert(0u64) += 1;
+        }
+    }
+    let most = counts.into_iter().max_by_key(|(_, n)| *n);
+    most.map_or_else(String::new, |(label, _)| format!(", most of them by: {label}"))
+}
+
+fn asked_half_width(extent: &LoadExtent) -> Option<f64> {
+    match extent {
+        LoadExtent::Until { half_width, .. } => Some(*half_width),
+        LoadExtent::Requests(_) | LoadExtent::For(_) => None,
+    }
+}
+
+fn repetitions(extent: &LoadExtent) -> Option<Repetitions> {
+    match *extent {
+        LoadExtent::Requests(n) => {
+            Some(Repetitions::Fixed { n: u32::try_from(n).unwrap_or(u32::MAX) })
+        }
+        LoadExtent::For(_) => None,
+        LoadExtent::Until { half_width, budget } => {
+            Some(Repetitions::Adaptive { half_width, budget_ns: budget.into(), at_least: 1 })
+        }
+    }
+}
+
+/// The size aimed at, and how many requests at once.
+fn nominal(workload: &Workload) -> Test {
+    let n_parallel = match workload.arrival {
+        tokmark_model::Load::Concurrency { n } => n,
+        _ => 1,
+    };
+    let (n_prompt, n_gen) =
+        (workload.n_prompt.unwrap_or_default(), workload.n_output.unwrap_or_default());
+    Test { n_prompt, n_gen, n_depth: 0, n_parallel }
+}
+
+fn engine(server: &ServerFacts) -> EngineFacts {
+    EngineFacts {
+        name: server.dialect.clone(),
+        version: server.version.clone().unwrap_or_default(),
+        ..EngineFacts::default()
+    }
+}
+
+/// The server's own count of drafted and accepted tokens, over all answers that have it.
+fn speculation(requests: &[RequestSample]) -> Option<Speculation> {
+    let drafted = requests.iter().filter_map(|request| request.server?.n_drafted);
+    let accepted = requests.iter().filter_map(|request| request.server?.n_accepted);
+    let n_drafted: u64 = drafted.map(u64::from).sum();
+    let n_accepted: u64 = accepted.map(u64::from).sum();
+    let method = "as the server reports".to_owned();
+    (n_drafted > 0).then_some(Speculation { method, n_drafted, n_accepted })
+}

@@ -1,0 +1,96 @@
+//! The server's counters and this machine's sensors while a point runs, read by a thread of
+//! their own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokmark_host::Sensors;
+use tokmark_http::{Endpoint, Scraper};
+use tokmark_model::{Bytes, TimelinePoint};
+
+/// Time between two readings.
+const EVERY: Duration = Duration::from_millis(500);
+/// Readings kept; beyond, every other one is dropped and the pace halved.
+const MOST: usize = 1_200;
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Readings {
+    pub(super) points: Vec<TimelinePoint>,
+    /// Mean of the cores that other processes used, where known.
+    pub(super) other_cores: Option<f64>,
+    /// Largest sum of the server's resident memory.
+    pub(super) server_bytes: Option<Bytes>,
+}
+
+/// A thread that reads.
+pub(super) struct Timeline {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Readings>,
+}
+
+impl Timeline {
+    /// Starts reading. `server_pids` are the processes of a local server.
+    pub(super) fn start(endpoint: &Endpoint, server_pids: &[u32]) -> Option<Self> {
+        let scraper = Scraper::new(endpoint).ok().flatten();
+        let stop = Arc::new(AtomicBool::new(false));
+        let pids = server_pids.to_vec();
+        let is_over = stop.clone();
+        let thread = std::thread::Builder::new()
+            .name("timeline".to_owned())
+            .spawn(move || read(scraper.as_ref(), &pids, &is_over))
+            .ok()?;
+        Some(Timeline { stop, thread })
+    }
+
+    pub(super) fn finish(self) -> Readings {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.thread().unpark();
+        self.thread.join().unwrap_or_default()
+    }
+}
+
+fn read(scraper: Option<&Scraper>, server_pids: &[u32], is_over: &AtomicBool) -> Readings {
+    let begun = Instant::now();
+    let mut own = server_pids.to_vec();
+    own.push(std::process::id());
+    let sensors = (!server_pids.is_empty()).then(|| Sensors::new(std::process::id(), &own));
+    let first = sensors.as_ref().map(Sensors::read);
+    let mut every = EVERY;
+    let mut readings = Readings::default();
+    while !is_over.load(Ordering::Relaxed) {
+        std::thread::park_timeout(every);
+        let gauges = scraper.and_then(Scraper::read);
+        if let Some(gauges) = gauges {
+            readings.points.push(TimelinePoint {
+                at_ns: begun.elapsed().into(),
+                running: gauges.running,
+                waiting: gauges.waiting,
+                kv_cache_share: gauges.kv_cache_share,
+                ..TimelinePoint::default()
+            });
+        }
+        if readings.points.len() > MOST {
+            let mut position = 0;
+            readings.points.retain(|_| {
+                position += 1;
+                position % 2 == 1
+            });
+            every *= 2;
+        }
+        let now = server_memory(server_pids);
+        readings.server_bytes = readings.server_bytes.max(now);
+    }
+    if let (Some(sensors), Some(first)) = (&sensors, &first) {
+        readings.other_cores = sensors.read().since(first).other_cores;
+    }
+    readings
+}
+
+fn server_memory(pids: &[u32]) -> Option<Bytes> {
+    let resident = pids.iter().filter_map(|&pid| tokmark_host::process_memory(pid));
+    let sum: u64 = resident.map(|memory| memory.resident.get()).sum();
+    (sum > 0).then_some(Bytes(sum))
+}

@@ -1,0 +1,143 @@
+//! When a point has enough, and what is seen of it meanwhile.
+
+use std::time::Duration;
+
+use tokmark_host::busiest_processes;
+use tokmark_http::{Finished, Flow, Progress, Watcher};
+use tokmark_model::{RequestSample, Workload};
+use tokmark_run::Interrupt;
+use tokmark_stats::{next_serving_look, serving_precision};
+
+use super::live::{Live, Recent};
+use super::{LoadExtent, LoadObserver, LoadOptions};
+use crate::session::QUIET_CORES;
+
+/// Requests at which errors are first held against the limit.
+const ENOUGH_TO_ABORT: u64 = 10;
+/// Time over which the busiest processes are found, once a point.
+const NAMING: Duration = Duration::from_millis(200);
+
+/// Waits for warm-up requests, unless the user has enough.
+pub(super) struct Patient<'a> {
+    pub(super) interrupt: &'a Interrupt,
+}
+
+impl Watcher for Patient<'_> {
+    fn over(&mut self, _: &Finished) {}
+
+    fn tick(&mut self, _: &Progress) -> Flow {
+        if self.interrupt.is_raised() { Flow::Cut } else { Flow::Go }
+    }
+}
+
+/// Decides when a point has enough.
+pub(super) struct PointWatcher<'a> {
+    workload: &'a Workload,
+    options: &'a LoadOptions,
+    observer: &'a mut dyn LoadObserver,
+    recent: Recent,
+    live: Live,
+    /// Answered requests of an adaptive point.
+    samples: Vec<RequestSample>,
+    next_look: u64,
+    pub(super) converged: bool,
+    pub(super) aborted: Option<String>,
+    sensors: Option<(tokmark_host::Sensors, tokmark_host::Reading)>,
+    is_told: bool,
+}
+
+impl<'a> PointWatcher<'a> {
+    pub(super) fn new(
+        workload: &'a Workload,
+        options: &'a LoadOptions,
+        observer: &'a mut dyn LoadObserver,
+    ) -> Self {
+        let n_asked = match options.extent {
+            LoadExtent::Requests(n) => Some(n),
+            _ => None,
+        };
+        let live = Live { at_most: options.extent.at_most(), n_asked, ..Live::default() };
+        let me = std::process::id();
+        let sensors = (!options.server_pids.is_empty()).then(|| {
+            let own: Vec<u32> = options.server_pids.iter().copied().chain([me]).collect();
+            let sensors = tokmark_host::Sensors::new(me, &own);
+            let before = sensors.read();
+            (sensors, before)
+        });
+        PointWatcher {
+            workload,
+            options,
+            observer,
+            recent: Recent::default(),
+            live,
+            samples: Vec::new(),
+            next_look: next_serving_look(&workload.arrival, 0),
+            converged: false,
+            aborted: None,
+            sensors,
+            is_told: false,
+        }
+    }
+
+    /// Says once who else keeps the machine busy.
+    fn tell_disturbance(&mut self) {
+        let Some((sensors, before)) = &self.sensors else { return };
+        if self.is_told {
+            return;
+        }
+        let now = sensors.read();
+        let Some(cores) = now.since(before).other_cores else { return };
+        if cores > QUIET_CORES {
+            self.is_told = true;
+            let mut own = self.options.server_pids.clone();
+            own.push(std::process::id());
+            self.observer.disturbed(cores, &busiest_processes(3, NAMING, &own));
+        } else if let Some((_, before)) = &mut self.sensors {
+            *before = now;
+        }
+    }
+
+    fn look(&mut self, asked: f64) {
+        self.samples.sort_by_key(|sample| sample.due_ns);
+        let precision = serving_precision(self.workload, &self.samples);
+        self.live.half_width = precision.half_width;
+        self.converged = precision.converged(asked);
+        self.next_look = next_serving_look(&self.workload.arrival, self.samples.len() as u64);
+    }
+}
+
+impl Watcher for PointWatcher<'_> {
+    fn over(&mut self, finished: &Finished) {
+        self.recent.add(finished);
+        if matches!(self.options.extent, LoadExtent::Until { .. }) && finished.sample.is_ok() {
+            self.samples.push(finished.sample.clone());
+        }
+    }
+
+    fn tick(&mut self, progress: &Progress) -> Flow {
+        self.tell_disturbance();
+        self.recent.show(progress, &mut self.live);
+        let mut flow = Flow::Go;
+        if let LoadExtent::Until { half_width, budget } = self.options.extent {
+            let is_spent = progress.elapsed >= budget;
+            if !self.converged && (self.samples.len() as u64 >= self.next_look || is_spent) {
+                self.look(half_width);
+            }
+            if self.converged || is_spent {
+                flow = Flow::Finish;
+            }
+        }
+        let share = progress.n_errors as f64 / progress.n_over.max(1) as f64;
+        if progress.n_over >= ENOUGH_TO_ABORT && share > self.options.abort_errors {
+            let (errors, over) = (progress.n_errors, progress.n_over);
+            self.aborted = Some(format!("{errors} of {over} requests failed"));
+            flow = Flow::Cut;
+        }
+        if self.options.interrupt.is_raised() {
+            let is_urgent = self.options.interrupt.is_idle_and_urgent();
+            flow = if is_urgent || flow == Flow::Cut { Flow::Cut } else { Flow::Finish };
+        }
+        self.observer.live(&self.live);
+        flow
+    }
+}

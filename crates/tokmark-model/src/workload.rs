@@ -1,0 +1,239 @@
+//! What a load point asks of a server: the requests' shape and how they arrive.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Nanos;
+
+/// How requests follow each other. Data for the schedule in `tokmark-run`; the client is the
+/// same for all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "load", rename_all = "snake_case")]
+pub enum Load {
+    /// Closed loop: always `n` requests under way, the next is due when one ends.
+    Concurrency {
+        /// Requests under way.
+        n: u32,
+    },
+    /// Open loop: due whether or not earlier ones have ended.
+    Rate {
+        /// Requests per second.
+        per_s: f64,
+        /// How the gaps between due times are spread.
+        arrivals: Arrivals,
+    },
+    /// Due times of a trace.
+    Replay {
+        /// Due times are divided by this; 1 replays as recorded.
+        speed: f64,
+    },
+}
+
+impl Load {
+    /// `x 4`, `2/s poisson`, `replay`: what tells one point of a run from the next.
+    pub fn label(&self) -> String {
+        match self {
+            Load::Concurrency { n } => format!("x {n}"),
+            Load::Rate { per_s, arrivals } => format!("{per_s}/s {}", arrivals.label()),
+            Load::Replay { speed } if *speed == 1.0 => "replay".to_owned(),
+            Load::Replay { speed } => format!("replay at {speed} x"),
+        }
+    }
+}
+
+/// Distribution of the gaps between due times in an open loop, all with mean 1 / rate.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "arrivals", rename_all = "snake_case")]
+pub enum Arrivals {
+    /// Equal gaps; coefficient of variation 0.
+    Constant,
+    /// Exponential gaps; coefficient of variation 1.
+    Poisson,
+    /// Gamma-distributed gaps of a chosen coefficient of variation: below 1 calmer than
+    /// Poisson, above 1 in bursts.
+    Gamma {
+        /// Standard deviation / mean of the gaps.
+        cv: f64,
+    },
+}
+
+impl Arrivals {
+    /// Coefficient of variation of the gaps.
+    pub fn cv(&self) -> f64 {
+        match self {
+            Arrivals::Constant => 0.0,
+            Arrivals::Poisson => 1.0,
+            Arrivals::Gamma { cv } => *cv,
+        }
+    }
+
+    /// `constant`, `poisson`, `gamma:0.5`.
+    pub fn label(&self) -> String {
+        match self {
+            Arrivals::Constant => "constant".to_owned(),
+            Arrivals::Poisson => "poisson".to_owned(),
+            Arrivals::Gamma { cv } => format!("gamma:{cv}"),
+        }
+    }
+}
+
+/// What the requests do with the server's prefix cache.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "cache", rename_all = "snake_case")]
+pub enum CacheMode {
+    /// Each prompt begins with something unique, so that nothing can be reused.
+    #[default]
+    Bust,
+    /// The same first share of every prompt.
+    Share {
+        /// Share of the prompt's tokens, 0 to 1.
+        share: f64,
+    },
+    /// Prompts may repeat, as a trace or a shape has them.
+    Keep,
+}
+
+/// Whether a model that can reason is told to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Think {
+    /// As the server does by itself.
+    #[default]
+    Auto,
+    /// Reasoning switched on.
+    On,
+    /// Reasoning switched off, and checked.
+    Off,
+}
+
+/// What makes a request end at its asked length.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LengthControl {
+    /// The server ignores the end-of-sequence token.
+    IgnoreEos,
+    /// The server takes a least number of tokens.
+    MinTokens,
+    /// Nothing: answers may be shorter than asked.
+    #[default]
+    LimitOnly,
+}
+
+/// A time that a service level limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LatencyKind {
+    /// Time to the first token, from sent.
+    Ttft,
+    /// Time to the first answer token, from sent.
+    Ttfo,
+    /// Time per output token.
+    Tpot,
+    /// Median gap between text events of a request.
+    Itl,
+    /// Last text event, from sent.
+    E2e,
+}
+
+impl LatencyKind {
+    /// The word of flags and tables: `ttft`.
+    pub fn word(self) -> &'static str {
+        match self {
+            LatencyKind::Ttft => "ttft",
+            LatencyKind::Ttfo => "ttfo",
+            LatencyKind::Tpot => "tpot",
+            LatencyKind::Itl => "itl",
+            LatencyKind::E2e => "e2e",
+        }
+    }
+}
+
+/// A limit that a good request keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceLevel {
+    /// What is limited.
+    pub kind: LatencyKind,
+    /// Longest good time.
+    pub limit_ns: Nanos,
+}
+
+/// Which of a server's ways to be asked is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Api {
+    /// OpenAI `/v1/chat/completions`.
+    #[default]
+    Chat,
+    /// OpenAI `/v1/completions`.
+    Completions,
+    /// Ollama `/api/chat`.
+    OllamaChat,
+    /// Ollama `/api/generate`.
+    OllamaGenerate,
+}
+
+/// One load point: everything that decides which requests are made and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Workload {
+    /// Name of the shape: `chat`, `rag`, `codegen`, `agent`, a file's stem, `trace`.
+    pub shape: String,
+    /// SHA-256 of the shape's or trace's text, lower-case hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape_sha256: Option<String>,
+    /// How requests arrive.
+    pub arrival: Load,
+    /// Prompt tokens aimed at, template excluded; the mean where they vary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_prompt: Option<u32>,
+    /// Output tokens asked for; the mean where they vary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_output: Option<u32>,
+    /// Requests of one conversation; 1 for single requests.
+    pub turns: u32,
+    /// Tool definitions sent with each request.
+    #[serde(default)]
+    pub n_tools: u32,
+    /// Which API.
+    #[serde(default)]
+    pub api: Api,
+    /// Answers are streamed.
+    pub stream: bool,
+    /// Sampling temperature; absent where the server's own stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// Seed of prompts and schedule.
+    pub seed: u64,
+    /// Reasoning.
+    #[serde(default)]
+    pub think: Think,
+    /// Prefix cache.
+    #[serde(default)]
+    pub cache: CacheMode,
+    /// How output lengths are held.
+    #[serde(default)]
+    pub length_control: LengthControl,
+    /// Requests before the measured ones.
+    #[serde(default)]
+    pub n_warmup: u32,
+    /// Time in which requests became due, where that was asked for instead of a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ns: Option<Nanos>,
+    /// Longest time for one request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ns: Option<Nanos>,
+    /// Times that a request refused by the server is tried again.
+    #[serde(default)]
+    pub n_retries: u32,
+    /// Connections are kept for further requests.
+    pub reuse_connections: bool,
+    /// What a good request keeps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub service_levels: Vec<ServiceLevel>,
+}
+
+impl Workload {
+    /// `chat x 4`, `rag 2/s poisson`: the name of the point in tables.
+    pub fn label(&self) -> String {
+        format!("{} {}", self.shape, self.arrival.label())
+    }
+}

@@ -1,0 +1,8 @@
+//! Plots as their users see them.
+
+mod images;
+mod picture;
+mod properties;
+mod refusals;
+mod samples;
+mod snapshots;

@@ -1,0 +1,196 @@
+//! Requests that kept the service levels.
+
+use std::collections::BTreeMap;
+
+use tokmark_model::{Goodput, LatencyKind, Load, Nanos, RequestError, RequestSample, ServiceLevel};
+
+use super::ServingInput;
+use super::request_figures::request_figures;
+use super::window::Window;
+use crate::normal::upper_quantile;
+use crate::order::median;
+use crate::session::LEVEL;
+
+/// Share of the judged requests that must keep a service level for the point to meet it.
+pub const LEVEL_QUANTILE: f64 = 0.99;
+
+/// What one request says to one service level, or to all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Kept,
+    Broken,
+    Unjudged,
+    /// Cut before it could say anything: counted nowhere.
+    Cut,
+}
+
+/// Goodput and, by its word, whether the point met each level. `None` without service levels,
+/// without a window, or where no request could be judged.
+pub(super) fn goodput(
+    input: &ServingInput<'_>,
+    window: Option<Window>,
+) -> Option<(Goodput, BTreeMap<String, bool>)> {
+    let levels = &input.workload.service_levels;
+    let window = window.filter(|_| !levels.is_empty())?;
+    let is_open = !matches!(input.workload.arrival, Load::Concurrency { .. });
+    let itl = itl_medians(input);
+    let mut all = Tally::default();
+    let mut of_level = vec![Tally::default(); levels.len()];
+    let mut n_good_inside = 0u64;
+    for (index, request) in input.requests.iter().enumerate() {
+        if is_open && request.due_ns > window.end {
+            continue;
+        }
+        let median_ns = itl.get(&index).copied();
+        let verdicts = levels.iter().map(|level| judge(input, request, level, median_ns));
+        let verdicts: Vec<Verdict> = verdicts.collect();
+        for (tally, verdict) in of_level.iter_mut().zip(&verdicts) {
+            tally.add(*verdict);
+        }
+        let verdict = together(&verdicts, request);
+        all.add(verdict);
+        let inside = window.holds(if is_open { request.due_ns } else { request.end_ns });
+        n_good_inside += u64::from(verdict == Verdict::Kept && inside);
+    }
+    let (share_low, share_high) = wilson(all.n_kept, all.n_judged)?;
+    let goodput = Goodput {
+        n_good: all.n_kept,
+        n_judged: all.n_judged,
+        n_unjudged: all.n_unjudged,
+        share: all.share()?,
+        share_low,
+        share_high,
+        per_s: n_good_inside as f64 / window.length_s(),
+    };
+    let mut met = BTreeMap::new();
+    for (level, tally) in levels.iter().zip(&of_level) {
+        if let Some(share) = tally.share() {
+            let entry = met.entry(level.kind.word().to_owned()).or_insert(true);
+            *entry &= share >= LEVEL_QUANTILE;
+        }
+    }
+    Some((goodput, met))
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    n_kept: u64,
+    n_judged: u64,
+    n_unjudged: u64,
+}
+
+impl Tally {
+    fn add(&mut self, verdict: Verdict) {
+        self.n_kept += u64::from(verdict == Verdict::Kept);
+        self.n_judged += u64::from(matches!(verdict, Verdict::Kept | Verdict::Broken));
+        self.n_unjudged += u64::from(verdict == Verdict::Unjudged);
+    }
+
+    fn share(&self) -> Option<f64> {
+        (self.n_judged > 0).then(|| self.n_kept as f64 / self.n_judged as f64)
+    }
+}
+
+/// An error breaks every level. A request that was cut breaks those that it had already
+/// exceeded and says nothing to the others.
+fn judge(
+    input: &ServingInput<'_>,
+    request: &RequestSample,
+    level: &ServiceLevel,
+    itl_median_ns: Option<f64>,
+) -> Verdict {
+    let limit = level.limit_ns.0 as f64;
+    if request.error == Some(RequestError::Cut) {
+        let exceeded = exceeded_when_cut(request, level.kind, input.workload.stream)
+            .is_some_and(|time| time > level.limit_ns);
+        return if exceeded { Verdict::Broken } else { Verdict::Cut };
+    }
+    let Some(figures) = request_figures(request, input.workload.stream) else {
+        return Verdict::Broken;
+    };
+    let time = match level.kind {
+        LatencyKind::Itl => itl_median_ns,
+        kind => figures.limited_ns(kind),
+    };
+    match time {
+        None => Verdict::Unjudged,
+        Some(time) if time <= limit => Verdict::Kept,
+        Some(_) => Verdict::Broken,
+    }
+}
+
+/// The least that a time of a cut request would have become.
+fn exceeded_when_cut(request: &RequestSample, kind: LatencyKind, stream: bool) -> Option<Nanos> {
+    let until = |event: Option<Nanos>| {
+        Some(Nanos(event.unwrap_or(request.end_ns).0.saturating_sub(request.sent_ns.0)))
+    };
+    match kind {
+        LatencyKind::Ttft if stream => until(request.first_text_ns),
+        LatencyKind::Ttfo if stream => until(request.first_answer_ns),
+        LatencyKind::E2e => until(None),
+        LatencyKind::Ttft | LatencyKind::Ttfo | LatencyKind::Tpot | LatencyKind::Itl => None,
+    }
+}
+
+/// Of all levels together: good keeps every one; a request without one of the limited times
+/// is unjudged, whatever the others say.
+fn together(verdicts: &[Verdict], request: &RequestSample) -> Verdict {
+    let any = |verdict| verdicts.contains(&verdict);
+    if request.error == Some(RequestError::Cut) {
+        return if any(Verdict::Broken) { Verdict::Broken } else { Verdict::Cut };
+    }
+    if any(Verdict::Unjudged) {
+        Verdict::Unjudged
+    } else if any(Verdict::Broken) {
+        Verdict::Broken
+    } else {
+        Verdict::Kept
+    }
+}
+
+/// Median gap between the text events of each answered request, by its position; only where a
+/// level asks for it.
+fn itl_medians(input: &ServingInput<'_>) -> BTreeMap<usize, f64> {
+    let mut medians = BTreeMap::new();
+    let asked = input.workload.service_levels.iter().any(|level| level.kind == LatencyKind::Itl);
+    if asked && input.workload.stream {
+        input.events.visit(&mut |index, times| {
+            let gaps: Vec<f64> =
+                times.windows(2).map(|pair| pair[1].0.saturating_sub(pair[0].0) as f64).collect();
+            if let Some(middle) = median(&gaps) {
+                medians.insert(index, middle);
+            }
+        });
+    }
+    medians
+}
+
+/// Wilson's score interval of a share (1927). `None` without trials.
+fn wilson(n_kept: u64, n_judged: u64) -> Option<(f64, f64)> {
+    if n_judged == 0 {
+        return None;
+    }
+    let (n, z) = (n_judged as f64, upper_quantile(0.5 * (1.0 - LEVEL)));
+    let share = n_kept as f64 / n;
+    let shrink = 1.0 + z * z / n;
+    let centre = (share + z * z / (2.0 * n)) / shrink;
+    let half_width = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt() / shrink;
+    Some(((centre - half_width).max(0.0), (centre + half_width).min(1.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wilsons_interval_is_the_published_one() {
+        // Newcombe 1998, table I: 81 of 263 and 15 of 148.
+        for (kept, judged, low, high) in [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605)] {
+            let found = wilson(kept, judged).unwrap();
+            assert!((found.0 - low).abs() < 5e-5 && (found.1 - high).abs() < 5e-5, "{found:?}");
+        }
+        assert_eq!(wilson(0, 20).unwrap().0, 0.0);
+        assert_eq!(wilson(20, 20).unwrap().1, 1.0);
+        assert_eq!(wilson(0, 0), None);
+    }
+}

@@ -1,0 +1,114 @@
+//! Whether the load was what was asked for.
+
+use tokmark_model::{
+    CacheMode, GradeLetter, GradeReason, LengthControl, Load, RequestSample, Think,
+};
+
+use super::ServingGradeInput;
+use crate::grade::reason;
+use crate::order::median;
+use crate::serving::request_figures::request_figures;
+
+/// Requests count as sent too late when the 99 % quantile of sent - due is above 1 ms and above
+/// this share of the median time to first token.
+pub const LATE_RELATIVE: f64 = 0.05;
+/// Difference between the coefficients of variation of the sent and of the due gaps above which
+/// the arrivals were others than asked.
+pub const ARRIVALS_MOVED: f64 = 0.10;
+/// Share of the slots of a closed loop that must be in use on average.
+pub const IN_FLIGHT_HELD: f64 = 0.95;
+/// Cached share of the prompts, where nothing was to be reused, that is flagged.
+pub const CACHE_HIT_FLAGGED: f64 = 0.05;
+/// Cached share above which the time to first token is another one than asked.
+pub const CACHE_HIT_TOUCHED: f64 = 0.50;
+/// Share by which the median output length may differ from the asked one unflagged.
+pub const LENGTH_FLAGGED: f64 = 0.10;
+
+/// What the load was not, in no particular order.
+pub(super) fn reasons(input: &ServingGradeInput<'_>) -> Vec<GradeReason> {
+    [
+        late(input),
+        arrivals(input),
+        slots(input),
+        cache(input),
+        cache_suspected(input),
+        lengths(input),
+        reasoning(input),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn late(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
+    let check = &input.summary.arrivals;
+    let late_ms = check.late_p99_ns.0 as f64 / 1e6;
+    let latency = input.summary.ttft_ms.as_ref().or(input.summary.e2e_ms.as_ref());
+    let tolerated_ms = latency.and_then(|spread| spread.median()).unwrap_or(0.0) * LATE_RELATIVE;
+    let beyond = late_ms > tolerated_ms.max(1.0);
+    let text = format!(
+        "{} of {} requests were sent over 1 ms late (p99 {late_ms:.1} ms)",
+        check.n_late, check.n
+    );
+    let letter = if beyond { GradeLetter::D } else { GradeLetter::B };
+    (check.n_late > 0).then(|| reason(letter, "late_arrivals", text))
+}
+
+fn arrivals(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
+    let (sent, due) = (input.summary.arrivals.sent_cv?, input.summary.arrivals.due_cv?);
+    let text = format!("gaps between requests vary by {sent:.2}, asked were {due:.2}");
+    ((sent - due).abs() > ARRIVALS_MOVED)
+        .then(|| reason(GradeLetter::D, "arrivals_distorted", text))
+}
+
+fn slots(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
+    let Load::Concurrency { n } = input.workload.arrival else {
+        return None;
+    };
+    let mean = input.summary.mean_in_flight?;
+    let text = format!("{mean:.1} of {n} slots were in use on average");
+    (mean < IN_FLIGHT_HELD * f64::from(n))
+        .then(|| reason(GradeLetter::D, "concurrency_not_held", text))
+}
+
+fn cache(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
+    let share = input.summary.cached_share.filter(|_| input.workload.cache == CacheMode::Bust)?;
+    let letter = if share > CACHE_HIT_TOUCHED { GradeLetter::D } else { GradeLetter::B };
+    let text = format!("{:.0} % of the prompts came from the server's cache", share * 100.0);
+    (share > CACHE_HIT_FLAGGED).then(|| reason(letter, "cache_hit", text))
+}
+
+/// Prompts that went faster than the machine can compute them, where nothing was to be reused.
+fn cache_suspected(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
+    let ceiling = input.prefill_ceiling_tps?.0;
+    let rate = |request: &RequestSample| {
+        let ttft = request_figures(request, input.workload.stream)?.ttft?;
+        let computed = request.prompt_tokens?.n.checked_sub(request.cached_tokens.unwrap_or(0))?;
+        (ttft.0 > 0).then(|| f64::from(computed) / ttft.as_secs_f64())
+    };
+    let rates: Vec<f64> = input.requests.iter().filter_map(rate).collect();
+    let seen = median(&rates).filter(|_| input.workload.cache == CacheMode::Bust)?;
+    let text = format!(
+        "cache hit suspected: prompts at {seen:.0} tok/s, above the machine's ceiling of {ceiling:.0}"
+    );
+    (seen > ceiling).then(|| reason(GradeLetter::D, "cache_hit_suspected", text))
+}
+
+fn lengths(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
+    let asked = f64::from(input.workload.n_output.filter(|n| *n > 0)?);
+    let seen = input.summary.output_tokens.as_ref()?.median()?;
+    let held = (seen / asked - 1.0).abs() <= LENGTH_FLAGGED;
+    let why = match input.workload.length_control {
+        LengthControl::LimitOnly => "the server could not be told to hold the length",
+        LengthControl::IgnoreEos | LengthControl::MinTokens => "the server did not hold the length",
+    };
+    let text = format!("answers had {seen:.0} tokens, asked were {asked:.0}: {why}");
+    (!held).then(|| reason(GradeLetter::B, "lengths_not_held", text))
+}
+
+fn reasoning(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
+    let n = input.summary.reasoning_tokens.as_ref().map_or(0, |spread| spread.n);
+    let text = format!("{n} answers reasoned although it was switched off");
+    (input.workload.think == Think::Off && n > 0)
+        .then(|| reason(GradeLetter::B, "reasoning_not_off", text))
+}

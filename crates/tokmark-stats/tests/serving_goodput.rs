@@ -1,0 +1,118 @@
+//! Goodput by hand: who is judged, and by what.
+
+#[path = "serving/point.rs"]
+mod point;
+
+use point::{Point, assert_close};
+use tokmark_model::{LatencyKind, RequestError};
+
+#[test]
+fn goodput_needs_every_level() {
+    let mut point = Point::two_slots()
+        .with_level(LatencyKind::Ttft, 95)
+        .with_level(LatencyKind::Tpot, 60)
+        .with_level(LatencyKind::Tpot, 90);
+    point.workload.service_levels.push(point.workload.service_levels[0]);
+    // TTFT 100, 90, 100, 50; TPOT 100, 100, 40, 50: the last alone keeps both.
+    let summary = point.summary();
+    let goodput = summary.goodput.unwrap();
+    assert_eq!((goodput.n_good, goodput.n_judged, goodput.n_unjudged), (1, 4, 0));
+    assert_eq!(goodput.share, 0.25);
+    // It ends after the window.
+    assert_eq!(goodput.per_s, 0.0);
+    assert!(goodput.share_low > 0.04 && goodput.share_high < 0.71, "{goodput:?}");
+    let met: Vec<_> = summary.levels_met.iter().map(|(kind, met)| (kind.as_str(), *met)).collect();
+    assert_eq!(met, [("tpot", false), ("ttft", false)]);
+}
+
+#[test]
+fn a_request_without_a_limited_time_is_unjudged_and_an_error_is_bad() {
+    let mut point = Point::two_slots().with_level(LatencyKind::Tpot, 100);
+    point.requests[1].n_text_events = 1;
+    point.error(651, 660, RequestError::Timeout);
+    let goodput = point.summary().goodput.unwrap();
+    assert_eq!((goodput.n_good, goodput.n_judged, goodput.n_unjudged), (3, 4, 1));
+    // The window now ends at 651 ms; of the good ones those at 450 and 521 and 650 ms ended.
+    assert_close(goodput.per_s, 3.0 / 0.641);
+}
+
+#[test]
+fn what_breaks_one_level_and_lacks_another_is_unjudged() {
+    let levels = Point::two_slots().with_level(LatencyKind::Ttft, 95);
+    let mut point = levels.with_level(LatencyKind::Tpot, 100);
+    point.requests[0].n_text_events = 1;
+    let goodput = point.summary().goodput.unwrap();
+    assert_eq!((goodput.n_good, goodput.n_judged, goodput.n_unjudged), (2, 3, 1));
+}
+
+#[test]
+fn a_closed_loop_judges_requests_after_its_window_too() {
+    let mut point = Point::closed(2).with_level(LatencyKind::E2e, 100);
+    for i in 0..20 {
+        point.answer(50 * i, &[100], 1);
+    }
+    point.requests[16].error = Some(RequestError::Cut);
+    let summary = point.summary();
+    // Good ones ended from 100 to 750 ms of 50 to 800 ms; the last three came later.
+    let goodput = summary.goodput.unwrap();
+    assert_eq!((goodput.n_good, goodput.n_judged), (19, 19));
+    assert_close(goodput.per_s, 14.0 / 0.75);
+}
+
+#[test]
+fn a_cut_request_is_judged_only_by_what_it_had_already_exceeded() {
+    let judged = |kind, limit_ms| {
+        let mut point = Point::two_slots().with_level(kind, limit_ms);
+        point.error(500, 900, RequestError::Cut);
+        let goodput = point.summary().goodput.unwrap();
+        (goodput.n_good, goodput.n_judged, goodput.n_unjudged)
+    };
+    // Under way for 400 ms without text.
+    assert_eq!(judged(LatencyKind::Ttft, 399), (4, 5, 0));
+    assert_eq!(judged(LatencyKind::Ttfo, 399), (4, 5, 0));
+    assert_eq!(judged(LatencyKind::Ttft, 400), (4, 4, 0));
+    assert_eq!(judged(LatencyKind::E2e, 399), (3, 5, 0));
+    assert_eq!(judged(LatencyKind::Tpot, 1), (0, 4, 0));
+}
+
+#[test]
+fn a_level_of_gaps_judges_the_median_gap_of_a_request() {
+    let mut point = Point::closed(1).with_level(LatencyKind::Itl, 20);
+    point.answer(0, &[10, 20, 30, 90], 4);
+    point.answer(100, &[10, 40, 70], 3);
+    point.answer(200, &[10], 1);
+    let summary = point.summary();
+    let goodput = summary.goodput.unwrap();
+    assert_eq!((goodput.n_good, goodput.n_judged, goodput.n_unjudged), (1, 2, 1));
+    assert!(!summary.levels_met["itl"]);
+}
+
+#[test]
+fn a_level_is_met_when_99_percent_keep_it_and_errors_do_not() {
+    let run = |n_slow: u64, n_errors: u64| {
+        let mut point = Point::closed(1).with_level(LatencyKind::Ttft, 50);
+        for i in 0..200 - n_slow - n_errors {
+            point.answer(100 * i, &[50, 60], 2);
+        }
+        for i in 200 - n_slow - n_errors..200 - n_errors {
+            point.answer(100 * i, &[51, 60], 2);
+        }
+        for i in 200 - n_errors..200 {
+            point.error(100 * i, 100 * i + 1, RequestError::Connect);
+        }
+        point.summary().levels_met["ttft"]
+    };
+    assert!(run(0, 0) && run(2, 0) && run(1, 1) && run(0, 2));
+    assert!(!run(3, 0) && !run(2, 1) && !run(0, 3));
+}
+
+#[test]
+fn without_levels_or_anything_to_judge_there_is_no_goodput() {
+    assert_eq!(Point::two_slots().summary().goodput, None);
+    let mut point = Point::two_slots().with_level(LatencyKind::Tpot, 100);
+    for request in &mut point.requests {
+        request.n_text_events = 1;
+    }
+    let summary = point.summary();
+    assert!(summary.goodput.is_none() && summary.levels_met.is_empty());
+}

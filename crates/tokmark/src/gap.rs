@@ -1,0 +1,155 @@
+//! `tokmark gap`: one model embedded and through a server, and where the difference goes.
+
+use std::sync::Arc;
+
+use tokmark_hub::Source;
+use tokmark_lab::{
+    Gap, LoadExtent, LoadOptions, Subject, gap_between, measure_point, server_overheads,
+};
+use tokmark_model::{
+    CacheMode, EngineParams, LengthControl, Load, PlannedTest, ProcessParams, Record, Test, Think,
+    Uuid, Workload,
+};
+use tokmark_workload::{Length, PromptSource, Shape, SourceOptions};
+
+use crate::args::{GapArgs, MeasureArgs};
+use crate::exit::Exit;
+use crate::load::subjects::{self, Serving};
+use crate::output;
+use crate::view::gap as view;
+use crate::view::live::LiveView;
+use crate::view::progress::ProgressView;
+use crate::wiring::{self, Measuring, Records};
+
+/// Requests at once on the server: alone, and with one that waits.
+const AT_ONCE: [u32; 2] = [1, 2];
+/// Conversations of one point.
+const SESSIONS_PER_POINT: u64 = 1 << 22;
+
+pub(crate) fn run(args: &GapArgs) -> anyhow::Result<Exit> {
+    let records = Records::open_for_writing(&args.store)?;
+    let hub = wiring::open_hub(false, None)?;
+    let local = wiring::fetch(&hub, &Source::parse(&args.model)?)?;
+    let subject = Subject::open(&hub, &local, &args.model)?;
+    let path = subject.path.display().to_string();
+    let embedded = embedded(args, subject, &records)?;
+    if wiring::interrupt().is_raised() {
+        return Ok(Exit::Interrupted);
+    }
+    let serving = match &args.url {
+        Some(url) => Serving::at(url),
+        None => subjects::start_named(&args.recipe, Some(path))?,
+    };
+    let endpoint = serving.open_with(&Default::default())?;
+    let served = served(args, &serving, &endpoint, &records)?;
+    let overheads = server_overheads(&endpoint, args.prompt_tokens);
+    drop(serving);
+    let gap: Gap = gap_between(&embedded, &served, overheads);
+    match args.output.as_str() {
+        "json" => output::print_json(&view::document(&gap, &embedded, &served))?,
+        _ => {
+            let all: Vec<&Record> = embedded.iter().chain(&served).collect();
+            output::print(&view::table(&gap, &all, records.place()))?
+        }
+    };
+    Ok(if wiring::interrupt().is_raised() { Exit::Interrupted } else { Exit::Done })
+}
+
+/// Prompt and generation by the embedded engine.
+fn embedded(args: &GapArgs, subject: Subject, records: &Records) -> anyhow::Result<Vec<Record>> {
+    let n_threads = args.threads.unwrap_or_else(tokmark_host::n_math_threads);
+    let params = EngineParams { n_threads, ..EngineParams::default() };
+    let tests =
+        [Test::pp(args.prompt_tokens), Test::tg(args.max_tokens).at_depth(args.prompt_tokens)];
+    let planned: Vec<PlannedTest> =
+        tests.iter().map(|&test| PlannedTest { model: 0, test, params: params.clone() }).collect();
+    let budget = args.measure.budget / tests.len() as u32;
+    let measure = MeasureArgs { budget, ..args.measure.clone() };
+    let measuring = Measuring {
+        process: ProcessParams::default(),
+        repetitions: wiring::adaptive(&measure, 1),
+        warm_up: Some(budget.mul_f64(wiring::WARM_UP_SHARE)),
+        delay: Default::default(),
+    };
+    let machine = wiring::machine(&measure);
+    let mut session = wiring::session(&measure, measuring, machine)?;
+    let mut progress = ProgressView::new(None);
+    let mut measured = Vec::new();
+    session.run(&[subject], &planned, &mut progress, |record| {
+        measured.push(record.clone());
+        records.wait(records.store().save(record)).map(|_| ())
+    })?;
+    progress.clear();
+    Ok(measured)
+}
+
+/// The same prompt and generation through the server, alone and beside another.
+fn served(
+    args: &GapArgs,
+    serving: &Serving,
+    endpoint: &tokmark_http::Endpoint,
+    records: &Records,
+) -> anyhow::Result<Vec<Record>> {
+    let shape = Shape {
+        prompt_tokens: Length::Fixed(args.prompt_tokens),
+        output_tokens: Length::Fixed(args.max_tokens),
+        name: "gap".to_owned(),
+        ..Shape::builtin("chat")?
+    };
+    let sha256 = shape.sha256();
+    let options = SourceOptions {
+        seed: 42,
+        cache: CacheMode::Bust,
+        tokenizer: crate::load::tokenizer_like(endpoint, &shape),
+    };
+    let source = Arc::new(PromptSource::from_shape(shape, options)?);
+    let mut measured = Vec::new();
+    let mut view = LiveView::new("gap");
+    for (position, n) in (0u64..).zip(AT_ONCE) {
+        let workload = Workload {
+            shape: "gap".to_owned(),
+            shape_sha256: Some(sha256.clone()),
+            arrival: Load::Concurrency { n },
+            n_prompt: Some(args.prompt_tokens),
+            n_output: Some(args.max_tokens),
+            turns: 1,
+            n_tools: 0,
+            api: endpoint.api(),
+            stream: true,
+            temperature: None,
+            seed: 42,
+            think: Think::Auto,
+            cache: CacheMode::Bust,
+            length_control: match endpoint.abilities().length_control {
+                LengthControl::LimitOnly => LengthControl::LimitOnly,
+                other => other,
+            },
+            n_warmup: n,
+            duration_ns: None,
+            timeout_ns: None,
+            n_retries: 0,
+            reuse_connections: true,
+            service_levels: Vec::new(),
+        };
+        let options = LoadOptions {
+            run_id: Uuid::now_v7(),
+            machine: tokmark_host::machine_facts(&Default::default()),
+            extent: LoadExtent::Until { half_width: 0.02, budget: args.measure.budget / 2 },
+            abort_errors: 0.5,
+            interrupt: wiring::interrupt(),
+            server_pids: serving.pids(endpoint),
+            calibration: None,
+            recipe: None,
+            is_fresh_server: false,
+            large_logs: records.large_logs(),
+        };
+        view.begin(&workload);
+        let first_session = position * SESSIONS_PER_POINT;
+        let point =
+            measure_point(endpoint, &source, &workload, first_session, &options, &mut view)?;
+        view.clear();
+        records.wait(records.store().save(&point.record))?;
+        measured.push(point.record);
+    }
+    Ok(measured)
+}

@@ -1,0 +1,339 @@
+//! The points of a run: shapes times loads, a ramp, or a trace.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use tokmark_http::Endpoint;
+use tokmark_lab::{Ramp, ramp, skipped_point};
+use tokmark_model::{CacheMode, LengthControl, Load, Record, Status, Uuid, Workload};
+use tokmark_workload::{Length, PromptSource, Shape, SourceOptions, Tokenizer, Trace};
+
+use crate::args::{LoadArgs, WorkloadArgs};
+use crate::output;
+use crate::view::plan::duration;
+
+/// Tokens of the text from which the characters of a token are learned.
+const SAMPLE_TOKENS: u32 = 1_500;
+/// Levels that hardly any request kept make heavier points hopeless.
+const HOPELESS_SHARE: f64 = 0.05;
+
+/// One load point with the text of its requests.
+#[derive(Clone)]
+pub(super) struct Point {
+    pub(super) workload: Workload,
+    pub(super) source: Arc<PromptSource>,
+    pub(super) is_trace: bool,
+}
+
+/// What is still to be measured.
+pub(super) struct Points {
+    left: VecDeque<Point>,
+    /// The search of `--ramp`, for each shape the rest of its points.
+    ramp: Option<Ramp>,
+    ramp_base: Option<Point>,
+    skipped: Vec<(Point, String)>,
+    n: usize,
+}
+
+impl Points {
+    /// The points that the flags ask for, lighter ones first.
+    pub(super) fn from_args(args: &LoadArgs, endpoint: &Endpoint) -> anyhow::Result<Self> {
+        let mut points = Points {
+            left: VecDeque::new(),
+            ramp: None,
+            ramp_base: None,
+            skipped: Vec::new(),
+            n: 0,
+        };
+        match &args.workload.trace {
+            Some(file) => points.add_trace(file, args, endpoint)?,
+            None => {
+                for name in &args.workload.shape {
+                    points.add_shape(name, args, endpoint)?;
+                }
+            }
+        }
+        points.n = points.left.len();
+        Ok(points)
+    }
+
+    fn add_shape(
+        &mut self,
+        name: &str,
+        args: &LoadArgs,
+        endpoint: &Endpoint,
+    ) -> anyhow::Result<()> {
+        let flags = &args.workload;
+        let shape = shape(name, flags)?;
+        let sha256 = shape.sha256();
+        let concurrency = shape.concurrency.clone();
+        let temperature = flags.temperature.or(shape.temperature);
+        let (turns, n_tools) = (shape.turns, shape.tools.len() as u32);
+        let label = shape.name.clone();
+        let options = source_options(flags, endpoint, &shape);
+        let source = Arc::new(PromptSource::from_shape(shape, options)?);
+        let base = Workload {
+            shape: label,
+            shape_sha256: Some(sha256),
+            temperature,
+            turns,
+            n_tools,
+            ..base_workload(args, endpoint, &source)
+        };
+        let point = |arrival: Load| {
+            let n_warmup = args.extent.warmup.unwrap_or(match arrival {
+                Load::Concurrency { n } => n,
+                _ => 2,
+            });
+            let workload = Workload { arrival, n_warmup, ..base.clone() };
+            Point { workload, source: source.clone(), is_trace: false }
+        };
+        if flags.ramp {
+            let first = Load::Concurrency { n: 1 };
+            self.ramp = Some(ramp(flags.rate.first().copied(), flags.arrivals));
+            self.ramp_base = Some(point(first));
+            ensure!(args.workload.shape.len() == 1, "--ramp searches one shape; give one --shape");
+            return Ok(());
+        }
+        let arrivals = flags.arrivals;
+        let mut loads: Vec<Load> =
+            flags.rate.iter().map(|&per_s| Load::Rate { per_s, arrivals }).collect();
+        if loads.is_empty() || !flags.concurrency.is_empty() {
+            let asked =
+                if flags.concurrency.is_empty() { concurrency } else { flags.concurrency.clone() };
+            let closed = asked.into_iter().map(|n| Load::Concurrency { n });
+            loads.splice(0..0, closed);
+        }
+        self.left.extend(loads.into_iter().map(point));
+        Ok(())
+    }
+
+    fn add_trace(
+        &mut self,
+        file: &Path,
+        args: &LoadArgs,
+        endpoint: &Endpoint,
+    ) -> anyhow::Result<()> {
+        let bytes =
+            std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let count = |text: &str| endpoint.count_tokens(text).map(|n| n as usize);
+        let tokenizer: Option<&dyn Fn(&str) -> Option<usize>> =
+            if endpoint.abilities().tokenizer.is_some() { Some(&count) } else { None };
+        let trace = Trace::read(&bytes, tokenizer)
+            .with_context(|| format!("{} is no trace", file.display()))?;
+        for note in &trace.notes {
+            output::say!("note: {note}");
+        }
+        let has_times = trace.has_times();
+        let sha256 = trace.sha256.clone();
+        let n_requests = trace.n_requests();
+        let cache = match args.workload.cache {
+            CacheMode::Bust => CacheMode::Keep,
+            other => other,
+        };
+        let options = SourceOptions { seed: args.workload.seed, cache, tokenizer: None };
+        let source = Arc::new(PromptSource::from_trace(trace, options)?);
+        let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let base = Workload {
+            shape: stem.unwrap_or_else(|| "trace".to_owned()),
+            shape_sha256: Some(sha256),
+            cache,
+            n_warmup: args.extent.warmup.unwrap_or(0),
+            ..base_workload(args, endpoint, &source)
+        };
+        let closed = |n: u32| Load::Concurrency { n };
+        let loads: Vec<Load> = if !args.workload.concurrency.is_empty() {
+            args.workload.concurrency.iter().map(|&n| closed(n)).collect()
+        } else if has_times {
+            vec![Load::Replay { speed: args.workload.speed }]
+        } else {
+            output::say!("note: the trace has no times; its {n_requests} requests run one by one");
+            vec![closed(1)]
+        };
+        self.left.extend(loads.into_iter().map(|arrival| Point {
+            workload: Workload { arrival, ..base.clone() },
+            source: source.clone(),
+            is_trace: true,
+        }));
+        Ok(())
+    }
+
+    /// The next point, if one is wanted.
+    pub(super) fn next(&mut self) -> Option<Point> {
+        if let (Some(ramp), Some(base)) = (&self.ramp, &self.ramp_base) {
+            let workload = ramp.next(&base.workload)?;
+            return Some(Point { workload, ..base.clone() });
+        }
+        self.left.pop_front()
+    }
+
+    /// Takes in what came of a point: of a hopeless one the heavier ones of its kind are
+    /// skipped.
+    pub(super) fn report(&mut self, record: &Record) {
+        if let Some(ramp) = &mut self.ramp {
+            ramp.report(record);
+            return;
+        }
+        let Some(serving) = &record.serving else { return };
+        let (shape, arrival) = (serving.workload.shape.clone(), serving.workload.arrival.clone());
+        let goodput = serving.summary.as_ref().and_then(|summary| summary.goodput);
+        let reason = match (record.status, goodput) {
+            (Status::Failed, _) => "the lighter point failed".to_owned(),
+            (Status::Ok, Some(goodput)) if goodput.share_high < HOPELESS_SHARE => format!(
+                "at the lighter point only {:.0} % of the requests kept the service levels",
+                goodput.share * 100.0
+            ),
+            _ => return,
+        };
+        let (hopeless, rest): (Vec<Point>, Vec<Point>) = self.left.drain(..).partition(|point| {
+            point.workload.shape == shape && is_heavier(&point.workload.arrival, &arrival)
+        });
+        self.left = rest.into();
+        self.skipped.extend(hopeless.into_iter().map(|point| (point, reason.clone())));
+    }
+
+    /// Rows for the points that were not measured.
+    pub(super) fn skipped(&self, run_id: Uuid, endpoint: &Endpoint) -> Vec<Record> {
+        let row = |(point, reason): &(Point, String)| {
+            skipped_point(run_id, &point.workload, endpoint.facts(), reason)
+        };
+        self.skipped.iter().map(row).collect()
+    }
+
+    /// What a search found, in a sentence.
+    pub(super) fn conclusion(&self) -> Option<String> {
+        let result = self.ramp.as_ref()?.result();
+        let within = result.tolerance * 100.0;
+        Some(match (result.highest_met_per_s, result.lowest_failed_per_s) {
+            (Some(met), Some(failed)) => format!(
+                "highest rate that keeps the service levels: {met:.3} requests/s (within \
+                 {within:.0} %; {failed:.3} failed), {} points",
+                result.n_points
+            ),
+            (Some(met), None) => format!("every rate up to {met:.3} requests/s kept the levels"),
+            (None, Some(failed)) => format!("even {failed:.4} requests/s broke the levels"),
+            (None, None) => "no rate was tried".to_owned(),
+        })
+    }
+
+    /// What will be done and how long it may take.
+    pub(super) fn describe(&self, args: &LoadArgs) -> String {
+        let per_point = match (args.extent.requests, args.extent.duration) {
+            (Some(n), _) => return format!("{} points of {n} requests", self.n.max(1)),
+            (None, Some(time)) => time,
+            (None, None) => args.extent.budget,
+        };
+        if self.ramp.is_some() {
+            return format!("a search over rates, some 10 points of up to {}", duration(per_point));
+        }
+        let all: Duration = per_point * self.n.max(1) as u32;
+        let labels: Vec<String> = self.left.iter().map(|point| point.workload.label()).collect();
+        format!("{} points, at most {}: {}", self.n, duration(all), labels.join(", "))
+    }
+
+    /// The point that asks most of the client, of those with a load of their own.
+    pub(super) fn heaviest(&self) -> Option<&Point> {
+        let weight = |point: &&Point| match point.workload.arrival {
+            Load::Concurrency { n } => f64::from(n),
+            Load::Rate { per_s, .. } => per_s,
+            Load::Replay { .. } => 0.0,
+        };
+        self.left.iter().chain(&self.ramp_base).max_by(|a, b| weight(a).total_cmp(&weight(b)))
+    }
+}
+
+/// Whether `load` asks more of the server than `other`, of the same kind.
+fn is_heavier(load: &Load, other: &Load) -> bool {
+    match (load, other) {
+        (Load::Concurrency { n }, Load::Concurrency { n: other }) => n > other,
+        (Load::Rate { per_s, .. }, Load::Rate { per_s: other, .. }) => per_s > other,
+        _ => false,
+    }
+}
+
+/// A built-in shape or a file, with what the flags change.
+fn shape(name: &str, flags: &WorkloadArgs) -> anyhow::Result<Shape> {
+    let path = Path::new(name);
+    let is_file = path.extension().is_some() || name.contains('/') || path.is_file();
+    let mut shape = if is_file {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        Shape::from_yaml(&text, &stem.unwrap_or_default())
+            .with_context(|| format!("{name} is no shape"))?
+    } else {
+        Shape::builtin(name)?
+    };
+    if let Some(n) = flags.prompt_tokens {
+        shape.prompt_tokens = Length::Fixed(n);
+    }
+    if let Some(n) = flags.max_tokens {
+        shape.output_tokens = Length::Fixed(n);
+    }
+    if let Some(turns) = flags.turns {
+        shape.turns = turns;
+        let usual = shape.follow_up_tokens.unwrap_or(Length::Fixed(FOLLOW_UP));
+        shape.follow_up_tokens = (turns > 1).then_some(usual);
+    }
+    shape.check()?;
+    Ok(shape)
+}
+
+/// Tokens of a later message, where a shape of single requests is asked for several turns.
+const FOLLOW_UP: u32 = 30;
+
+/// Everything of a workload but its shape and arrival.
+pub(crate) fn base_workload(
+    args: &LoadArgs,
+    endpoint: &Endpoint,
+    source: &PromptSource,
+) -> Workload {
+    let flags = &args.workload;
+    Workload {
+        shape: String::new(),
+        shape_sha256: None,
+        arrival: Load::Concurrency { n: 1 },
+        n_prompt: source.mean_prompt_tokens(),
+        n_output: Some(source.mean_output_tokens()),
+        turns: 1,
+        n_tools: 0,
+        api: endpoint.api(),
+        stream: !args.connection.no_stream,
+        temperature: flags.temperature,
+        seed: flags.seed,
+        think: flags.think,
+        cache: flags.cache,
+        length_control: match endpoint.abilities().length_control {
+            LengthControl::LimitOnly => LengthControl::LimitOnly,
+            other => other,
+        },
+        n_warmup: 0,
+        duration_ns: args.extent.duration.map(Into::into),
+        timeout_ns: Some(args.connection.timeout.into()),
+        n_retries: args.connection.retries,
+        reuse_connections: !args.connection.no_reuse,
+        service_levels: flags.slo.clone(),
+    }
+}
+
+fn source_options(flags: &WorkloadArgs, endpoint: &Endpoint, shape: &Shape) -> SourceOptions {
+    let tokenizer = tokenizer_like(endpoint, shape);
+    SourceOptions { seed: flags.seed, cache: flags.cache, tokenizer }
+}
+
+/// Counts tokens by the characters that a token of this server has in text of this shape, so
+/// that nothing is asked of the server while it is measured. `None` where it has no tokenizer.
+pub(crate) fn tokenizer_like(endpoint: &Endpoint, shape: &Shape) -> Option<Tokenizer> {
+    let sample = Shape { prompt_tokens: Length::Fixed(SAMPLE_TOKENS), ..shape.clone() };
+    let sample = PromptSource::from_shape(sample, SourceOptions::default()).ok()?;
+    let messages = sample.request(u64::from(u32::MAX)).messages;
+    let text: String = messages.iter().map(|message| message.content.as_str()).collect();
+    let n_characters = text.chars().count();
+    let n_tokens = endpoint.count_tokens(&text).filter(|n| *n > 0)?;
+    let characters_per_token = n_characters as f64 / f64::from(n_tokens);
+    Some(Arc::new(move |text: &str| {
+        Some((text.chars().count() as f64 / characters_per_token).round() as usize)
+    }))
+}

@@ -1,0 +1,158 @@
+//! Load points as people and programs read them.
+
+pub(super) mod asked;
+pub(super) mod comparison;
+mod csv;
+#[cfg(test)]
+pub(super) mod example;
+pub(super) mod figures;
+pub(super) mod notes;
+mod request_lines;
+pub(super) mod rows;
+#[cfg(test)]
+mod tests;
+
+use tokmark_lab::Calibration;
+use tokmark_model::{Nanos, Record, ServerFacts, ServingSummary};
+use tokmark_plot::Table;
+
+use super::words::{grade, number, printable, thousands, time};
+use figures::median_and_p99;
+
+pub(crate) use csv::csv;
+pub(crate) use request_lines::request_lines;
+
+/// Dialects that were written from documentation, see `tokmark-wire`.
+const NOT_VERIFIED: [&str; 5] = ["ollama", "sglang", "lmstudio", "lemonade", "openrouter"];
+
+/// What a server is, and how that was told.
+pub(crate) fn server(facts: &ServerFacts) -> String {
+    let mut text = format!("{} at {}", software(facts), places(facts));
+    if !facts.model.is_empty() {
+        text += &format!(": {}", printable(&facts.model));
+    }
+    if facts.models.len() > 1 {
+        text += &format!(" (of {} models)", facts.models.len());
+    }
+    let slots = |n| format!("{n} slot{}", if n == 1 { "" } else { "s" });
+    let mut parts: Vec<String> = facts.n_slots.map(slots).into_iter().collect();
+    parts.extend(facts.n_ctx.map(|n| format!("context {}", thousands(&n.to_string()))));
+    parts.extend(facts.model_bytes.map(|bytes| format!("{bytes} in memory")));
+    parts.extend(facts.gpu_share_percent.map(|share| format!("{share:.0} % on GPUs")));
+    for part in parts {
+        text += &format!(", {part}");
+    }
+    if !facts.evidence.is_empty() {
+        text += &format!("\n  told by: {}", printable(&facts.evidence));
+    }
+    if NOT_VERIFIED.contains(&facts.dialect.as_str()) {
+        text += "; this dialect is written from documentation, --check-dialect verifies it";
+    }
+    text
+}
+
+/// `llama.cpp b11434`.
+pub(super) fn software(facts: &ServerFacts) -> String {
+    let version = facts.version.as_deref().unwrap_or_default();
+    match format!("{} {version}", facts.dialect).trim() {
+        "" => "a server of unknown kind".to_owned(),
+        name => printable(name),
+    }
+}
+
+fn places(facts: &ServerFacts) -> String {
+    match facts.urls.as_slice() {
+        [] => "an unknown address".to_owned(),
+        [one] => printable(one),
+        [first, rest @ ..] => format!("{} and {} more", printable(first), rest.len()),
+    }
+}
+
+/// A finished point on one line.
+pub(crate) fn line(record: &Record) -> String {
+    let name = notes::full_name(record);
+    let Some(summary) = summary(record) else { return format!("{name}: {}", rows::ending(record)) };
+    let mut parts = vec![format!("{} requests", thousands(&summary.n_requests.to_string()))];
+    match summary.errors.values().sum::<u64>() {
+        0 => {}
+        n => parts.push(format!("{} failed", thousands(&n.to_string()))),
+    }
+    let latencies = [("TTFT", &summary.ttft_ms), ("ITL", &summary.itl_ms)];
+    parts.extend(latencies.into_iter().filter_map(|(name, latency)| {
+        Some(format!("{name} {}", median_and_p99(latency.as_ref()?)?))
+    }));
+    parts.extend(summary.output_rate_tps.map(|rate| format!("{} tok/s", number(rate.per_s))));
+    parts.extend(
+        summary.request_rate_per_s.map(|rate| format!("{} requests/s", number(rate.per_s))),
+    );
+    parts.extend(record.grade.as_ref().map(|found| format!("grade {}", grade(found.letter))));
+    if record.status != tokmark_model::Status::Ok {
+        parts.push(rows::ending(record));
+    }
+    format!("{name}: {}", parts.join(", "))
+}
+
+/// What the client adds to a time to first token at the load of `label`.
+pub(crate) fn calibration(found: &Calibration, label: &str) -> String {
+    let span = |ns: f64| {
+        let sign = if ns < 0.0 { "-" } else { "" };
+        format!("{sign}{}", time(Nanos(ns.abs() as u64)))
+    };
+    format!(
+        "this client adds {} to a TTFT at {}, p99 {} ({} requests to a server of known times)",
+        span(found.ttft_mean),
+        printable(label),
+        span(found.ttft_p99),
+        thousands(&found.n.to_string())
+    )
+}
+
+/// The result for a terminal: a row a point, then what speaks against the figures.
+pub(crate) fn table(records: &[Record], place: &str) -> String {
+    if records.is_empty() {
+        return "nothing was measured\n".to_owned();
+    }
+    let mut text = notes::subjects(records).into_iter().map(|line| line + "\n").collect::<String>();
+    text += &rows::points(records).text();
+    for more in comparison::tables(records) {
+        text += &format!("\n{}:\n{}", more.caption, more.text());
+    }
+    let mut remarks = notes::reasons(records);
+    remarks.extend(notes::notes(records));
+    if !remarks.is_empty() {
+        text += "\n";
+    }
+    for remark in remarks {
+        text += &format!("{remark}\n");
+    }
+    text + &format!("kept in {}\n", printable(place))
+}
+
+/// The same in Markdown.
+pub(crate) fn markdown(records: &[Record]) -> String {
+    let mut text = String::new();
+    let mut more = comparison::tables(records);
+    more.insert(0, rows::points(records));
+    let last = more.len() - 1;
+    for (n, rows) in more.iter().enumerate() {
+        let Some(mut table) = rows.table() else { continue };
+        if n == last {
+            table = noted(table, records);
+        }
+        if n > 0 {
+            text += "\n";
+        }
+        text += &table.markdown();
+    }
+    text
+}
+
+fn noted(table: Table, records: &[Record]) -> Table {
+    let all = [notes::subjects(records), notes::reasons(records), notes::notes(records)];
+    all.into_iter().flatten().fold(table, Table::with_note)
+}
+
+/// The figures of a load point.
+pub(super) fn summary(record: &Record) -> Option<&ServingSummary> {
+    record.serving.as_ref()?.summary.as_ref()
+}

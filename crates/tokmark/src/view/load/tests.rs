@@ -1,0 +1,134 @@
+use tokmark_lab::Calibration;
+use tokmark_model::{EventLog, Record};
+
+use super::example::{self, all_refused, chat_by_four, chat_by_one, remote_at_a_rate, two_recipes};
+use super::*;
+
+#[test]
+fn the_table_of_a_run_with_a_failed_and_a_skipped_point() {
+    insta::assert_snapshot!(table(&example::run(), "tokmark.db"));
+}
+
+#[test]
+fn the_table_of_two_recipes_lays_their_points_side_by_side() {
+    insta::assert_snapshot!(table(&two_recipes(), "tokmark.db"));
+}
+
+#[test]
+fn markdown_has_the_same_rows_and_remarks() {
+    insta::assert_snapshot!(markdown(&example::run()));
+}
+
+#[test]
+fn a_run_without_points_says_so() {
+    assert_eq!(table(&[], "tokmark.db"), "nothing was measured\n");
+    assert_eq!(csv(&[]), "");
+    assert_eq!(request_lines(&[]).unwrap(), "");
+}
+
+#[test]
+fn a_finished_point_is_one_line() {
+    let lines: Vec<String> = example::run().iter().chain(&two_recipes()[..1]).map(line).collect();
+    assert!(lines.iter().all(|line| !line.contains('\n')));
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn a_server_is_told_with_its_evidence_and_without_control_characters() {
+    let facts = |record: Record| record.serving.unwrap().server;
+    let (local, remote) = (facts(chat_by_four()), facts(remote_at_a_rate()));
+    insta::assert_snapshot!(format!("{}\n{}", server(&local), server(&remote)));
+    assert_eq!(server(&ServerFacts::default()), "a server of unknown kind at an unknown address");
+}
+
+#[test]
+fn a_calibration_names_the_load() {
+    let found = Calibration { n: 1_200, ttft_mean: -12_000.0, ttft_p99: 310_000.0 };
+    assert_eq!(
+        calibration(&found, "chat x 16"),
+        "this client adds -12.0 µs to a TTFT at chat x 16, p99 310 µs (1,200 requests to a server \
+         of known times)"
+    );
+}
+
+#[test]
+fn comma_separated_rows_have_a_value_or_nothing_under_each_name() {
+    let run = example::run();
+    let text = csv(&run);
+    let mut lines = text.lines();
+    let header: Vec<&str> = lines.next().unwrap().split(',').collect();
+    // The example's only comma inside a field is in the reason of the point that was refused.
+    let rows: Vec<Vec<String>> = lines
+        .map(|line| {
+            line.replace("failed, most", "failed; most").split(',').map(str::to_owned).collect()
+        })
+        .collect();
+    assert!(rows.iter().all(|row| row.len() == header.len()));
+    let cell = |row: usize, name: &str| {
+        rows[row][header.iter().position(|own| *own == name).unwrap()].clone()
+    };
+    assert_eq!(cell(0, "concurrency"), "1");
+    assert_eq!(cell(0, "ttft_p50_ms"), "50");
+    assert_eq!((cell(0, "ttft_p50_low_ms"), cell(0, "rate_per_s")), (String::new(), String::new()));
+    assert_eq!(cell(1, "errors"), "http 429 x 1; timeout x 1");
+    assert_eq!(cell(1, "ttft_p99_upper_bound_ms"), "132.77");
+    assert_eq!((cell(2, "rate_per_s"), cell(2, "arrivals")), ("2.5".into(), "gamma:2".into()));
+    assert_eq!((cell(3, "status"), cell(3, "n_failed")), ("failed".into(), "10".into()));
+    assert_eq!((cell(4, "status"), cell(4, "n_requests")), ("skipped".into(), String::new()));
+    let n_columns = header.len();
+    let mut names = header;
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), n_columns);
+}
+
+#[test]
+fn every_request_is_a_line_with_its_point() {
+    let records = [chat_by_one(), all_refused()];
+    let text = request_lines(&records).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 18);
+    assert_eq!(lines[0]["record_id"], records[0].id.to_string());
+    assert_eq!((&lines[0]["point"], &lines[0]["n_text_events"]), (&"chat x 1".into(), &5.into()));
+    assert_eq!(lines[8]["error"]["error"], "connect");
+    assert!(lines.iter().all(|line| line.get("requests_file").is_none()));
+}
+
+#[test]
+fn a_point_whose_requests_lie_in_a_file_names_it() {
+    let mut record = chat_by_one();
+    let serving = record.serving.as_mut().unwrap();
+    serving.requests.clear();
+    let file = Some("1.requests".to_owned());
+    serving.events = Some(EventLog { file, n_events: 7, ..EventLog::default() });
+    let line: serde_json::Value =
+        serde_json::from_str(request_lines(std::slice::from_ref(&record)).unwrap().trim()).unwrap();
+    assert_eq!(line["requests_file"], "1.requests");
+    assert!(table(&[record], "x").contains("they lie in 1.requests"));
+}
+
+#[test]
+fn answers_in_one_piece_have_dashes_with_a_reason() {
+    let mut record = chat_by_one();
+    let serving = record.serving.as_mut().unwrap();
+    serving.workload.stream = false;
+    let summary = serving.summary.as_mut().unwrap();
+    (summary.ttft_ms, summary.itl_ms, summary.tpot_ms) = (None, None, None);
+    let text = table(&[record], "x");
+    assert!(text.contains("answers came in one piece: no TTFT, ITL and TPOT"), "{text}");
+}
+
+#[test]
+fn what_a_server_wrote_cannot_steer_the_terminal() {
+    let mut record = remote_at_a_rate();
+    record.status_reason = Some(tokmark_model::StatusReason {
+        message: "a\u{1b}[2Jb".to_owned(),
+        ..Default::default()
+    });
+    record.status = tokmark_model::Status::Failed;
+    let records = [record];
+    let texts = [table(&records, "x\u{7}"), markdown(&records), line(&records[0]), csv(&records)];
+    // In a file for programs it stays as it was.
+    assert!(texts[..3].iter().all(|text| !text.contains(['\u{1b}', '\u{7}'])));
+}

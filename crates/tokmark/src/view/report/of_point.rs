@@ -1,0 +1,166 @@
+//! One point: how its latencies are spread, when its requests ran, what the server said.
+
+use tokmark_model::{Nanos, Record, RequestSample, Serving, TimelinePoint};
+use tokmark_plot::{
+    Axis, Block, Distribution, DistributionShape, LinePoint, LineSeries, Lines, QuantileMark,
+    Reading, RequestSpan, Sample, Section, Timeline, Unit, XAxis,
+};
+use tokmark_stats::{itl_is_per_event, request_figures};
+
+use super::super::load::asked::{client, manners, sizes};
+use super::super::load::rows::ending;
+use super::{heading, plotted};
+
+/// Ratio of the largest to the smallest value from which on a latency's axis is logarithmic.
+const WIDE: f64 = 20.0;
+
+/// Everything of one point.
+pub(super) fn section(record: &Record) -> Section {
+    let mut blocks = Vec::new();
+    if record.status != tokmark_model::Status::Ok {
+        blocks.push(Block::Text(ending(record)));
+    }
+    if let Some(serving) = record.serving.as_deref() {
+        blocks.push(Block::Text(format!(
+            "{}; {}.",
+            sizes(&serving.workload),
+            manners(&serving.workload)
+        )));
+        let client = client(&serving.client);
+        blocks.extend((!client.is_empty()).then(|| Block::Text(format!("The client: {client}."))));
+        if let Some(file) = serving.events.as_ref().and_then(|events| events.file.as_deref()) {
+            blocks.push(Block::Text(format!(
+                "The requests are too many for the record; they lie in {file}, and no plot of \
+                 single requests is drawn."
+            )));
+        }
+        if !serving.requests.is_empty() {
+            blocks.extend([ttft(serving), itl(serving), timeline(serving)]);
+        }
+        blocks.extend(counters(&serving.timeline));
+    }
+    Section { heading: heading(record), blocks }
+}
+
+fn ttft(serving: &Serving) -> Block {
+    let stream = serving.workload.stream;
+    let ttft = |request: &RequestSample| request_figures(request, stream)?.ttft;
+    let values = serving.requests.iter().filter_map(ttft).map(Nanos::as_secs_f64).collect();
+    let of = serving.summary.as_ref().and_then(|summary| summary.ttft_ms.as_ref());
+    let reason = if stream { "no request was answered" } else { "answers came in one piece" };
+    spread("TTFT", values, of, reason)
+}
+
+/// The gaps come from the packed times of text events.
+fn itl(serving: &Serving) -> Block {
+    let per_event = serving.summary.as_ref().is_some_and(itl_is_per_event);
+    let title = if per_event { "ITL, per event" } else { "ITL" };
+    let of = serving.summary.as_ref().and_then(|summary| summary.itl_ms.as_ref());
+    let times = match serving.events.as_ref().map(|events| events.unpack()) {
+        Some(Ok(times)) if serving.workload.stream => times,
+        Some(Ok(_)) => return spread(title, Vec::new(), of, "answers came in one piece"),
+        Some(Err(error)) => return spread(title, Vec::new(), of, &error.to_string()),
+        None => return spread(title, Vec::new(), of, "the times of events were not kept"),
+    };
+    let answered = serving.requests.iter().zip(&times).filter(|(request, _)| request.is_ok());
+    let gaps = answered.flat_map(|(_, times)| times.windows(2));
+    let gaps = gaps.map(|pair| Nanos(pair[1].0.saturating_sub(pair[0].0)).as_secs_f64());
+    spread(title, gaps.collect(), of, "no answer has two text events")
+}
+
+/// Cumulative shares of `values` in seconds, with the quantiles that the statistics made.
+fn spread(
+    title: &str,
+    values: Vec<f64>,
+    of: Option<&tokmark_model::Distribution>,
+    reason: &str,
+) -> Block {
+    let full_title = format!("Distribution of {title}");
+    if values.is_empty() {
+        return Block::Plot(Box::new(tokmark_plot::Plot::empty(&full_title, reason)));
+    }
+    let quantiles = of.map(|of| of.quantiles.as_slice()).unwrap_or_default().iter();
+    let marks = quantiles
+        .filter(|found| found.q < 0.995)
+        .map(|found| QuantileMark { level: found.q, value: found.value / 1e3 });
+    let plot = Distribution {
+        title: full_title.clone(),
+        value: axis(title, &values),
+        samples: vec![Sample { label: String::new(), quantiles: marks.collect(), values }],
+        shape: DistributionShape::Cumulative,
+    };
+    plotted(&full_title, plot.plot())
+}
+
+fn axis(title: &str, values: &[f64]) -> Axis {
+    let low = values.iter().copied().fold(f64::MAX, f64::min);
+    let high = values.iter().copied().fold(f64::MIN, f64::max);
+    if low > 0.0 && high / low >= WIDE {
+        Axis::log(title, Unit::Seconds)
+    } else {
+        Axis::linear(title, Unit::Seconds)
+    }
+}
+
+fn timeline(serving: &Serving) -> Block {
+    let title = "Requests over time";
+    let span = |(n, request): (usize, &RequestSample)| RequestSpan {
+        label: (n + 1).to_string(),
+        due_s: Some(request.due_ns.as_secs_f64()),
+        sent_s: Some(request.sent_ns.as_secs_f64()),
+        first_text_s: request.first_text_ns.map(Nanos::as_secs_f64),
+        last_text_s: request.last_text_ns.map(Nanos::as_secs_f64),
+        end_s: Some(request.end_ns.as_secs_f64()),
+        error: request.error.as_ref().map(tokmark_model::RequestError::label),
+    };
+    let requests = serving.requests.iter().enumerate().map(span).collect();
+    plotted(title, Timeline { title: title.to_owned(), requests }.plot())
+}
+
+/// A counter by its name.
+type Counter = (&'static str, fn(&TimelinePoint) -> Option<f64>);
+
+/// The server's counters and this machine's, where anything was read.
+fn counters(points: &[TimelinePoint]) -> Vec<Block> {
+    let requests: [Counter; 2] =
+        [("running", |point| point.running), ("waiting", |point| point.waiting)];
+    let cache: [Counter; 1] = [("in use", |point| point.kv_cache_share)];
+    let cores: [Counter; 2] =
+        [("all", |point| point.busy_cores), ("client", |point| point.client_cores)];
+    let counted = Unit::counted("request", "requests");
+    let shown = [
+        over_time("Requests in the server", "Requests", counted, &requests, points),
+        over_time("KV cache of the server", "KV cache", Unit::Share, &cache, points),
+        over_time("Cores busy on this machine", "Cores", Unit::symbol("cores"), &cores, points),
+    ];
+    shown.into_iter().flatten().collect()
+}
+
+/// `None` where no reading has any of the counters.
+fn over_time(
+    title: &str,
+    what: &str,
+    unit: Unit,
+    counters: &[Counter],
+    points: &[TimelinePoint],
+) -> Option<Block> {
+    let read = |(_, counter): &&Counter| points.iter().any(|point| counter(point).is_some());
+    let series = |(label, counter): &Counter| {
+        let point = |point: &TimelinePoint| LinePoint {
+            x: point.at_ns.as_secs_f64(),
+            reading: counter(point)
+                .map_or_else(|| Reading::missing("the server did not tell"), Reading::value),
+        };
+        LineSeries { label: (*label).to_owned(), points: points.iter().map(point).collect() }
+    };
+    let series: Vec<LineSeries> = counters.iter().filter(read).map(series).collect();
+    let plot = Lines {
+        title: title.to_owned(),
+        x: XAxis::Numeric(Axis::linear("Time", Unit::Seconds)),
+        y: Axis::linear(what, unit).from_zero(),
+        intervals: String::new(),
+        limits: Vec::new(),
+        series,
+    };
+    (!plot.series.is_empty()).then(|| plotted(title, plot.plot()))
+}
