@@ -103,14 +103,10 @@ pub fn stylesheet() -> &'static str {
     &SHEET
 }
 
-/// Style sheet of one mode, for pictures that must not follow the reader's.
-pub(crate) fn fixed_stylesheet(palette: &Palette) -> String {
-    format!("{SCOPE}{{{}}}\n{}", variables(palette), rules())
-}
-
 const SCOPE: &str = ".tokmark-plot,.tokmark-table,.tokmark-page";
 
-fn variables(palette: &Palette) -> String {
+/// The colours as declarations of variables.
+pub(crate) fn variables(palette: &Palette) -> String {
     let Palette { background, text, muted, axis, grid, series } = palette;
     let mut css = format!(
         "--tp-background:{background};--tp-text:{text};--tp-muted:{muted};--tp-axis:{axis};\
@@ -122,7 +118,8 @@ fn variables(palette: &Palette) -> String {
     css
 }
 
-fn rules() -> String {
+/// Which variable colours what.
+pub(crate) fn rules() -> String {
     let mut css = String::from(
         ".tokmark-plot{direction:ltr}\n\
          .tp-background{fill:var(--tp-background)}\n\

@@ -27,6 +27,8 @@ pub struct Timeline {
     pub title: String,
     /// One row each, in this order from top to bottom.
     pub requests: Vec<RequestSpan>,
+    /// The axis shows at least this range, as the plot of a server's metrics beside it does.
+    pub at_least_s: Option<(f64, f64)>,
 }
 
 /// Instants of one request, in seconds on one clock, usually from the start of the run. What
@@ -73,7 +75,8 @@ impl Timeline {
     /// An instant that is no finite number; sent, first text, last text and end in the wrong
     /// order. (A request may be sent before it was due.)
     pub fn plot(&self) -> Result<Plot, PlotError> {
-        let axis = Axis::linear("Time", Unit::Seconds);
+        let axis = Axis { at_least: self.at_least_s, ..Axis::linear("Time", Unit::Seconds) };
+        let axis = axis.cleaned()?;
         let requests =
             self.requests.iter().map(|r| checked(r, &axis)).collect::<Result<Vec<_>, _>>()?;
         let title = clean(&self.title);

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &GapArgs) -> anyhow::Result<Exit> {
     let endpoint = serving.open_with(&Default::default())?;
     let served = served(args, &serving, &endpoint, &records)?;
     let overheads = server_overheads(&endpoint, args.prompt_tokens);
-    drop(serving);
+    serving.stop();
     let gap: Gap = gap_between(&embedded, &served, overheads);
     match args.output.as_str() {
         "json" => output::print_json(&view::document(&gap, &embedded, &served))?,
@@ -104,7 +104,7 @@ fn served(
     };
     let source = Arc::new(PromptSource::from_shape(shape, options)?);
     let mut measured = Vec::new();
-    let mut view = LiveView::new("gap");
+    let mut view = LiveView::new("");
     for (position, n) in (0u64..).zip(AT_ONCE) {
         let workload = Workload {
             shape: "gap".to_owned(),

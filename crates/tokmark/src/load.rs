@@ -136,6 +136,7 @@ impl Run<'_> {
         if let Some(sentence) = lane.points.conclusion() {
             output::say!("{sentence}");
         }
+        lane.serving.stop();
         Ok(())
     }
 

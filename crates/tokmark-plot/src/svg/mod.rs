@@ -7,7 +7,7 @@ mod legend;
 mod marks;
 mod rows;
 
-use crate::appearance::{DARK, LIGHT, fixed_stylesheet, stylesheet};
+use crate::appearance::{DARK, LIGHT, rules, stylesheet, variables};
 use crate::drawing::Drawing;
 use crate::plot::Plot;
 use crate::text::escape;
@@ -91,20 +91,24 @@ pub(crate) fn render(plot: &Plot, options: &SvgOptions) -> String {
         Drawing::Field(field) => field::draw(&mut canvas, field, top, height, notes),
         Drawing::Rows(rows) => rows::draw(&mut canvas, rows, top, notes),
     };
-    let style = match (options.style_sheet, options.mode) {
-        (StyleSheet::Page, Mode::Reader) => String::new(),
-        (_, Mode::Reader) => format!("<style>{}</style>\n", stylesheet()),
-        _ => format!("<style>{}</style>\n", fixed_stylesheet(palette)),
+    let sheet = match (options.style_sheet, options.mode) {
+        (StyleSheet::Page, _) => String::new(),
+        (StyleSheet::Own, Mode::Reader) => format!("<style>{}</style>\n", stylesheet()),
+        (StyleSheet::Own, _) => format!("<style>{}</style>\n", rules()),
+    };
+    let colours = match options.mode {
+        Mode::Reader => String::new(),
+        _ => format!(" style=\"{}\"", variables(palette)),
     };
     let (title, sentence) = (escape(&plot.title), escape(&plot.sentence));
     let body = canvas.finish(height);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"tokmark-plot\" \
          viewBox=\"0 0 {width} {height}\" role=\"img\" lang=\"en\" \
-         aria-labelledby=\"{id}-title {id}-desc\" \
+         aria-labelledby=\"{id}-title {id}-desc\"{colours} \
          font-family=\"system-ui,-apple-system,Segoe UI,Roboto,Helvetica,Arial,sans-serif\">\n\
          <title id=\"{id}-title\">{title}</title>\n<desc id=\"{id}-desc\">{sentence}</desc>\n\
-         {style}{body}</svg>\n"
+         {sheet}{body}</svg>\n"
     )
 }
 

@@ -148,12 +148,16 @@ fn modes_and_style_sheets_are_as_asked() {
         |mode, style_sheet| plot.svg(&SvgOptions { mode, style_sheet, ..SvgOptions::default() });
     assert!(svg(Mode::Reader, StyleSheet::Own).contains("prefers-color-scheme:dark"));
     assert!(!svg(Mode::Reader, StyleSheet::Page).contains("<style>"));
-    for mode in [Mode::Light, Mode::Dark] {
-        assert!(!svg(mode, StyleSheet::Own).contains("prefers-color-scheme"));
-        assert!(svg(mode, StyleSheet::Page).contains("<style>"));
+    for (mode, background, other) in
+        [(Mode::Light, "#ffffff", "#14171c"), (Mode::Dark, "#14171c", "#ffffff")]
+    {
+        for style_sheet in [StyleSheet::Own, StyleSheet::Page] {
+            let text = svg(mode, style_sheet);
+            assert!(text.contains(&format!(" style=\"--tp-background:{background};")));
+            assert!(text.contains(&format!("fill=\"{background}\"")) && !text.contains(other));
+            assert_eq!(text.contains("<style>"), style_sheet == StyleSheet::Own);
+        }
     }
-    assert!(svg(Mode::Light, StyleSheet::Own).contains("fill=\"#ffffff\""));
-    assert!(!svg(Mode::Dark, StyleSheet::Own).contains("#ffffff"));
 }
 
 #[test]

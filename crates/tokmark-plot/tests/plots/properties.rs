@@ -175,7 +175,7 @@ fn timelines() -> impl Strategy<Value = Plot> {
         RequestSpan { label, due_s, sent_s, first_text_s, last_text_s, end_s, error }
     });
     (label(), prop::collection::vec(request, 0..200))
-        .prop_map(|(title, requests)| Timeline { title, requests }.plot().unwrap())
+        .prop_map(|(title, requests)| Timeline { title, requests, at_least_s: None }.plot().unwrap())
 }
 
 fn plots() -> impl Strategy<Value = Plot> {

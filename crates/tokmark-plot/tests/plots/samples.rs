@@ -194,7 +194,7 @@ pub fn spans(n: usize) -> Vec<RequestSpan> {
 }
 
 pub fn timeline(n: usize) -> Plot {
-    Timeline { title: "Requests of chat 8/s poisson".to_owned(), requests: spans(n) }
+    Timeline { title: "Requests of chat 8/s poisson".to_owned(), requests: spans(n), at_least_s: None }
         .plot()
         .unwrap()
 }

@@ -175,6 +175,7 @@ async fn rows_show_what_records_say(place: &Place) {
             model_sha256: Some("ab".repeat(32)),
             quantization: Some("Q4_1".into()),
             test: Test::tg(128),
+            label: "tg128".into(),
             engine: "llama.cpp".into(),
             backends: "CPU".into(),
             machine_fingerprint: "machine-1".into(),

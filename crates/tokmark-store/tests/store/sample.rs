@@ -64,7 +64,7 @@ pub fn record(n: u64) -> Record {
         grade: Some(Grade { letter: GradeLetter::A, reasons: Vec::new() }),
         flags: Vec::new(),
         speculation: None,
-        requests: None,
+        serving: None,
         published: None,
         notes: Vec::new(),
         tags: Vec::new(),
@@ -131,7 +131,8 @@ pub fn awkward(n: u64) -> Record {
     record.samples[0].noise = Some(Noise { clock_mhz: Some(f64::MAX), ..Noise::default() });
     record.samples[1].duration_ns = Nanos(u64::MAX);
     record.status_reason = Some(StatusReason { message: NASTY.into(), ..Default::default() });
-    record.requests = Some(json!([{ "ttft_ms": 1.0000000000000002 }, null, NASTY]));
+    let requests = json!([{ "ttft_ms": 1.0000000000000002 }, null, NASTY]);
+    record.newer.insert("requests".to_owned(), requests);
     record.notes = vec![
         Note { at: time(5), text: NASTY.into() },
         Note { at: time(6), text: "b".into() },

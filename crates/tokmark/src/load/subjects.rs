@@ -25,7 +25,7 @@ enum Source {
 /// A server that can be measured. One that was started here ends with this value.
 pub(crate) struct Serving {
     urls: Vec<String>,
-    started: Option<(Recipe, Running)>,
+    started: Option<Running>,
 }
 
 impl Servers {
@@ -97,7 +97,7 @@ pub(crate) fn start(recipe: Recipe, model: Option<String>) -> anyhow::Result<Ser
     let running =
         Running::start(&recipe, &values, &options, &mut ready, &|| interrupt.is_raised())?;
     output::say!("{} is ready after {:.1} s", recipe.name, running.ready_after().as_secs_f64());
-    Ok(Serving { urls: vec![running.url().to_owned()], started: Some((recipe, running)) })
+    Ok(Serving { urls: vec![running.url().to_owned()], started: Some(running) })
 }
 
 impl Serving {
@@ -109,8 +109,8 @@ impl Serving {
     /// Asks the server what it is.
     pub(crate) fn open(&self, args: &LoadArgs) -> anyhow::Result<Endpoint> {
         let mut options = super::endpoint_options(args)?;
-        if let (Some((recipe, _)), None) = (&self.started, &options.model) {
-            options.model.clone_from(&recipe.model);
+        if options.model.is_none() {
+            options.model = self.started.as_ref().and_then(|own| own.model().map(str::to_owned));
         }
         self.open_with(&options)
     }
@@ -130,17 +130,24 @@ impl Serving {
     }
 
     pub(super) fn recipe_name(&self) -> Option<String> {
-        self.started.as_ref().map(|(recipe, _)| recipe.name.clone())
+        self.started.as_ref().map(|running| running.recipe().to_owned())
     }
 
     /// The processes of the server, where it runs on this machine and can be seen.
     pub(crate) fn pids(&self, endpoint: &Endpoint) -> Vec<u32> {
         match &self.started {
-            Some((_, running)) => running.pids(),
+            Some(running) => running.pids(),
             None if endpoint.facts().is_local => {
                 endpoint.ports().into_iter().flat_map(tokmark_host::server_processes).collect()
             }
             None => Vec::new(),
+        }
+    }
+
+    /// Ends a server that was started here, in good order if it can.
+    pub(crate) fn stop(self) {
+        if let Some(running) = self.started {
+            running.stop();
         }
     }
 }

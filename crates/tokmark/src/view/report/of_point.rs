@@ -37,7 +37,7 @@ pub(super) fn section(record: &Record) -> Section {
         if !serving.requests.is_empty() {
             blocks.extend([ttft(serving), itl(serving), timeline(serving)]);
         }
-        blocks.extend(counters(&serving.timeline));
+        blocks.extend(counters(serving));
     }
     Section { heading: heading(record), blocks }
 }
@@ -114,14 +114,21 @@ fn timeline(serving: &Serving) -> Block {
         error: request.error.as_ref().map(tokmark_model::RequestError::label),
     };
     let requests = serving.requests.iter().enumerate().map(span).collect();
-    plotted(title, Timeline { title: title.to_owned(), requests }.plot())
+    plotted(title, Timeline { title: title.to_owned(), requests, at_least_s: Some(whole(serving)) }.plot())
+}
+
+/// From the first due time to the last end or reading: what every plot over time shows.
+fn whole(serving: &Serving) -> (f64, f64) {
+    let ends = serving.requests.iter().map(|request| request.end_ns);
+    let readings = serving.timeline.iter().map(|point| point.at_ns);
+    (0.0, ends.chain(readings).max().unwrap_or_default().as_secs_f64())
 }
 
 /// A counter by its name.
 type Counter = (&'static str, fn(&TimelinePoint) -> Option<f64>);
 
 /// The server's counters and this machine's, where anything was read.
-fn counters(points: &[TimelinePoint]) -> Vec<Block> {
+fn counters(serving: &Serving) -> Vec<Block> {
     let requests: [Counter; 2] =
         [("running", |point| point.running), ("waiting", |point| point.waiting)];
     let cache: [Counter; 1] = [("in use", |point| point.kv_cache_share)];
@@ -129,9 +136,9 @@ fn counters(points: &[TimelinePoint]) -> Vec<Block> {
         [("all", |point| point.busy_cores), ("client", |point| point.client_cores)];
     let counted = Unit::counted("request", "requests");
     let shown = [
-        over_time("Requests in the server", "Requests", counted, &requests, points),
-        over_time("KV cache of the server", "KV cache", Unit::Share, &cache, points),
-        over_time("Cores busy on this machine", "Cores", Unit::symbol("cores"), &cores, points),
+        over_time("Requests in the server", "Requests", counted, &requests, serving),
+        over_time("KV cache of the server", "KV cache", Unit::Share, &cache, serving),
+        over_time("Cores busy on this machine", "Cores", Unit::symbol("cores"), &cores, serving),
     ];
     shown.into_iter().flatten().collect()
 }
@@ -142,8 +149,9 @@ fn over_time(
     what: &str,
     unit: Unit,
     counters: &[Counter],
-    points: &[TimelinePoint],
+    serving: &Serving,
 ) -> Option<Block> {
+    let points = &serving.timeline;
     let read = |(_, counter): &&Counter| points.iter().any(|point| counter(point).is_some());
     let series = |(label, counter): &Counter| {
         let point = |point: &TimelinePoint| LinePoint {
@@ -154,9 +162,10 @@ fn over_time(
         LineSeries { label: (*label).to_owned(), points: points.iter().map(point).collect() }
     };
     let series: Vec<LineSeries> = counters.iter().filter(read).map(series).collect();
+    let (begin, end) = whole(serving);
     let plot = Lines {
         title: title.to_owned(),
-        x: XAxis::Numeric(Axis::linear("Time", Unit::Seconds)),
+        x: XAxis::Numeric(Axis::linear("Time", Unit::Seconds).at_least(begin, end)),
         y: Axis::linear(what, unit).from_zero(),
         intervals: String::new(),
         limits: Vec::new(),
