@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::collector::{Collector, Ended, Watcher};
 use crate::exchange::{Finished, Ready, Rules, exchange};
 use crate::log::RequestLog;
-use crate::pace::{Lateness, cpu_time, raise_file_limit, sharpen_timers, sleep_until};
+use crate::pace::{Lateness, cpu_time, raise_file_limit, sharpen_timers, sleep_until, step_back};
 use crate::pool::Pool;
 use crate::{Endpoint, HttpError};
 
@@ -26,6 +26,9 @@ use crate::{Endpoint, HttpError};
 const NAP: Duration = Duration::from_millis(50);
 /// A pause of the thread that makes requests, when there are enough.
 const PAUSE: Duration = Duration::from_millis(1);
+/// So long before a due time nobody sleeps any more: to wake a sleeping processor takes up to
+/// milliseconds on a virtual machine.
+const SOON: Duration = Duration::from_micros(700);
 /// The interval of the timer whose lateness is measured.
 const MONITOR: Duration = Duration::from_millis(10);
 /// Time limit of a request without one of its own.
@@ -253,6 +256,7 @@ async fn slot(shared: &Shared, pool: &Pool, done: &Sender<Finished>) {
 
 /// Makes requests ahead, so that no free slot waits for text to be written.
 fn make_ahead(shared: &Shared) -> Lateness {
+    step_back();
     let most = 2 * shared.n_slots.max(8) as usize;
     while shared.wants_more() && !shared.is_over.load(Ordering::Relaxed) {
         let n_ready = shared.ahead.lock().expect("no panic under this lock").len();
@@ -266,10 +270,12 @@ fn make_ahead(shared: &Shared) -> Lateness {
     Lateness::default()
 }
 
-/// A request that the schedule has made due.
-struct Job {
-    made: Made,
-    due: Nanos,
+/// What the thread of due times says to the one that sends.
+enum Job {
+    /// A request is due in a moment: whoever sleeps now wakes up too late.
+    Soon,
+    /// A request is due.
+    Due { made: Made, due: Nanos },
 }
 
 /// Hands out the requests of the schedule at their due times.
@@ -278,12 +284,19 @@ fn arrivals(shared: &Shared, jobs: &UnboundedSender<Job>) -> Lateness {
     while let Some(Due::At(due)) = shared.take() {
         let made = shared.make(shared.source.request(shared.next_session()));
         let at = shared.clock.instant(due);
-        while !sleep_until(at, NAP) {
+        let soon = at.checked_sub(SOON).unwrap_or(at);
+        while !sleep_until(soon, NAP) {
             if !shared.wants_more() {
                 return Lateness::default();
             }
         }
-        if !shared.wants_more() || jobs.send(Job { made, due }).is_err() {
+        if Instant::now() < at {
+            let _ = jobs.send(Job::Soon);
+        }
+        while Instant::now() < at {
+            std::hint::spin_loop();
+        }
+        if !shared.wants_more() || jobs.send(Job::Due { made, due }).is_err() {
             break;
         }
     }
@@ -300,7 +313,14 @@ fn open_loop(
         let reuse = shared.workload.reuse_connections;
         let pool = std::rc::Rc::new(Pool::new(shared.endpoint.targets.len(), reuse));
         let mut tasks = tokio::task::JoinSet::new();
-        while let Some(Job { made, due }) = jobs.recv().await {
+        while let Some(job) = jobs.recv().await {
+            let Job::Due { made, due } = job else {
+                let begun = Instant::now();
+                while jobs.is_empty() && begun.elapsed() < 2 * SOON {
+                    tokio::task::yield_now().await;
+                }
+                continue;
+            };
             let (shared, pool, done) = (shared.clone(), pool.clone(), done.clone());
             tasks.spawn_local(async move { conversation(&shared, &pool, made, due, &done).await });
             while tasks.try_join_next().is_some() {}

@@ -162,11 +162,10 @@ async fn open_answer(
     let sent = connection.send(&ready.bytes).await.map_err(|_| Broken::Closed)?;
     {
         let mut reading = reading.borrow_mut();
+        let (begun, sent) = (reading.sample.sent_ns, reading.clock.at(sent));
         reading.sample.connected = is_new;
-        // A connection made for the request belongs to it: its time counts from the start.
-        if !is_new {
-            reading.sample.sent_ns = reading.clock.at(sent);
-        }
+        reading.sample.connect_ns = is_new.then(|| Nanos(sent.0.saturating_sub(begun.0)));
+        reading.sample.sent_ns = sent;
     }
     let head = connection.head(false).await?;
     Ok((connection, head))

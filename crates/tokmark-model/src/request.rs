@@ -109,8 +109,11 @@ pub struct ServerTimes {
 pub struct RequestSample {
     /// When the schedule wanted it sent. In a closed loop when its slot became free.
     pub due_ns: Nanos,
-    /// When its first byte was handed to the kernel, or the connection was begun.
+    /// When its first byte was handed to the kernel. A connection made for it was open then.
     pub sent_ns: Nanos,
+    /// Time to open the connection, TLS included, where one was made for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect_ns: Option<Nanos>,
     /// When the answer's headers were there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers_ns: Option<Nanos>,

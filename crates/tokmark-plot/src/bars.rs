@@ -6,14 +6,14 @@ use crate::drawing::{Drawing, Group, Pattern, Row, Rows, Span};
 use crate::error::PlotError;
 use crate::extent::Extent;
 use crate::lines::interval_name;
-use crate::number::{count, number};
+use crate::number::count;
 use crate::plot::Plot;
 use crate::series::{check_number, with_rows_note};
 use crate::table::{MOST_ROWS, Table};
 use crate::text::clean;
 use crate::thin::every_nth;
 use crate::unit::{Unit, interval, quantity};
-use crate::wording::sentence;
+use crate::wording::{sentence, times};
 
 /// Bars that are drawn.
 const MOST_BARS: usize = 120;
@@ -179,8 +179,8 @@ fn told(axis: &Axis, categories: &[String], series: &[BarSeries]) -> String {
     } else if highest.1 == lowest.1 {
         vec![format!("{}: all {} are {}", axis.title, known.len(), quantity(lowest.1, &axis.unit))]
     } else {
-        let times = (lowest.1 > 0.0)
-            .then(|| format!(", highest {} times the lowest", number(highest.1 / lowest.1)));
+        let times =
+            times(highest.1, lowest.1).map(|times| format!(", the highest is {times} the lowest"));
         vec![
             format!("{}: highest {}", axis.title, text(highest)),
             format!("lowest {}{}", text(lowest), times.unwrap_or_default()),

@@ -5,14 +5,14 @@ use crate::axis::Axis;
 use crate::drawing::{Drawing, Field, FieldPoint, FieldSeries, Guide};
 use crate::error::PlotError;
 use crate::extent::Extent;
-use crate::number::{count, number};
+use crate::number::count;
 use crate::plot::Plot;
 use crate::series::check_number;
 use crate::table::Table;
 use crate::text::clean;
 use crate::thin::{every_nth, thin_line};
 use crate::unit::{Unit, quantity};
-use crate::wording::{counted, sentence};
+use crate::wording::{counted, sentence, times};
 
 /// Points of all curves together, roughly.
 const MOST_POINTS: usize = 4_000;
@@ -167,12 +167,12 @@ fn told(samples: &[Sample], axis: &Axis) -> String {
             .map(|mark| format!("{} {}", mark.name(), text(mark.value)))
             .collect();
         let median = sample.quantiles.iter().find(|mark| mark.level == 0.5);
-        if let (Some(median), Some(last), Some(top)) =
-            (median, marks.last_mut(), sample.quantiles.last())
+        let top = sample.quantiles.iter().take(MOST_MARKED).next_back();
+        if let (Some(median), Some(top), Some(last)) = (median, top, marks.last_mut())
             && top.level > 0.5
-            && median.value > 0.0
+            && let Some(times) = times(top.value, median.value)
         {
-            last.push_str(&format!(", {} times the median", number(top.value / median.value)));
+            last.push_str(&format!(", {times} the median"));
         }
         marks.insert(0, range);
         format!("{name}: {}", marks.join(", "))

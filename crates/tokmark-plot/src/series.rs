@@ -5,11 +5,11 @@ use crate::axis::{Axis, Reading, XAxis};
 use crate::drawing::{FieldPoint, FieldSeries};
 use crate::error::PlotError;
 use crate::extent::Extent;
-use crate::number::{count, number};
+use crate::number::count;
 use crate::table::{MOST_ROWS, Table};
 use crate::text::clean;
 use crate::thin::{every_nth, thin_band, thin_line};
-use crate::wording::{course, preposition, sentence};
+use crate::wording::{course, preposition, sentence, times};
 
 /// Points of all lines of a plot, roughly.
 const MOST_POINTS: usize = 4_000;
@@ -199,10 +199,9 @@ impl CheckedSeries {
         let (first_points, last_points) = (known_points(first), known_points(last));
         let (x, base) = *first_points.last()?;
         let (_, other) = *last_points.iter().rev().find(|(other_x, _)| *other_x == x)?;
-        (base > 0.0 && other > 0.0).then(|| {
-            let (times, at) = (number(other / base), preposition(&self.x));
-            format!("{} is {times} times {} {at} {}", last.label, first.label, self.x.short_text(x))
-        })
+        let (times, at) = (times(other, base)?, preposition(&self.x));
+        let x = self.x.short_text(x);
+        Some(format!("{} is {times} {} {at} {x}", last.label, first.label))
     }
 
     /// Rows along the x axis, one column a series.

@@ -1,7 +1,7 @@
 //! Parts of sentences.
 
 use crate::axis::XAxis;
-use crate::number::count;
+use crate::number::{count, number};
 use crate::unit::{Unit, quantity};
 
 /// Values this close to each other, as a share of the greatest, are said to stay.
@@ -87,6 +87,12 @@ fn is_name(text: &str) -> bool {
     text.split(' ').next().is_some_and(|word| word.contains(|c: char| c.is_ascii_digit()))
 }
 
+/// `1.3 times`, where both values are positive and their ratio is a number.
+pub(crate) fn times(value: f64, base: f64) -> Option<String> {
+    let ratio = value / base;
+    (value > 0.0 && base > 0.0 && ratio.is_normal()).then(|| format!("{} times", number(ratio)))
+}
+
 /// `1 request`, `2,000 requests`.
 pub(crate) fn counted(n: usize, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
@@ -124,6 +130,15 @@ mod tests {
             told(&[0.5, 0.1, 0.9, 0.4]),
             "goes from 500 ms at 1 request to 400 ms at 8, between 100 ms at 2 and 900 ms at 4"
         );
+    }
+
+    #[test]
+    fn a_ratio_is_told_only_where_there_is_one() {
+        assert_eq!(times(0.533, 0.41).as_deref(), Some("1.3 times"));
+        for (value, base) in [(1.0, 0.0), (0.0, 1.0), (-1.0, 1.0), (1e100, 1e-300), (1e-300, 1e100)]
+        {
+            assert_eq!(times(value, base), None);
+        }
     }
 
     #[test]

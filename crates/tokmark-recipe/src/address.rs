@@ -1,8 +1,10 @@
 //! Where a server listens, and who listens there already.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::{Port, Recipe, RecipeError};
@@ -52,21 +54,44 @@ pub(crate) fn choose_port(recipe: &Recipe) -> Result<u16, RecipeError> {
     let host = &recipe.host;
     let no_port = |source| RecipeError::NoPort { host: host.clone(), source };
     match recipe.port {
-        Port::Auto => {
-            let listener = TcpListener::bind((host.as_str(), 0)).map_err(no_port)?;
-            Ok(listener.local_addr().map_err(no_port)?.port())
-        }
-        Port::Number(port) => check_free(host, port).map(|()| port),
+        Port::Auto => free_port(host).map_err(no_port),
+        Port::Number(port) => match is_taken(host, port) {
+            Ok(false) => Ok(port),
+            Ok(true) => {
+                Err(RecipeError::PortInUse { host: host.clone(), port, owner: owner_of(port) })
+            }
+            Err(source) => Err(no_port(source)),
+        },
     }
 }
 
-/// Fails when something listens on `port`.
-pub(crate) fn check_free(host: &str, port: u16) -> Result<(), RecipeError> {
-    let host = host.to_owned();
-    match is_taken(&host, port) {
-        Ok(false) => Ok(()),
-        Ok(true) => Err(RecipeError::PortInUse { host, port, owner: owner_of(port) }),
-        Err(source) => Err(RecipeError::NoPort { host, source }),
+/// The port for `recipe` after some time has passed: `port` if nobody has taken it.
+pub(crate) fn choose_port_again(recipe: &Recipe, port: u16) -> Result<u16, RecipeError> {
+    if is_taken(&recipe.host, port).is_ok_and(|is_taken| !is_taken) {
+        return Ok(port);
+    }
+    choose_port(recipe)
+}
+
+/// A port that is free, and that none of the last calls gave: their servers may be about to
+/// take theirs.
+fn free_port(host: &str) -> io::Result<u16> {
+    static GIVEN: Mutex<VecDeque<u16>> = Mutex::new(VecDeque::new());
+    const REMEMBERED: usize = 64;
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut refused = Vec::new();
+    loop {
+        let listener = TcpListener::bind((host, 0))?;
+        let port = listener.local_addr()?.port();
+        if !given.contains(&port) || refused.len() > REMEMBERED {
+            given.push_back(port);
+            if given.len() > REMEMBERED {
+                given.pop_front();
+            }
+            return Ok(port);
+        }
+        // Held until another one is found, so that it is not offered again.
+        refused.push(listener);
     }
 }
 
@@ -139,6 +164,22 @@ mod tests {
         let port = choose_port(&recipe("auto")).unwrap();
         assert!(port > 0);
         drop(TcpListener::bind(("127.0.0.1", port)).unwrap());
+    }
+
+    #[test]
+    fn free_ports_are_not_given_twice_in_a_row() {
+        let ports: Vec<u16> = (0..40).map(|_| free_port("127.0.0.1").unwrap()).collect();
+        let different: std::collections::BTreeSet<&u16> = ports.iter().collect();
+        assert_eq!(different.len(), ports.len());
+    }
+
+    #[test]
+    fn a_port_that_was_taken_meanwhile_is_replaced_where_any_will_do() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let fixed = recipe(&port.to_string());
+        assert_ne!(choose_port_again(&recipe("auto"), port).unwrap(), port);
+        assert!(matches!(choose_port_again(&fixed, port), Err(RecipeError::PortInUse { .. })));
     }
 
     #[test]

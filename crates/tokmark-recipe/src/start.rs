@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::address::{check_free, choose_port};
+use crate::address::{choose_port, choose_port_again};
 use crate::command::check_needs;
-use crate::fill::FilledPull;
 use crate::launch::Launch;
 use crate::log::Log;
 use crate::process::Process;
@@ -64,14 +63,11 @@ impl Running {
         check_needs(recipe, &filled)?;
         let log = create_log(&filled, recipe, options)?;
         let starting = Starting { recipe, filled: &filled, log: &log, options, interrupted };
-        let (early, late) = match &filled.pull {
-            Some(pull) if pull.needs_server => (None, Some(pull)),
-            pull => (pull.as_ref(), None),
-        };
-        let pulled_early = starting.pull(early)?;
-        if pulled_early.is_some() {
-            check_free(&recipe.host, port)?;
-        }
+        let pulled_early = starting.pull(false)?;
+        // A pull may take an hour, and somebody else the port.
+        let port = if pulled_early.is_some() { choose_port_again(recipe, port)? } else { port };
+        let filled = recipe.fill(values, port)?;
+        let starting = Starting { filled: &filled, ..starting };
 
         let cannot_log = |source| RecipeError::Log { path: log.path.clone(), source };
         log.note(&format!("start {}", filled.command_line())).map_err(cannot_log)?;
@@ -80,7 +76,7 @@ impl Running {
         let file = log.open().map_err(cannot_log)?;
         let mut process = Process::start(&launch, file, options.guard.as_ref())?;
         let outcome = starting.wait(&mut process, started, ready).and_then(|ready_after| {
-            let pulled_late = starting.pull(late)?;
+            let pulled_late = starting.pull(true)?;
             starting.check_alive(&mut process)?;
             Ok((ready_after, pulled_late))
         });
@@ -121,9 +117,12 @@ struct Starting<'a> {
 }
 
 impl Starting<'_> {
-    fn pull(&self, pull: Option<&FilledPull>) -> Result<Option<Duration>, RecipeError> {
-        let Some(pull) = pull else { return Ok(None) };
+    /// Pulls, if the recipe does so at this moment: once the server is ready, or before.
+    fn pull(&self, is_ready: bool) -> Result<Option<Duration>, RecipeError> {
         let Starting { recipe, filled, log, options, interrupted } = *self;
+        let Some(pull) = filled.pull.as_ref().filter(|pull| pull.needs_server == is_ready) else {
+            return Ok(None);
+        };
         Puller { recipe, filled, log, guard: options.guard.as_ref(), interrupted }.run(pull)
     }
 

@@ -20,6 +20,7 @@
 //! # Ok::<(), tokmark_run::EngineError>(())
 //! ```
 
+mod arrival;
 mod clock;
 pub mod conformance;
 mod engine;
@@ -33,6 +34,8 @@ mod supervise;
 mod tokens;
 mod worker;
 
+#[cfg(unix)]
+pub use arrival::{read_arrived, stamp_arrivals};
 pub use clock::{Clock, FakeClock, MonotonicClock};
 pub use engine::{
     Engine, EngineError, Event, LoadRequest, Loaded, LocalEngine, Sink, Token, TokenWork,

@@ -11,7 +11,7 @@ fn goodput_needs_every_level() {
     let mut point = Point::two_slots()
         .with_level(LatencyKind::Ttft, 95)
         .with_level(LatencyKind::Tpot, 60)
-        .with_level(LatencyKind::Tpot, 90);
+        .with_level(LatencyKind::Tpot, 1_000);
     point.workload.service_levels.push(point.workload.service_levels[0]);
     // TTFT 100, 90, 100, 50; TPOT 100, 100, 40, 50: the last alone keeps both.
     let summary = point.summary();

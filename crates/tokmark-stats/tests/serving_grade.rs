@@ -182,7 +182,7 @@ fn waves(trend_ms: u64) -> Run {
 fn requests_that_share_a_batch_are_no_drift_and_no_correlation() {
     waves(0).assert_clean();
     // Too little for 40 waves, enough for 640 requests that each counted.
-    waves(15).assert_clean();
+    waves(20).assert_clean();
     let found = waves(120).codes();
     assert_eq!(found, [(GradeLetter::D, "drifting".to_owned())]);
 }

@@ -1,7 +1,8 @@
 //! What the stub costs: events per second and CPU time per event, under a raw client of its own
 //! in another process.
 //!
-//! `cargo run --release -p tokmark-stub --example pressure -- [STREAMS] [SECONDS] [MODE] [THREADS]`
+//! `cargo run --release -p tokmark-stub --example pressure -- [STREAMS] [SECONDS] [MODE] [THREADS]
+//! [TIMER_STEP_US]`
 
 use std::error::Error;
 use std::io::{ErrorKind, Read, Write};
@@ -31,6 +32,7 @@ fn main() -> Outcome<()> {
     let (n_streams, seconds) = (given(0, "1000"), given(1, "5"));
     let mut options = Options { n_threads: given(3, "1").parse()?, ..Options::default() };
     options.behaviour.apply(&given(2, ""))?;
+    options.timer_step = Duration::from_micros(given(4, "100").parse()?);
     println!("{n_streams} streams, {seconds} s, {:?}", options.behaviour.to_string());
     let stub = Stub::start(options)?;
     let start = Instant::now();

@@ -1,6 +1,6 @@
 //! One connection: bytes that came, and bytes that have to go.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::Shutdown;
 
 use mio::net::TcpStream;
@@ -42,13 +42,24 @@ pub(crate) enum Phase {
     Draining,
 }
 
+/// Reads without waiting: how many bytes, and how long ago they arrived.
+fn read(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<(usize, u64)> {
+    #[cfg(unix)]
+    return socket.try_io(|| {
+        let (n, age) = tokmark_run::read_arrived(socket, buffer)?;
+        Ok((n, age.as_nanos() as u64))
+    });
+    #[cfg(not(unix))]
+    io::Read::read(socket, buffer).map(|n| (n, 0))
+}
+
 /// One connection of a client.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) socket: TcpStream,
     /// Bytes that were read and not yet understood.
     pub(crate) input: Vec<u8>,
-    /// When the last of them were read.
+    /// When the last of them arrived, by the kernel's stamp where there is one.
     pub(crate) read_at_ns: u64,
     pub(crate) phase: Phase,
     pub(crate) script: Option<Script>,
@@ -84,9 +95,13 @@ impl Connection {
     pub(crate) fn fill(&mut self, buffer: &mut [u8]) {
         let most = if self.phase == Phase::Listening { MAX_INPUT } else { MAX_AHEAD };
         let mut n_thrown_away = 0;
+        let mut arrived_ns = 0;
         self.has_more = true;
         while !self.has_ended && self.input.len() < most {
-            match self.socket.read(buffer) {
+            match read(&mut self.socket, buffer).map(|(n, age_ns)| {
+                arrived_ns = monotonic_ns().saturating_sub(age_ns);
+                n
+            }) {
                 Ok(0) => self.has_ended = true,
                 Ok(n) if self.phase == Phase::Draining => {
                     n_thrown_away += n;
@@ -95,7 +110,7 @@ impl Connection {
                 }
                 Ok(n) => {
                     self.input.extend_from_slice(&buffer[..n]);
-                    self.read_at_ns = monotonic_ns();
+                    self.read_at_ns = arrived_ns;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

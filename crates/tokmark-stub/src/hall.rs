@@ -55,6 +55,8 @@ impl Hall {
         }
         // Without it a small event could wait for the acknowledgement of the one before.
         let _ = socket.set_nodelay(true);
+        #[cfg(unix)]
+        tokmark_run::stamp_arrivals(&socket);
         let registry = &self.registry;
         let added = self.table.add(move |slot| {
             registry.register(&mut socket, Token(slot), Interest::READABLE | Interest::WRITABLE)?;

@@ -21,8 +21,8 @@ pub struct Options {
     /// of it. 100 µs by default.
     pub timer_step: Duration,
     /// Requests that are answered at once; others wait in the order of their coming, and get no
-    /// byte before their turn. A slot is
-    /// free again at the end of the stream. Without a number all are answered at once.
+    /// byte before their turn. A slot is free again at the end of the stream. Without a number
+    /// all are answered at once.
     pub n_slots: Option<u32>,
     /// Requests whose truth is kept one by one; later ones are only in the summary. 2,000,000 by
     /// default, in some 30 bytes each.

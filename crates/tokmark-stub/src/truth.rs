@@ -46,7 +46,8 @@ impl Outcome {
 pub struct TruthRow {
     /// The request's `x-request-id`, where it is a whole number.
     pub id: Option<u64>,
-    /// The last byte of the request was read.
+    /// The last byte of the request arrived, by the kernel's stamp where there is one, so that
+    /// the time in which this server did not look is in the truth.
     pub received_ns: u64,
     /// Its answer was begun: later than `received_ns` where it waited for a slot, or behind an
     /// earlier request on its connection. The schedule counts from here.

@@ -3,6 +3,7 @@
 mod coverage;
 mod harness;
 mod llama_bench;
+mod load;
 mod parity;
 mod proc;
 
@@ -26,6 +27,11 @@ pub(crate) enum Bench {
   cargo xtask bench parity --llama-bench ./llama-bench --model model.gguf
   cargo xtask bench parity --llama-bench ./llama-bench --model model.gguf --pairs 100 --threads 1")]
     Parity(parity::Options),
+    /// The load client against a stub that knows the truth, each in a process of its own
+    #[command(after_help = "Examples:
+  cargo xtask bench load
+  cargo xtask bench load --long 10m")]
+    Load(load::Options),
     /// How often the intervals hold the truth, by simulation
     #[command(after_help = "Examples:
   cargo xtask bench coverage
@@ -41,6 +47,7 @@ pub(crate) fn run(bench: &Bench, workspace: &Workspace) -> Result<bool> {
     match bench {
         Bench::Harness(options) => harness::run(options, workspace),
         Bench::Parity(options) => parity::run(options, workspace),
+        Bench::Load(options) => load::run(options, workspace),
         Bench::Coverage(options) => coverage::run(options, workspace),
     }
 }

@@ -1,5 +1,6 @@
 //! Plots as their users see them.
 
+mod agreement;
 mod images;
 mod picture;
 mod properties;

@@ -174,8 +174,9 @@ fn timelines() -> impl Strategy<Value = Plot> {
         let [due_s, sent_s, first_text_s, last_text_s, end_s] = instants;
         RequestSpan { label, due_s, sent_s, first_text_s, last_text_s, end_s, error }
     });
-    (label(), prop::collection::vec(request, 0..200))
-        .prop_map(|(title, requests)| Timeline { title, requests, at_least_s: None }.plot().unwrap())
+    (label(), prop::collection::vec(request, 0..200)).prop_map(|(title, requests)| {
+        Timeline { title, requests, at_least_s: None }.plot().unwrap()
+    })
 }
 
 fn plots() -> impl Strategy<Value = Plot> {
@@ -183,7 +184,7 @@ fn plots() -> impl Strategy<Value = Plot> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_image_is_well_formed_and_keeps_within_its_view_box(

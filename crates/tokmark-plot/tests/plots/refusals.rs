@@ -69,7 +69,9 @@ fn no_plot_takes_a_value_that_is_no_number() {
         is_refused(bars(vec![Reading::value(bad)]).plot());
         is_refused(bars(vec![Reading::within(1.0, bad, 2.0)]).plot());
         let request = RequestSpan { sent_s: Some(bad), ..RequestSpan::default() };
-        is_refused(Timeline { title: "t".to_owned(), requests: vec![request], at_least_s: None }.plot());
+        is_refused(
+            Timeline { title: "t".to_owned(), requests: vec![request], at_least_s: None }.plot(),
+        );
     }
 }
 
@@ -131,7 +133,9 @@ fn the_instants_of_a_request_follow_each_other() {
         first_text_s: Some(first_text_s),
         ..RequestSpan::default()
     };
-    let plot = |request| Timeline { title: "t".to_owned(), requests: vec![request], at_least_s: None }.plot();
+    let plot = |request| {
+        Timeline { title: "t".to_owned(), requests: vec![request], at_least_s: None }.plot()
+    };
     assert!(plot(request(1.0, 0.9, 1.1)).is_ok(), "sent before it was due");
     let error = plot(request(1.0, 1.1, 1.05)).unwrap_err().to_string();
     assert_eq!(error, "request 17: first text comes before sent");
@@ -151,7 +155,11 @@ fn a_plot_without_data_says_why() {
     assert_eq!(why(lines(x(), vec![missing]).plot()), "No data: connection refused.");
     assert_eq!(why(lines(x(), vec![]).plot()), "No data: no points were given.");
     assert_eq!(why(bars(vec![Reading::missing("skipped")]).plot()), "No data: skipped.");
-    let timeline = Timeline { title: "t".to_owned(), requests: vec![RequestSpan::default()], at_least_s: None };
+    let timeline = Timeline {
+        title: "t".to_owned(),
+        requests: vec![RequestSpan::default()],
+        at_least_s: None,
+    };
     assert_eq!(why(timeline.plot()), "No data: no requests were given.");
     let scatter = Scatter { title: "t".to_owned(), x: axis(), y: axis(), groups: Vec::new() };
     assert_eq!(why(scatter.plot()), "No data: no points were given.");

@@ -194,9 +194,13 @@ pub fn spans(n: usize) -> Vec<RequestSpan> {
 }
 
 pub fn timeline(n: usize) -> Plot {
-    Timeline { title: "Requests of chat 8/s poisson".to_owned(), requests: spans(n), at_least_s: None }
-        .plot()
-        .unwrap()
+    Timeline {
+        title: "Requests of chat 8/s poisson".to_owned(),
+        requests: spans(n),
+        at_least_s: None,
+    }
+    .plot()
+    .unwrap()
 }
 
 pub fn bars() -> Plot {

@@ -79,15 +79,17 @@ impl Folder {
 
     /// Starts `recipe`, ready when its server has printed `up`.
     pub fn start(&self, recipe: &Recipe, is_guarded: bool) -> Result<Running, RecipeError> {
-        let mut ready = |address: &Address| self.has_printed_up(recipe, address);
+        let mut ready = |_: &Address| self.has_printed_up();
         let options = self.options(is_guarded);
         Running::start(recipe, &self.values(), &options, &mut ready, &|| false)
     }
 
-    pub fn has_printed_up(&self, recipe: &Recipe, address: &Address) -> Readiness {
-        let log = format!("logs/{}-{}.log", recipe.name, address.port);
-        let text = std::fs::read_to_string(self.path().join(log)).unwrap();
-        if text.lines().any(|line| line == "up") {
+    /// Ready once any server of this folder has printed `up`.
+    pub fn has_printed_up(&self) -> Readiness {
+        let has_up = |log: std::fs::DirEntry| {
+            std::fs::read_to_string(log.path()).is_ok_and(|text| text.lines().any(|it| it == "up"))
+        };
+        if std::fs::read_dir(self.path().join("logs")).unwrap().flatten().any(has_up) {
             Readiness::Ready
         } else {
             Readiness::NotYet("nothing printed".to_owned())

@@ -1,8 +1,10 @@
 use std::collections::HashSet;
 
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::shape::hex;
 
 const CONTENTS: [Content; 4] = [Content::Chat, Content::Documents, Content::Code, Content::Agent];
 
@@ -26,7 +28,32 @@ fn common_words(a: &str, b: &str) -> usize {
 #[test]
 fn the_text_of_a_seed_never_changes() {
     let text = prompt(Content::Chat, 0, 36, CacheMode::Bust);
-    assert_eq!(text, "");
+    let expected = "Oasis quilt candle chess: Since 1869, the river has lent its guitars to \
+                    visitors from Highmoor. Tell me what could go wrong here. Tell me about how \
+                    honey keeps for many years and why it matters.";
+    assert_eq!(text, expected);
+}
+
+/// Tokens of texts for which 850 were assumed, in the vocabularies of Llama 3, Qwen 2, Gemma 4,
+/// DeepSeek LLM, Command R and SmolLM2, counted by llama.cpp 11434. The hash ties the counts to
+/// the text.
+const COUNTED: [(Content, &str, [u32; 6]); 4] = [
+    (Content::Chat, "7ce110c5520d", [815, 837, 839, 853, 848, 859]),
+    (Content::Documents, "22722e47e8a3", [819, 844, 843, 856, 850, 865]),
+    (Content::Code, "4ca0e6157d8e", [812, 829, 953, 972, 941, 987]),
+    (Content::Agent, "835cbf149fde", [862, 880, 876, 876, 878, 886]),
+];
+
+#[test]
+fn assumed_lengths_are_near_those_of_real_vocabularies() {
+    let texts = COUNTED.map(|(content, ..)| write_text(content, 1, 0, 850, CacheMode::Keep, None));
+    let hashes = texts.map(|text| hex(&Sha256::digest(text.text))[..12].to_owned());
+    assert_eq!(hashes, COUNTED.map(|(_, hash, _)| hash));
+    for (content, _, counts) in COUNTED {
+        let mean = f64::from(counts.iter().sum::<u32>()) / 6.0;
+        assert!((mean / 850.0 - 1.0).abs() < 0.09, "{content:?} {mean}");
+        assert!(counts.iter().all(|n| (f64::from(*n) / mean - 1.0).abs() < 0.15), "{content:?}");
+    }
 }
 
 #[test]

@@ -114,7 +114,10 @@ fn screen(title: &str, live: &Live) -> String {
         ),
         format!("TTFT       {}", both(live.ttft)),
         format!("ITL        {}   {} text events/s", both(live.itl), number(live.events_per_s)),
-        format!("medians    {}", precision(live)),
+        match live.n_asked {
+            Some(n) => format!("asked      {}", plural(n, "request", "requests")),
+            None => format!("medians    {}", precision(live)),
+        },
         format!("{} {}", bar(share(live)), clocks(live)),
     ];
     lines.map(|line| cut(&line)).join("\n")
@@ -126,9 +129,13 @@ fn line(title: &str, live: &Live) -> String {
         0 => String::new(),
         n => format!(", {n} failed"),
     };
+    let precision = match live.n_asked {
+        Some(_) => String::new(),
+        None => format!(", medians {}", precision(live)),
+    };
     format!(
         "{title}: {}, {} requests over ({}/s), {} in flight{errors}, TTFT {}, ITL {}, {} text \
-         events/s, medians {}",
+         events/s{precision}",
         clocks(live),
         count(live.n_over),
         number(live.requests_per_s),
@@ -136,7 +143,6 @@ fn line(title: &str, live: &Live) -> String {
         both(live.ttft),
         both(live.itl),
         number(live.events_per_s),
-        precision(live)
     )
 }
 
@@ -162,7 +168,7 @@ fn both(quantiles: Option<(Duration, Duration)>) -> String {
 
 fn precision(live: &Live) -> String {
     live.half_width.map_or_else(
-        || "not known to any precision yet".to_owned(),
+        || "without an interval yet".to_owned(),
         |width| format!("known to ±{:.1} %", width * 100.0),
     )
 }

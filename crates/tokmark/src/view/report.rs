@@ -95,7 +95,7 @@ fn what(records: &[Record]) -> Section {
 
 fn figures(records: &[Record]) -> Section {
     let mut blocks = Vec::new();
-    for rows in std::iter::once(rows::points(records)).chain(comparison::tables(records)) {
+    for rows in rows::latencies_and_rates(records).into_iter().chain(comparison::tables(records)) {
         blocks.extend(rows.table().map(Block::Table));
     }
     list(&mut blocks, "What speaks against these figures, worst first", notes::reasons(records));

@@ -1,6 +1,7 @@
 //! Every command in README and docs is run: what it says must work.
 
-use crate::support::{Home, real_model};
+use crate::load::Stub;
+use crate::support::{Home, real_model, servers};
 
 const README: &str = include_str!("../../../../README.md");
 
@@ -34,25 +35,44 @@ fn every_command_of_the_readme_works() {
     assert_eq!(home.run(&["models", "add", "model.gguf"]).code, Some(0));
     let added = home.run(&["models", "add", &*model.to_string_lossy()]);
     assert_eq!(added.code, Some(0), "{added:?}");
+    let stub = Stub::start(&home, &[]);
     let commands = commands(README);
     assert!(commands.len() >= 6, "the README shows the main jobs: {commands:?}");
     let mut id = String::new();
     for command in commands {
-        let mut args: Vec<String> =
-            command[1..].iter().map(|word| word.replace("ID", &id)).collect();
-        if matches!(args[0].as_str(), "quick" | "bench") {
-            // As written, but shorter.
-            args.extend(["--budget", "1s"].map(str::to_owned));
-        }
-        let ran = home.run(&args);
+        let args = command[1..].iter().map(|word| word.replace("ID", &id)).collect();
+        let ran = run(&home, &adapted(args, &stub.url));
         assert_eq!(ran.code, Some(0), "{command:?}: {ran:?}");
         id = home.records().last().map(|record| record.id.to_string()).unwrap_or_default();
     }
 }
 
+/// What an address in an example stands for, and how examples are made short.
+fn adapted(mut args: Vec<String>, url: &str) -> Vec<String> {
+    for arg in &mut args {
+        *arg = arg.replace("127.0.0.1:8080", url.trim_start_matches("http://"));
+    }
+    let has = |flag: &str| args.iter().any(|arg| arg == flag);
+    let more: &[&str] = match args[0].as_str() {
+        "quick" | "bench" if !has("--budget") => &["--budget", "1s"],
+        "load" => &["--requests", "4"],
+        "gap" if !has("--url") => &["--budget", "2s", "--prompt-tokens", "32"],
+        _ => &[],
+    };
+    args.extend(more.iter().map(|arg| (*arg).to_owned()));
+    args
+}
+
+/// Runs an example where a server is needed with the servers that the tests have.
+fn run(home: &Home, args: &[String]) -> crate::support::Ran {
+    home.run_with(args, &[("PYTHONPATH", servers().join("xllamacpp"))])
+}
+
 /// In an order in which each finds what it needs.
-const COMMANDS: [&str; 10] =
-    ["models", "quick", "bench", "history", "show", "note", "tag", "export", "import", "rm"];
+const COMMANDS: [&str; 13] = [
+    "models", "quick", "bench", "load", "gap", "stub", "history", "show", "note", "tag", "export",
+    "import", "rm",
+];
 
 #[test]
 fn every_example_in_a_help_text_works() {
@@ -60,19 +80,17 @@ fn every_example_in_a_help_text_works() {
     std::fs::copy(real_model(), home.path("model.gguf")).unwrap();
     let named = home.run(&["models", "add", &*real_model().to_string_lossy()]);
     assert_eq!(named.code, Some(0), "{named:?}");
+    let stub = Stub::start(&home, &[]);
     for command in COMMANDS {
         let help = home.run(&[command, "--help"]).stdout;
         let examples = help.split("Examples:\n").nth(1).unwrap_or_default();
         for line in examples.lines().map(str::trim).filter(|line| line.starts_with("tokmark")) {
-            let mut args = words(line)[1..].to_vec();
-            if matches!(command, "quick" | "bench") && !line.contains("--budget") {
-                args.extend(["--budget", "1s"].map(str::to_owned));
-            }
+            let mut args = adapted(words(line)[1..].to_vec(), &stub.url);
             if line.contains("--full") {
                 // The full suite takes minutes; its shape is what the example shows.
                 args.extend(["-p", "32", "-n", "4", "-r", "5"].map(str::to_owned));
             }
-            let ran = home.run(&args);
+            let ran = run(&home, &args);
             assert_eq!(ran.code, Some(0), "{line}: {ran:?}");
         }
     }

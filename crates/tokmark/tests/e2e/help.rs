@@ -11,9 +11,10 @@ fn help(args: &[&str]) -> String {
 
 #[test]
 fn every_command_has_a_help_text_with_two_examples() {
-    for command in
-        ["quick", "bench", "history", "show", "note", "tag", "rm", "export", "import", "models"]
-    {
+    for command in [
+        "quick", "bench", "load", "gap", "stub", "history", "show", "note", "tag", "rm", "export",
+        "import", "models",
+    ] {
         let text = help(&[command, "--help"]);
         let examples = text.split("Examples:\n").nth(1).unwrap_or_default();
         let n = examples.lines().filter(|line| line.contains("tokmark")).count();

@@ -5,6 +5,7 @@ mod compat;
 mod examples;
 mod faults;
 mod help;
+mod load;
 mod real;
 mod records;
 mod support;

@@ -69,6 +69,13 @@ impl Home {
         ran(self.command(args).stdin(Stdio::null()).output().unwrap())
     }
 
+    /// The same with more of an environment.
+    pub fn run_with(&self, args: &[impl AsRef<OsStr>], env: &[(&str, PathBuf)]) -> Ran {
+        let mut command = self.command(args);
+        command.envs(env.iter().map(|(name, value)| (name, value)));
+        ran(command.stdin(Stdio::null()).output().unwrap())
+    }
+
     /// `bench` on the tiny model with the engine that follows a script.
     pub fn bench(&self, engine: &str, args: &[&str]) -> Ran {
         self.run(&self.bench_args(engine, args))
@@ -112,6 +119,13 @@ pub fn ran(output: Output) -> Ran {
 pub fn real_model() -> PathBuf {
     std::env::var_os("TOKMARK_TEST_MODEL")
         .expect("TOKMARK_TEST_MODEL names the default model's file; ./x test fetches it")
+        .into()
+}
+
+/// The folder of the servers that `./x test` installs.
+pub fn servers() -> PathBuf {
+    std::env::var_os("TOKMARK_TEST_SERVERS")
+        .expect("TOKMARK_TEST_SERVERS names the folder of servers; ./x test fetches them")
         .into()
 }
 

@@ -15,6 +15,18 @@ pub(super) fn peak_memory(pid: u32) -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// Looks at a process's peak until it has ended; the last that was seen, in bytes.
+pub(super) fn watch_peak(pid: u32) -> thread::JoinHandle<u64> {
+    thread::spawn(move || {
+        let mut last = 0;
+        while let Some(peak) = peak_memory(pid) {
+            last = peak;
+            thread::sleep(Duration::from_millis(50));
+        }
+        last
+    })
+}
+
 /// Children of a process, begun by any of its threads.
 pub(super) fn children(pid: u32) -> Vec<u32> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {

@@ -42,7 +42,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("tokmark-run", &[], &[]),
     ("tokmark-stats", &[], &[]),
     ("tokmark-store", &[], &[]),
-    ("tokmark-stub", &[], &[]),
+    ("tokmark-stub", &["tokmark-run"], &[]),
     ("tokmark-wire", &[], &[]),
     ("tokmark-workload", &[], &[]),
     ("xtask", &[ANY], &[]),
@@ -144,7 +144,8 @@ mod tests {
         let found = messages(&[
             MODEL,
             ("tokmark-stats", &[("tokmark-model", None), ("serde", None)]),
-            ("tokmark-run", &[("tokmark-model", None), ("tokmark-stats", None)]),
+            ("tokmark-run", &[("tokmark-model", None)]),
+            ("tokmark-lab", &[("tokmark-run", None), ("tokmark-stats", None)]),
             ("tokmark-llama", &[("tokmark-run", None), ("llama-cpp-sys-2", None)]),
             ("tokmark", &[("tokmark-llama", None), ("tokmark-run", None)]),
         ]);

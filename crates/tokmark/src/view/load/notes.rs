@@ -202,8 +202,8 @@ fn about_tokens(record: &Record, serving: &Serving) -> Vec<String> {
         (is_free, says(record, "lengths_not_held"), serving.workload.n_output, median)
     {
         texts.push(format!(
-            "the server can't be told to hold output lengths: {} tokens (median), {asked} asked",
-            number(median)
+            "nothing holds output lengths at this server: {median:.0} tokens (median), asked were \
+             {asked}"
         ));
     }
     texts

@@ -51,36 +51,52 @@ impl Rows {
     }
 }
 
-/// A column: title, unit, and the cell of a record.
-type Column = (&'static str, &'static str, fn(&Record) -> String);
+/// Which of the two narrow tables a column belongs to; names and grades to both.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Both,
+    Latency,
+    Rate,
+}
+
+/// A column: part, title, unit, and the cell of a record.
+type Column = (Part, &'static str, &'static str, fn(&Record) -> String);
 
 /// Columns that every run has.
 const COLUMNS: [Column; 11] = [
-    ("point", "", |record| printable(&record.label())),
-    ("requests", "ok / failed", requests),
-    ("TTFT p50", "ms", |record| spread(record, |summary| at(summary.ttft_ms.as_ref(), 0.5))),
-    ("TTFT p99", "ms", |record| spread(record, |summary| at(summary.ttft_ms.as_ref(), 0.99))),
-    ("ITL p50 / p99", "ms", |record| spread(record, itl)),
-    ("TPOT p50", "ms", |record| spread(record, |summary| bare(summary.tpot_ms.as_ref(), 0.5))),
-    ("a request p50", "tok/s", |record| {
+    (Part::Both, "point", "", |record| printable(&record.label())),
+    (Part::Latency, "requests", "ok / failed", requests),
+    (Part::Latency, "TTFT p50", "ms", |record| {
+        spread(record, |summary| at(summary.ttft_ms.as_ref(), 0.5))
+    }),
+    (Part::Latency, "TTFT p99", "ms", |record| {
+        spread(record, |summary| at(summary.ttft_ms.as_ref(), 0.99))
+    }),
+    (Part::Latency, "ITL p50 / p99", "ms", |record| spread(record, itl)),
+    (Part::Latency, "TPOT p50", "ms", |record| {
+        spread(record, |summary| bare(summary.tpot_ms.as_ref(), 0.5))
+    }),
+    (Part::Rate, "a request p50", "tok/s", |record| {
         spread(record, |summary| bare(summary.request_rate_tps.as_ref(), 0.5))
     }),
-    ("output", "tok/s", |record| spread(record, |summary| rate(summary.output_rate_tps.as_ref()))),
-    ("requests", "per s", |record| {
+    (Part::Rate, "output", "tok/s", |record| {
+        spread(record, |summary| rate(summary.output_rate_tps.as_ref()))
+    }),
+    (Part::Rate, "requests", "per s", |record| {
         spread(record, |summary| rate(summary.request_rate_per_s.as_ref()))
     }),
-    ("grade", "", |record| grade_of(record).to_owned()),
-    ("id", "", |record| short_id(record.id)),
+    (Part::Both, "grade", "", |record| grade_of(record).to_owned()),
+    (Part::Rate, "id", "", |record| short_id(record.id)),
 ];
 
 /// Which server of several.
-const RECIPE: Column = ("recipe", "", |record| {
+const RECIPE: Column = (Part::Both, "recipe", "", |record| {
     let recipe = serving(record).and_then(|serving| serving.recipe.as_deref());
     recipe.map_or_else(|| ABSENT.to_owned(), printable)
 });
 
 /// Only where service levels were given.
-const GOODPUT: Column = ("goodput", "% (per s)", |record| spread(record, goodput));
+const GOODPUT: Column = (Part::Rate, "goodput", "% (per s)", |record| spread(record, goodput));
 
 /// Where the optional columns stand.
 const RECIPE_AT: usize = 1;
@@ -88,6 +104,19 @@ const GOODPUT_AT: usize = COLUMNS.len() - 2;
 
 /// A row a point, in the order measured.
 pub(in crate::view) fn points(records: &[Record]) -> Rows {
+    of_columns("Load points", &columns(records), records)
+}
+
+/// The same in two tables, for a page.
+pub(in crate::view) fn latencies_and_rates(records: &[Record]) -> [Rows; 2] {
+    [("Latencies", Part::Latency), ("Rates", Part::Rate)].map(|(caption, part)| {
+        let mut columns = columns(records);
+        columns.retain(|(of, ..)| *of == part || *of == Part::Both);
+        of_columns(caption, &columns, records)
+    })
+}
+
+fn columns(records: &[Record]) -> Vec<Column> {
     let mut columns = COLUMNS.to_vec();
     let servings = || records.iter().filter_map(serving);
     if servings().any(|serving| !serving.workload.service_levels.is_empty()) {
@@ -96,13 +125,16 @@ pub(in crate::view) fn points(records: &[Record]) -> Rows {
     if servings().any(|serving| serving.recipe.is_some()) {
         columns.insert(RECIPE_AT, RECIPE);
     }
+    columns
+}
+
+fn of_columns(caption: &str, columns: &[Column], records: &[Record]) -> Rows {
+    let title = |(_, title, unit, _): &Column| ((*title).to_owned(), (*unit).to_owned());
+    let row = |record| columns.iter().map(|(.., cell)| cell(record)).collect();
     Rows {
-        caption: "Load points".to_owned(),
-        header: columns.iter().map(|(title, unit, _)| ((*title).into(), (*unit).into())).collect(),
-        cells: records
-            .iter()
-            .map(|record| columns.iter().map(|(_, _, cell)| cell(record)).collect())
-            .collect(),
+        caption: caption.to_owned(),
+        header: columns.iter().map(title).collect(),
+        cells: records.iter().map(row).collect(),
     }
 }
 

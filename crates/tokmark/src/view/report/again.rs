@@ -71,10 +71,11 @@ fn foreign_shapes(records: &[Record]) -> Vec<String> {
         if Shape::builtin(&workload.shape).is_ok() {
             continue;
         }
-        let hash = workload.shape_sha256.as_deref().unwrap_or("unknown");
+        let hash = workload.shape_sha256.as_deref().map_or_else(String::new, printable);
         let line = format!(
-            "FILE of {} is the shape or trace with SHA-256 {hash}.",
-            printable(&workload.shape)
+            "FILE of {} is the shape or trace whose SHA-256 begins with {}.",
+            printable(&workload.shape),
+            hash.get(..12).unwrap_or(&hash)
         );
         if !lines.contains(&line) {
             lines.push(line);

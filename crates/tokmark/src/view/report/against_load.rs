@@ -184,8 +184,8 @@ fn throughput(families: &[Family<'_>]) -> Block {
     let points = || groups.iter().flat_map(|group| &group.points);
     let plot = Scatter {
         title: title.to_owned(),
-        x: axis("Rate of a request, p50", Unit::symbol("tok/s"), points().map(|point| point.x)),
-        y: axis("Output of the system", Unit::symbol("tok/s"), points().map(|point| point.y)),
+        x: axis("Request rate p50", Unit::symbol("tok/s"), points().map(|point| point.x)),
+        y: axis("Output rate", Unit::symbol("tok/s"), points().map(|point| point.y)),
         groups,
     };
     plotted(title, plot.plot())

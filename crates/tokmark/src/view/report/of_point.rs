@@ -114,7 +114,10 @@ fn timeline(serving: &Serving) -> Block {
         error: request.error.as_ref().map(tokmark_model::RequestError::label),
     };
     let requests = serving.requests.iter().enumerate().map(span).collect();
-    plotted(title, Timeline { title: title.to_owned(), requests, at_least_s: Some(whole(serving)) }.plot())
+    plotted(
+        title,
+        Timeline { title: title.to_owned(), requests, at_least_s: Some(whole(serving)) }.plot(),
+    )
 }
 
 /// From the first due time to the last end or reading: what every plot over time shows.

@@ -154,5 +154,9 @@ fn a_trace_and_a_recipe_are_named_as_far_as_they_are_known() {
         commands(std::slice::from_ref(&record)),
         ["tokmark load --recipe llama-server --trace FILE --speed 2"]
     );
-    assert!(page(&[record]).contains("FILE of morning is the shape or trace with SHA-256 3f5a"));
+    assert!(
+        page(&[record]).contains(
+            "FILE of morning is the shape or trace whose SHA-256 begins with 3f5a0c1d2e4b."
+        )
+    );
 }

@@ -1,0 +1,391 @@
+//! `tokmark load`, `gap` and `stub` whole: against the stub, and against a real llama.cpp server.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+use tokmark_model::{Record, Status};
+
+use crate::support::{Home, real_model, servers};
+
+/// A `tokmark stub` in a process of its own; ends with this value.
+pub struct Stub {
+    child: Child,
+    pub url: String,
+}
+
+impl Stub {
+    pub fn start(home: &Home, args: &[&str]) -> Self {
+        let all: Vec<&str> = ["stub", "--tied", "--ttft", "5ms", "--itl", "1ms"]
+            .into_iter()
+            .chain(args.iter().copied())
+            .collect();
+        let mut command = home.command(&all);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+        Stub { child, url }
+    }
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn records(json: &str) -> Vec<Record> {
+    serde_json::from_str(json).unwrap()
+}
+
+#[test]
+fn points_become_records_that_every_view_shows() {
+    let home = Home::new();
+    let stub = Stub::start(&home, &[]);
+    let html = home.path("report.html");
+    let ran = home.run(&[
+        "load",
+        &stub.url,
+        "-c",
+        "1,3",
+        "--rate",
+        "50",
+        "--requests",
+        "12",
+        "--max-tokens",
+        "9",
+        "--slo",
+        "ttft=10s,tpot=10s",
+        "-o",
+        "json",
+        "--html",
+        &html.to_string_lossy(),
+    ]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let records = records(&ran.stdout);
+    let labels: Vec<String> = records.iter().map(Record::label).collect();
+    assert_eq!(labels, ["chat x 1", "chat x 3", "chat 50/s poisson"]);
+    for record in &records {
+        let serving = record.serving.as_ref().unwrap();
+        let summary = serving.summary.as_ref().unwrap();
+        assert_eq!((summary.n_requests, summary.n_ok), (12, 12), "{:?}", summary.errors);
+        assert_eq!(serving.requests.len(), 12);
+        let times = serving.events.as_ref().unwrap().unpack().unwrap();
+        assert!(times.iter().all(|times| times.len() == 9));
+        let goodput = summary.goodput.unwrap();
+        assert_eq!((goodput.n_good, goodput.n_judged), (12, 12));
+        assert!(serving.client.calibration_p99_ns.is_some() && record.grade.is_some());
+    }
+    let page = std::fs::read_to_string(html).unwrap();
+    assert!(page.contains("<svg") && page.contains("<table") && page.contains("chat x 3"));
+    assert!(!page.contains("src=\"http") && !page.contains("<script"), "needs another file");
+    let listed = home.run(&["history", "--test", "chat x 3"]);
+    assert!(listed.stdout.contains("chat x 3"), "{listed:?}");
+    let id = records[1].id.to_string();
+    let shown = home.run(&["show", &id]);
+    assert!(shown.stdout.contains("TTFT") && shown.stdout.contains("chat x 3"), "{shown:?}");
+    let lines = home.run(&["load", &stub.url, "-c", "2", "--requests", "7", "-o", "jsonl"]);
+    assert_eq!(lines.stdout.lines().count(), 7, "{lines:?}");
+    for format in ["csv", "md", "table"] {
+        let args = ["load", &stub.url, "-c", "1", "--requests", "3", "-o", format];
+        let ran = home.run(&args);
+        assert!(ran.code == Some(0) && ran.stdout.contains("chat"), "{ran:?}");
+    }
+}
+
+#[test]
+fn what_is_exported_and_imported_is_the_same() {
+    let home = Home::new();
+    let stub = Stub::start(&home, &[]);
+    let args = ["load", &stub.url, "-c", "2", "--requests", "6", "-o", "json"];
+    assert_eq!(home.run(&args).code, Some(0));
+    let exported = home.run(&["export"]).stdout;
+    home.write("all.json", exported.as_bytes());
+    assert_eq!(home.run(&["import", "all.json", "--db", "other.db"]).code, Some(0));
+    assert_eq!(home.run(&["export", "--db", "other.db"]).stdout, exported);
+}
+
+#[test]
+fn an_adaptive_point_ends_at_its_budget_or_its_precision() {
+    let home = Home::new();
+    let stub = Stub::start(&home, &[]);
+    let args = ["load", &stub.url, "-c", "2", "--max-tokens", "4", "--budget", "2s", "-o", "json"];
+    let ran = home.run(&args);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(records(&ran.stdout)[0].serving.as_ref().unwrap().requests.len() >= 14);
+}
+
+#[test]
+fn a_server_that_refuses_everything_is_given_up_and_heavier_points_are_skipped() {
+    let home = Home::new();
+    let stub = Stub::start(&home, &["--mode", "status=500"]);
+    let args = ["load", &stub.url, "-c", "1,2,4", "--requests", "30", "-o", "json"];
+    let ran = home.run(&args);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    let records = records(&ran.stdout);
+    let statuses: Vec<Status> = records.iter().map(|record| record.status).collect();
+    assert_eq!(statuses, [Status::Failed, Status::Skipped, Status::Skipped]);
+    let reason = records[0].status_reason.as_ref().unwrap();
+    assert!(reason.message.contains("http 500"), "{reason:?}");
+}
+
+#[test]
+fn nothing_to_measure_is_wrong_usage_with_advice() {
+    let home = Home::new();
+    let refused = home.run(&["load", "http://127.0.0.1:9"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("is the server running?"), "{refused:?}");
+    let stub = Stub::start(&home, &[]);
+    for (args, says) in [
+        (vec!["load", &stub.url, "--shape", "poem"], "chat"),
+        (vec!["load", &stub.url, "--trace", "none.jsonl"], "none.jsonl"),
+        (vec!["load", &stub.url, "--rate", "-1"], "number above 0"),
+        (vec!["load", &stub.url, "--slo", "speed=1s"], "ttft"),
+        (vec!["load", &stub.url, "--header", "sk-secret"], "colon"),
+        (vec!["load", &stub.url, "--api-key-env", "NO_SUCH_KEY"], "NO_SUCH_KEY"),
+        (vec!["load", &stub.url, "--model", "other"], "it has stub"),
+        (vec!["load", "--recipe", "nobody"], "xllamacpp"),
+        (vec!["load", "ftp://x"], "http"),
+    ] {
+        let ran = home.run(&args);
+        assert_eq!(ran.code, Some(2), "{args:?}: {ran:?}");
+        assert!(ran.stderr.contains(says) && !ran.stderr.contains("sk-secret"), "{args:?} {ran:?}");
+    }
+}
+
+#[test]
+fn a_key_is_nowhere() {
+    let home = Home::new();
+    let stub = Stub::start(&home, &[]);
+    let url = stub.url.replace("http://", "http://user:pa55word@");
+    let mut command = home.command(&[
+        "load",
+        &url,
+        "-c",
+        "1",
+        "--requests",
+        "3",
+        "--header",
+        "x-extra: s3cret",
+        "--api-key-env",
+        "MY_KEY",
+        "-o",
+        "json",
+        "--db",
+        "keys.db",
+    ]);
+    let output = command.env("MY_KEY", "sk-k3y").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let database = std::fs::read(home.path("keys.db")).unwrap();
+    for bytes in [&output.stdout, &output.stderr, &database] {
+        let text = String::from_utf8_lossy(bytes);
+        for secret in ["pa55word", "s3cret", "sk-k3y"] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    }
+}
+
+#[test]
+fn traces_are_replayed_with_their_times_and_conversations() {
+    let home = Home::new();
+    let stub = Stub::start(&home, &[]);
+    let lines = [
+        r#"{"offset_ms": 0, "prompt_tokens": 20, "output_tokens": 4}"#,
+        r#"{"offset_ms": 60, "prompt": "Say a word.", "output_tokens": 5}"#,
+        r#"{"offset_ms": 90, "prompt_tokens": 30, "output_tokens": 6}"#,
+    ];
+    home.write("calls.jsonl", lines.join("\n").as_bytes());
+    let args = ["load", &stub.url, "--trace", "calls.jsonl", "--speed", "3", "-o", "json"];
+    let ran = home.run(&args);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let records = records(&ran.stdout);
+    assert_eq!(records[0].label(), "calls replay at 3 x");
+    let requests = &records[0].serving.as_ref().unwrap().requests;
+    let due: Vec<u64> = requests.iter().map(|request| request.due_ns.0 / 1_000_000).collect();
+    assert_eq!(due, [0, 20, 30]);
+    let n: Vec<u32> = requests.iter().map(|request| request.output_tokens.unwrap().n).collect();
+    assert_eq!(n, [4, 5, 6]);
+}
+
+#[test]
+fn the_ramp_finds_a_rate_between_what_met_and_what_failed() {
+    let home = Home::new();
+    // One slot of 5 ms + 7 x 1 ms and more: a hundred a second can't be kept, ten can.
+    let stub = Stub::start(&home, &["--slots", "1"]);
+    let ran = home.run(&[
+        "load",
+        &stub.url,
+        "--ramp",
+        "--rate",
+        "8",
+        "--arrivals",
+        "constant",
+        "--slo",
+        "e2e=1s",
+        "--max-tokens",
+        "8",
+        "--duration",
+        "700ms",
+        "--calibrate",
+        "off",
+        "-o",
+        "json",
+    ]);
+    assert!(ran.stderr.contains("requests/s"), "{ran:?}");
+    assert!(records(&ran.stdout).len() > 1, "{ran:?}");
+}
+
+#[test]
+fn the_first_ctrl_c_keeps_what_is_done() {
+    let home = Home::new();
+    let stub = Stub::start(&home, &[]);
+    let args = ["load", &stub.url, "-c", "2", "--duration", "10m", "-o", "json"];
+    let mut child = home.command(&args);
+    let mut child =
+        child.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    // Off a terminal a line comes every few seconds while requests are made.
+    while !line.contains("in flight") {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0, "it ended early");
+    }
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let drain = std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+    let output = child.wait_with_output().unwrap();
+    drain.join().unwrap().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let records = records(&String::from_utf8(output.stdout).unwrap());
+    assert_eq!(records[0].status, Status::Interrupted);
+    assert!(!records[0].serving.as_ref().unwrap().requests.is_empty());
+    assert_eq!(home.records().len(), 1);
+}
+
+#[test]
+fn the_dialect_of_the_stub_is_as_expected_and_a_broken_one_is_not() {
+    let home = Home::new();
+    let good = Stub::start(&home, &[]);
+    let ran = home.run(&["load", &good.url, "--check-dialect"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let broken = Stub::start(&home, &["--mode", "no-usage"]);
+    let ran = home.run(&["load", &broken.url, "--check-dialect"]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(ran.stdout.contains("DIFFERENT"), "{ran:?}");
+}
+
+/// The processes whose command line has `text`.
+fn processes_with(text: &str) -> usize {
+    let listed = std::process::Command::new("ps").args(["-eo", "stat,args"]).output().unwrap();
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    listed.lines().filter(|line| line.contains(text) && !line.starts_with('Z')).count()
+}
+
+#[test]
+fn a_real_llama_cpp_server_is_started_measured_and_stopped() {
+    let home = Home::new();
+    let model = home.path("real-model.gguf");
+    std::fs::copy(real_model(), &model).unwrap();
+    let path = model.to_string_lossy().into_owned();
+    let mut command = home.command(&[
+        "load",
+        "--recipe",
+        "xllamacpp",
+        "--recipe-model",
+        &path,
+        "-c",
+        "1,2",
+        "--requests",
+        "4",
+        "--max-tokens",
+        "16",
+        "-o",
+        "json",
+    ]);
+    let output = command.env("PYTHONPATH", servers().join("xllamacpp")).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    for record in records(&String::from_utf8(output.stdout).unwrap()) {
+        let serving = record.serving.as_ref().unwrap();
+        assert_eq!(serving.server.dialect, "llama.cpp");
+        assert_eq!(serving.recipe.as_deref(), Some("xllamacpp"));
+        assert!(record.memory.host_peak_bytes.is_some());
+        for request in &serving.requests {
+            let own = request.server.unwrap();
+            // Our counts of events, its usage, and its own timings agree.
+            assert_eq!(request.output_tokens.unwrap().n, 16, "{request:?}");
+            assert_eq!(own.n_generated, Some(16));
+            assert!(request.n_text_events <= 16 && request.n_text_events >= 8, "{request:?}");
+        }
+        let summary = serving.summary.as_ref().unwrap();
+        assert_eq!(summary.n_ok, 4);
+        assert!(summary.rate_vs_server.is_some());
+    }
+    assert_eq!(processes_with(&path), 0, "the server is still there");
+}
+
+#[test]
+fn the_gap_to_a_real_server_has_its_parts() {
+    let home = Home::new();
+    let model = real_model().to_string_lossy().into_owned();
+    let args = [
+        "gap",
+        &model,
+        "--budget",
+        "4s",
+        "--prompt-tokens",
+        "32",
+        "--max-tokens",
+        "8",
+        "-o",
+        "json",
+    ];
+    let mut command = home.command(&args);
+    let output = command.env("PYTHONPATH", servers().join("xllamacpp")).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let gap = &document["gap"];
+    for part in ["first_token", "each_token"] {
+        for line in gap[part].as_array().unwrap() {
+            assert!(line["ms"].is_number(), "{line}");
+        }
+    }
+    // The parts add up to what the client saw.
+    let sum: f64 =
+        gap["each_token"].as_array().unwrap().iter().map(|l| l["ms"].as_f64().unwrap()).sum();
+    let whole = gap["embedded_token_ms"].as_f64().unwrap() + sum;
+    assert!((whole - gap["server_tpot_ms"].as_f64().unwrap()).abs() < 1e-6, "{gap}");
+}
+
+/// `./x test --engines mlx,vllm` names the servers that were installed for this.
+#[test]
+fn the_named_engines_are_measured_too() {
+    let engines = std::env::var("TOKMARK_TEST_ENGINES").unwrap_or_default();
+    for engine in engines.split(',').filter(|name| !name.is_empty()) {
+        let home = Home::new();
+        let recipe = if engine == "mlx" { "mlx_lm" } else { engine };
+        let model = std::env::var("TOKMARK_TEST_SAFETENSORS").unwrap();
+        let mut command = home.command(&[
+            "load",
+            "--recipe",
+            recipe,
+            "--recipe-model",
+            &model,
+            "-c",
+            "1,2",
+            "--requests",
+            "4",
+            "--max-tokens",
+            "16",
+            "-o",
+            "json",
+        ]);
+        let output = command.env("PYTHONPATH", servers().join(engine)).output().unwrap();
+        assert!(output.status.success(), "{engine}: {output:?}");
+        for record in records(&String::from_utf8(output.stdout).unwrap()) {
+            let serving = record.serving.as_ref().unwrap();
+            assert_eq!(serving.server.dialect, recipe);
+            assert_eq!(serving.summary.as_ref().unwrap().n_ok, 4, "{engine}");
+        }
+    }
+}
