@@ -130,7 +130,7 @@ fn columns(records: &[Record]) -> Vec<Column> {
 
 fn of_columns(caption: &str, columns: &[Column], records: &[Record]) -> Rows {
     let title = |(_, title, unit, _): &Column| ((*title).to_owned(), (*unit).to_owned());
-    let row = |record| columns.iter().map(|(.., cell)| cell(record)).collect();
+    let row = |record: &Record| columns.iter().map(|(.., cell)| cell(record)).collect();
     Rows {
         caption: caption.to_owned(),
         header: columns.iter().map(title).collect(),
