@@ -32,7 +32,7 @@ impl Scraper {
 
     /// The counters now, of all replicas together; `None` where none answers.
     pub fn read(&self) -> Option<ServerGauges> {
-        let path = self.endpoint.abilities().metrics_path.as_deref()?;
+        let path = self.endpoint.abilities().metrics_path?;
         self.runtime.block_on(async {
             let mut sum: Option<ServerGauges> = None;
             for target in &self.endpoint.targets {

@@ -15,7 +15,7 @@ pub(crate) const KILLED: Duration = Duration::from_secs(5);
 /// Looks that must find nothing before all counts as gone, where nobody can wait for it. One
 /// may miss a process that forks and leaves, or that becomes another program, meanwhile.
 #[cfg(unix)]
-const EMPTY_LOOKS: u32 = 3;
+const EMPTY_LOOKS: u32 = 12;
 /// First and longest pause between two looks at the processes.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 

@@ -142,7 +142,7 @@ fn fill_one(templates: &[Template], random: &mut Random) -> String {
 /// A block of code, one unit a line.
 fn snippet(random: &mut Random) -> Vec<Unit> {
     let chosen = Chosen::draw(random);
-    let code = random.pick(&*CODE).map(|code| code.fill_alike(random, chosen)).unwrap_or_default();
+    let code = random.pick(&CODE).map(|code| code.fill_alike(random, chosen)).unwrap_or_default();
     let mut lead = "\n\n```";
     let mut units: Vec<Unit> = code
         .trim()

@@ -27,10 +27,9 @@ pub(super) fn distortion(client: &ClientCheck, summary: &ServingSummary) -> Opti
             return Some(format!("the client used {cores:.2} cores with {n} threads"));
         }
     }
-    if let Some(added) = client.calibration_p99_ns.map(ms) {
-        if added > harmless(median(&summary.ttft_ms)) {
-            return Some(format!("the client added {added:.1} ms to a known TTFT (p99)"));
-        }
+    let added = client.calibration_p99_ns.map(ms);
+    if let Some(added) = added.filter(|added| *added > harmless(median(&summary.ttft_ms))) {
+        return Some(format!("the client added {added:.1} ms to a known TTFT (p99)"));
     }
     let late = client.wakeup_p99_ns.map(ms)?;
     let limit = if client.kernel_stamps {

@@ -120,9 +120,8 @@ impl Points {
         let bytes =
             std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         let count = |text: &str| endpoint.count_tokens(text).map(|n| n as usize);
-        let tokenizer: Option<&dyn Fn(&str) -> Option<usize>> =
-            if endpoint.abilities().tokenizer.is_some() { Some(&count) } else { None };
-        let trace = Trace::read(&bytes, tokenizer)
+        let counts = endpoint.abilities().tokenizer.is_some();
+        let trace = Trace::read(&bytes, if counts { Some(&count) } else { None })
             .with_context(|| format!("{} is no trace", file.display()))?;
         for note in &trace.notes {
             output::say!("note: {note}");

@@ -141,7 +141,7 @@ fn nothing_to_measure_is_wrong_usage_with_advice() {
     for (args, says) in [
         (vec!["load", &stub.url, "--shape", "poem"], "chat"),
         (vec!["load", &stub.url, "--trace", "none.jsonl"], "none.jsonl"),
-        (vec!["load", &stub.url, "--rate", "-1"], "number above 0"),
+        (vec!["load", &stub.url, "--rate", "0"], "number above 0"),
         (vec!["load", &stub.url, "--slo", "speed=1s"], "ttft"),
         (vec!["load", &stub.url, "--header", "sk-secret"], "colon"),
         (vec!["load", &stub.url, "--api-key-env", "NO_SUCH_KEY"], "NO_SUCH_KEY"),

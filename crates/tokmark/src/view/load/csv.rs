@@ -5,6 +5,9 @@ use tokmark_model::{
     CacheMode, Distribution, Load, Nanos, Record, Serving, ServingSummary, SystemRate,
 };
 
+/// One of a summary's distributions.
+type Figure = fn(&ServingSummary) -> &Option<Distribution>;
+
 /// Names and values of a row, in the order of the columns.
 struct Fields(Vec<(String, String)>);
 
@@ -150,7 +153,7 @@ fn counted(fields: &mut Fields, summary: Option<&ServingSummary>) {
 }
 
 fn latencies(fields: &mut Fields, summary: Option<&ServingSummary>) {
-    let figures: [(&str, fn(&ServingSummary) -> &Option<Distribution>); 9] = [
+    let figures: [(&str, Figure); 9] = [
         ("ttft", |summary| &summary.ttft_ms),
         ("ttft_from_due", |summary| &summary.ttft_from_due_ms),
         ("ttfo", |summary| &summary.ttfo_ms),
@@ -170,7 +173,7 @@ fn latencies(fields: &mut Fields, summary: Option<&ServingSummary>) {
 }
 
 fn rates(fields: &mut Fields, summary: Option<&ServingSummary>) {
-    let of_requests: [(&str, &str, fn(&ServingSummary) -> &Option<Distribution>); 6] = [
+    let of_requests: [(&str, &str, Figure); 6] = [
         ("decode_rate", "_tps", |summary| &summary.decode_rate_tps),
         ("request_rate", "_tps", |summary| &summary.request_rate_tps),
         ("answer_rate", "_tps", |summary| &summary.answer_rate_tps),
