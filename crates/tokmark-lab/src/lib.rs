@@ -26,7 +26,7 @@ pub use gap::{Gap, GapPart, Overheads, gap_between, server_overheads};
 pub use guard::HostGuard;
 pub use load::{
     Calibration, Live, LoadExtent, LoadObserver, LoadOptions, Measured, Ramp, calibrate,
-    measure_point, ramp, skipped_point,
+    measure_point, ramp, skipped_point, summarize_imported,
 };
 pub use measure::Measuring;
 pub use session::{Observer, Phase, Session, SessionOptions, Tally};

@@ -20,7 +20,7 @@ pub use calibrate::{Calibration, calibrate};
 pub use live::Live;
 pub use point::measure_point;
 pub use ramp::{Ramp, ramp};
-pub use record::skipped_point;
+pub use record::{skipped_point, summarize_imported};
 
 /// How many requests a point gets.
 #[derive(Debug, Clone, Copy, PartialEq)]

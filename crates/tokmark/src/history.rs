@@ -101,7 +101,12 @@ pub(crate) fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
     let mut all = Vec::new();
     for path in &args.files {
         let text = read(path)?;
-        let found = parse_records(&text).with_context(|| path.display().to_string())?;
+        let found = if tokmark_compat::is_peer_file(&text) {
+            peer_records(path, &text)
+        } else {
+            parse_records(&text)
+        };
+        let found = found.with_context(|| path.display().to_string())?;
         all.extend(found);
     }
     let records = Records::open(&args.store)?;
@@ -117,6 +122,14 @@ fn read(path: &Path) -> anyhow::Result<String> {
         return Ok(text);
     }
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The results of another tool; where it kept its requests, the figures are made of them.
+fn peer_records(path: &Path, text: &str) -> anyhow::Result<Vec<Record>> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let mut records = tokmark_compat::read_peer(text, &name.unwrap_or_default(), Timestamp::now())?;
+    records.iter_mut().for_each(tokmark_lab::summarize_imported);
+    Ok(records)
 }
 
 /// One record, an array of records, or one record a line. Nothing is taken from a text

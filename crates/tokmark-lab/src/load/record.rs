@@ -96,6 +96,21 @@ pub(super) fn record(
     record
 }
 
+/// Makes the figures of an imported load point, where it has requests and no figures.
+pub fn summarize_imported(record: &mut Record) {
+    let Some(serving) = record.serving.as_mut().filter(|own| own.summary.is_none()) else {
+        return;
+    };
+    let times = serving.events.as_ref().and_then(|events| events.unpack().ok());
+    let times = times.unwrap_or_else(|| vec![Vec::new(); serving.requests.len()]);
+    serving.summary = summarize_serving(&ServingInput {
+        workload: &serving.workload,
+        requests: &serving.requests,
+        events: &times,
+        cold: serving.cold.as_ref(),
+    });
+}
+
 /// The row of a point that was not measured, and why.
 pub fn skipped_point(
     run_id: Uuid,

@@ -108,6 +108,21 @@ fn what_is_exported_and_imported_is_the_same() {
 }
 
 #[test]
+fn results_of_other_tools_are_imported_once_and_marked() {
+    let home = Home::new();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = folder.join("../tokmark-compat/tests/fixtures/peers");
+    let file = folder.join("guidellm-0.8.1.json").to_string_lossy().into_owned();
+    for says in ["1 new", "0 new"] {
+        let ran = home.run(&["import", &file]);
+        assert!(ran.code == Some(0) && ran.stderr.contains(says), "{ran:?}");
+    }
+    let record = &home.records()[0];
+    assert_eq!((record.tool.name.as_str(), record.grade.is_none()), ("guidellm", true));
+    assert!(record.serving.as_ref().unwrap().summary.is_some());
+}
+
+#[test]
 fn an_adaptive_point_ends_at_its_budget_or_its_precision() {
     let home = Home::new();
     let stub = Stub::start(&home, &[]);
