@@ -57,7 +57,7 @@ impl Tree {
     #[cfg(target_os = "linux")]
     pub(crate) fn members(&self) -> Vec<u32> {
         // Where a guard adopts the orphans, its descendants are all there is.
-        let adopted = self.adopter.and_then(proc::descendants);
+        let adopted = self.living_adopter().and_then(proc::descendants);
         let found = adopted.unwrap_or_else(|| self.members_of_all());
         let lives = |pid: &u32| proc::stat(*pid).is_some_and(|process| !process.is_zombie);
         let mut alive: Vec<u32> = found.into_iter().filter(lives).collect();
@@ -97,6 +97,14 @@ impl Tree {
         }
     }
 
+    /// Who adopts what the server leaves behind. Once that one is dead, even before somebody has
+    /// waited for it, nobody does.
+    #[cfg(target_os = "linux")]
+    fn living_adopter(&self) -> Option<u32> {
+        let lives = |pid: &u32| proc::stat(*pid).is_some_and(|process| !process.is_zombie);
+        self.adopter.filter(lives)
+    }
+
     #[cfg(target_os = "linux")]
     fn has_mark(&self, pid: u32) -> bool {
         proc::has_variable(pid, MARK, &self.mark)
@@ -106,7 +114,7 @@ impl Tree {
     #[cfg(target_os = "linux")]
     pub(crate) fn strike(&self) -> Vec<u32> {
         let mut struck = Vec::new();
-        if self.adopter.is_none() {
+        if self.living_adopter().is_none() {
             // The youngest first, and at once: who forks and leaves must not get away while
             // the others are looked at.
             let own = std::process::id();

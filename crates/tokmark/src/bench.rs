@@ -280,6 +280,9 @@ impl Bench<'_> {
         if self.args.llama_bench.has("--progress") {
             progress.say_each_test();
         }
+        if self.args.compat {
+            progress.silence();
+        }
         let n_failed = refused.len();
         if !self.args.compat {
             self.keep_refused(session, &refused, &mut printer, &progress)?;

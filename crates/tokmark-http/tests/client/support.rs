@@ -61,11 +61,11 @@ pub fn endpoint(url: &str, target: TargetOptions) -> Endpoint {
     Endpoint::open(&[url], &EndpointOptions { target, ..EndpointOptions::default() }).unwrap()
 }
 
-/// Keeps what is over, and stops after so many.
+/// Keeps what is over, and cuts once so many are under way.
 #[derive(Default)]
 pub struct Keep {
     pub finished: Vec<Finished>,
-    pub cut_after: Option<usize>,
+    pub cut_at_in_flight: Option<u32>,
 }
 
 impl Watcher for Keep {
@@ -73,9 +73,9 @@ impl Watcher for Keep {
         self.finished.push(finished.clone());
     }
 
-    fn tick(&mut self, _: &Progress) -> Flow {
-        match self.cut_after {
-            Some(n) if self.finished.len() >= n => Flow::Cut,
+    fn tick(&mut self, progress: &Progress) -> Flow {
+        match self.cut_at_in_flight {
+            Some(n) if progress.n_in_flight >= n => Flow::Cut,
             _ => Flow::Go,
         }
     }

@@ -103,19 +103,6 @@ fn the_server_dies_with_its_guard() {
 }
 
 #[test]
-fn dropping_after_the_guard_was_killed_leaves_nothing() {
-    let folder = Folder::new();
-    let script = "(setsid sh -c 'echo $$ > {dir}/orphan; exec sleep 1000' &); \
-        echo $PPID > {dir}/guard; echo up; exec sleep 1000";
-    let server = folder.start(&crate::probes::shell(script, ""), true).unwrap();
-    let pids = [server.pid(), folder.pid("orphan"), folder.pid("guard")];
-    send(pids[2], libc::SIGKILL);
-    until_gone(&pids[2..]);
-    drop(server);
-    until_gone(&pids);
-}
-
-#[test]
 fn a_guard_leaves_with_its_server() {
     let folder = Folder::new();
     let script = "echo $PPID > {dir}/guard; echo up; exec sleep 1000";

@@ -17,6 +17,7 @@ pub(crate) struct ProgressView {
     begun: Instant,
     estimate: Option<Estimate>,
     each_test: bool,
+    is_silent: bool,
     label: String,
 }
 
@@ -36,6 +37,7 @@ impl ProgressView {
             begun: Instant::now(),
             estimate,
             each_test: false,
+            is_silent: false,
             label: String::new(),
         }
     }
@@ -43,6 +45,11 @@ impl ProgressView {
     /// Prints a line for each test, as llama-bench's `--progress`.
     pub(crate) fn say_each_test(&mut self) {
         self.each_test = true;
+    }
+
+    /// Says no more than llama-bench does.
+    pub(crate) fn silence(&mut self) {
+        self.is_silent = true;
     }
 
     /// Takes the line away.
@@ -85,6 +92,9 @@ impl Observer for ProgressView {
     }
 
     fn disturbed(&mut self, other_cores: f64, by: &[BusyProcess]) {
+        if self.is_silent {
+            return;
+        }
         self.clear();
         let named: Vec<String> =
             by.iter().map(|process| format!("{} {:.1}", process.name, process.cores)).collect();

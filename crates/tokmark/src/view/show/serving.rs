@@ -45,7 +45,7 @@ pub(super) fn facts(record: &Record, serving: &Serving, line: &mut impl FnMut(&s
 pub(super) fn flag(flag: &str) -> String {
     match flag {
         "remote_server" => "the server runs on another machine".to_owned(),
-        other => printable(other),
+        other => printable(&other.replace('_', " ")),
     }
 }
 
