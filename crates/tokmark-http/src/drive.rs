@@ -197,7 +197,7 @@ fn spawn(name: &str, run: impl FnOnce() -> Lateness + Send + 'static) -> std::io
 }
 
 /// Runs `work` on this thread's own runtime, beside a timer whose lateness is returned.
-fn on_runtime(shared: &Shared, work: impl Future<Output = ()>) -> Lateness {
+fn on_runtime(work: impl Future<Output = ()>) -> Lateness {
     sharpen_timers();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let Ok(runtime) = runtime else { return Lateness::default() };
@@ -209,11 +209,9 @@ fn on_runtime(shared: &Shared, work: impl Future<Output = ()>) -> Lateness {
                 let due = tokio::time::Instant::now() + MONITOR;
                 tokio::time::sleep_until(due).await;
                 lateness.add(due.elapsed());
-                if shared.stop.load(Ordering::Relaxed) == CUT {
-                    return;
-                }
             }
         };
+        // The work alone decides when it is over: also what is cut has to be told.
         tokio::select! {
             () = work => {}
             () = monitor => {}
@@ -224,7 +222,7 @@ fn on_runtime(shared: &Shared, work: impl Future<Output = ()>) -> Lateness {
 
 /// `slots` requests under way, each followed by the next.
 fn closed_loop(shared: &Arc<Shared>, slots: u32, done: &Sender<Finished>) -> Lateness {
-    on_runtime(shared, async {
+    on_runtime(async {
         let reuse = shared.workload.reuse_connections;
         let pool = std::rc::Rc::new(Pool::new(shared.endpoint.targets.len(), reuse));
         let mut tasks = tokio::task::JoinSet::new();
@@ -309,7 +307,7 @@ fn open_loop(
     mut jobs: UnboundedReceiver<Job>,
     done: &Sender<Finished>,
 ) -> Lateness {
-    on_runtime(shared, async {
+    on_runtime(async {
         let reuse = shared.workload.reuse_connections;
         let pool = std::rc::Rc::new(Pool::new(shared.endpoint.targets.len(), reuse));
         let mut tasks = tokio::task::JoinSet::new();
