@@ -17,7 +17,7 @@ use tokmark_workload::{PlannedRequest, PromptSource};
 use crate::clock::Clock;
 use crate::collector::{Collector, Ended, Watcher};
 use crate::exchange::{Finished, Ready, Rules, exchange};
-use crate::log::RequestLog;
+use crate::log::{FinishedLog, RequestLog};
 use crate::pace::{Lateness, cpu_time, raise_file_limit, sharpen_timers, sleep_until, step_back};
 use crate::pool::Pool;
 use crate::{Endpoint, HttpError};
@@ -40,7 +40,7 @@ const STREAMS_PER_THREAD: u32 = 4000;
 #[derive(Debug)]
 pub struct Driven {
     /// Its requests, in the order in which they ended.
-    pub log: RequestLog,
+    pub log: FinishedLog,
     /// How the client fared; the verdict is not in it yet.
     pub client: ClientCheck,
     /// Why it ended.
@@ -134,6 +134,7 @@ pub fn drive(
         }
     }
     let ended = ended.map_err(system("cannot write the log of requests"))?;
+    let log = log.finish().map_err(system("cannot write the log of requests"))?;
     let elapsed = begun.elapsed();
     let cpu = cpu_time().saturating_sub(cpu_before);
     let client = ClientCheck {

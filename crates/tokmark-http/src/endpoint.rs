@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use tokmark_model::{Api, ServerFacts};
-use tokmark_wire::{Abilities, BaseUrl, Dialect, Identified, ProbeAnswer, identify, probes};
+use tokmark_model::{Api, LengthControl, Message, Role, ServerFacts, Think};
+use tokmark_wire::{
+    Abilities, Ask, BaseUrl, Dialect, Identified, ProbeAnswer, identify, ollama_loaded, probes,
+    system_fingerprint,
+};
 
 use crate::HttpError;
 use crate::fetch::{Fetched, fetch};
@@ -11,6 +14,8 @@ use crate::target::{Target, TargetOptions};
 
 /// Longest time for one question about the server.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same for an answer of one token.
+const FINGERPRINT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The same on ports where perhaps nothing listens.
 const DISCOVERY_TIMEOUT: Duration = Duration::from_millis(500);
 /// Where local servers usually listen: Ollama, LM Studio, llama-server, vLLM.
@@ -93,9 +98,54 @@ impl Endpoint {
 
     /// A JSON document of the first server; `None` where there is none.
     pub fn get_json<T: serde::de::DeserializeOwned>(&self, path: &str) -> Option<T> {
+        serde_json::from_slice(&self.get(path)?).ok()
+    }
+
+    /// The same with what its server says only once a request has loaded the model: Ollama's
+    /// memory and share of the GPU, and the version of those that mark only answers with it.
+    pub fn look_again(&self) -> Self {
+        let mut again = self.clone();
+        if self.dialect == Dialect::Ollama {
+            let loaded = self.get("/api/ps");
+            if let Some(loaded) = loaded.and_then(|ps| ollama_loaded(&ps, Some(&self.facts.model)))
+            {
+                again.facts.model_bytes = loaded.model_bytes;
+                again.facts.gpu_share_percent = loaded.gpu_share_percent;
+                again.facts.n_ctx = loaded.n_ctx.or(again.facts.n_ctx);
+            }
+        }
+        if again.facts.version.is_none() && self.dialect == Dialect::MlxLm {
+            again.facts.version = self.version_in_an_answer();
+        }
+        again
+    }
+
+    /// From the `system_fingerprint` of an answer of one token.
+    fn version_in_an_answer(&self) -> Option<String> {
+        let messages = [Message::text(Role::User, "Hi")];
+        let ask = Ask {
+            model: &self.facts.model,
+            messages: &messages,
+            tools: &[],
+            max_tokens: Some(1),
+            temperature: None,
+            think: Think::Auto,
+            length_control: LengthControl::LimitOnly,
+            stream: false,
+            seed: None,
+        };
+        let body = ask.body(self.api, self.dialect);
+        let target = self.targets.first()?;
+        let asked = fetch(target, "POST", body.path, &body.json, FINGERPRINT_TIMEOUT);
+        let answer = runtime().ok()?.block_on(asked).ok()?;
+        self.dialect.version_of_fingerprint(&system_fingerprint(&answer.body)?)
+    }
+
+    /// The body at a path of the first server.
+    fn get(&self, path: &str) -> Option<Vec<u8>> {
         let target = self.targets.first()?;
         let answer = runtime().ok()?.block_on(fetch(target, "GET", path, b"", PROBE_TIMEOUT));
-        serde_json::from_slice(&answer.ok()?.body).ok()
+        Some(answer.ok()?.body)
     }
 
     /// Which API is used.

@@ -2,7 +2,7 @@
 //!
 //! An [`Endpoint`] is a server that was asked what it is. [`drive`] sends it the requests of
 //! one load point, however they arrive: closed loop, open loop and replay differ in the
-//! schedule alone. What comes back is a [`RequestLog`]: a sample for each request, with the
+//! schedule alone. What comes back is a [`FinishedLog`]: a sample for each request, with the
 //! times at which the kernel took its bytes in.
 //!
 //! This crate deliberately does not know what servers' bytes mean (`tokmark-wire`), what is
@@ -36,6 +36,6 @@ pub use drive::{Driven, drive};
 pub use endpoint::{Endpoint, EndpointOptions, answers, discover, usual_ports};
 pub use error::HttpError;
 pub use exchange::Finished;
-pub use log::RequestLog;
+pub use log::FinishedLog;
 pub use scrape::Scraper;
 pub use target::{Target, TargetOptions};

@@ -1,17 +1,22 @@
 //! The requests of a load point on disk while it runs, so that memory does not grow with it.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use tokmark_model::{Nanos, RequestSample, read_times, write_times};
 
-/// Finished requests in the order in which they ended, each with the times of its text events
-/// since it was sent. Lies in an unnamed temporary file.
+/// Bytes read at once. Requests that were due one after the other ended nearly so.
+const READ_AHEAD: usize = 256 * 1024;
+
+/// Finished requests, each with the times of its text events since it was sent. Lies in an
+/// unnamed temporary file; in memory are 16 bytes a request.
 #[derive(Debug)]
 pub struct RequestLog {
     file: BufWriter<File>,
-    n_requests: u64,
+    /// When each was due, and where its row begins in the file.
+    rows: Vec<(Nanos, u64)>,
+    n_bytes: u64,
     n_events: u64,
     scratch: Vec<u8>,
 }
@@ -22,13 +27,13 @@ impl RequestLog {
     /// # Errors
     /// When no temporary file can be made.
     pub fn new() -> io::Result<Self> {
-        let file = BufWriter::with_capacity(256 * 1024, tempfile::tempfile()?);
-        Ok(RequestLog { file, n_requests: 0, n_events: 0, scratch: Vec::new() })
+        let file = BufWriter::with_capacity(READ_AHEAD, tempfile::tempfile()?);
+        Ok(RequestLog { file, rows: Vec::new(), n_bytes: 0, n_events: 0, scratch: Vec::new() })
     }
 
     /// Requests in it.
     pub fn n_requests(&self) -> u64 {
-        self.n_requests
+        self.rows.len() as u64
     }
 
     /// Text events of all of them.
@@ -49,33 +54,61 @@ impl RequestLog {
         self.file.write_all(&n_json.to_le_bytes())?;
         self.file.write_all(&n_all.to_le_bytes())?;
         self.file.write_all(&self.scratch)?;
-        self.n_requests += 1;
+        self.rows.push((sample.due_ns, self.n_bytes));
+        self.n_bytes += 8 + self.scratch.len() as u64;
         self.n_events += events.len() as u64;
         Ok(())
     }
 
-    /// Hands over all requests, in the order in which they ended.
+    /// All is written: from now on it is read, in the order of the due times.
+    ///
+    /// # Errors
+    /// When the disk is full.
+    pub fn finish(mut self) -> io::Result<FinishedLog> {
+        self.rows.sort_unstable();
+        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        Ok(FinishedLog { file, rows: self.rows, n_events: self.n_events })
+    }
+}
+
+/// A log that is complete.
+#[derive(Debug)]
+pub struct FinishedLog {
+    file: File,
+    rows: Vec<(Nanos, u64)>,
+    n_events: u64,
+}
+
+impl FinishedLog {
+    /// Requests in it.
+    pub fn n_requests(&self) -> u64 {
+        self.rows.len() as u64
+    }
+
+    /// Text events of all of them.
+    pub fn n_events(&self) -> u64 {
+        self.n_events
+    }
+
+    /// Hands over all requests in the order of their due times.
     ///
     /// # Errors
     /// When the file can't be read.
-    pub fn each(&mut self, visit: &mut dyn FnMut(RequestSample, Vec<Nanos>)) -> io::Result<()> {
-        self.file.flush()?;
-        self.file.seek(SeekFrom::Start(0))?;
-        let mut reader = BufReader::with_capacity(256 * 1024, self.file.get_ref());
-        let mut bytes = Vec::new();
-        for _ in 0..self.n_requests {
-            let mut lengths = [0; 8];
-            reader.read_exact(&mut lengths)?;
-            let [a, b, c, d, e, f, g, h] = lengths;
-            let n_json = u32::from_le_bytes([a, b, c, d]) as usize;
-            bytes.resize(u32::from_le_bytes([e, f, g, h]) as usize, 0);
-            reader.read_exact(&mut bytes)?;
-            let broken = || io::Error::from(io::ErrorKind::InvalidData);
-            let sample = serde_json::from_slice(bytes.get(..n_json).ok_or_else(broken)?)?;
-            let times = read_times(&mut bytes.get(n_json..).ok_or_else(broken)?);
+    pub fn visit(&self, visit: &mut dyn FnMut(RequestSample, Vec<Nanos>)) -> io::Result<()> {
+        let broken = || io::Error::from(io::ErrorKind::InvalidData);
+        let mut window = Window { file: &self.file, bytes: Vec::new(), start: 0 };
+        for (_, offset) in &self.rows {
+            let lengths = window.at(*offset, 8)?;
+            let length = |at: usize| {
+                let bytes = lengths.get(at..at + 4)?.try_into().ok()?;
+                usize::try_from(u32::from_le_bytes(bytes)).ok()
+            };
+            let (n_json, n_all) = length(0).zip(length(4)).ok_or_else(broken)?;
+            let row = window.at(offset + 8, n_all)?;
+            let sample = serde_json::from_slice(row.get(..n_json).ok_or_else(broken)?)?;
+            let times = read_times(&mut row.get(n_json..).ok_or_else(broken)?);
             visit(sample, times.ok_or_else(broken)?);
         }
-        self.file.seek(SeekFrom::End(0))?;
         Ok(())
     }
 
@@ -83,12 +116,36 @@ impl RequestLog {
     ///
     /// # Errors
     /// When the file can't be written.
-    pub fn save(&mut self, path: &Path) -> io::Result<()> {
-        self.file.flush()?;
-        self.file.seek(SeekFrom::Start(0))?;
-        io::copy(self.file.get_mut(), &mut File::create_new(path)?)?;
-        self.file.seek(SeekFrom::End(0))?;
+    pub fn save(&self, path: &Path) -> io::Result<()> {
+        (&self.file).seek(SeekFrom::Start(0))?;
+        io::copy(&mut &self.file, &mut File::create_new(path)?)?;
         Ok(())
+    }
+}
+
+/// The part of the file that is in memory.
+struct Window<'a> {
+    file: &'a File,
+    bytes: Vec<u8>,
+    /// Where in the file it begins.
+    start: u64,
+}
+
+impl Window<'_> {
+    /// `n` bytes from `offset` on.
+    fn at(&mut self, offset: u64, n: usize) -> io::Result<&[u8]> {
+        let end = self.start + self.bytes.len() as u64;
+        if offset < self.start || offset + n as u64 > end {
+            // Rows in order of due times also step back a little.
+            self.start = offset.saturating_sub(READ_AHEAD as u64 / 2);
+            let behind = usize::try_from(offset - self.start).unwrap_or(0);
+            self.bytes.clear();
+            (&*self.file).seek(SeekFrom::Start(self.start))?;
+            let wanted = (behind + n.max(READ_AHEAD)) as u64;
+            self.file.take(wanted).read_to_end(&mut self.bytes)?;
+        }
+        let from = usize::try_from(offset - self.start).unwrap_or(usize::MAX);
+        self.bytes.get(from..from + n).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }
 
@@ -97,18 +154,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_come_back_in_order_and_more_can_follow() {
+    fn requests_come_back_in_the_order_of_their_due_times() {
         let mut log = RequestLog::new().unwrap();
         let sample = |n: u64| RequestSample { due_ns: Nanos(n), ..Default::default() };
-        log.push(&sample(1), &[Nanos(5), Nanos(9)]).unwrap();
-        log.push(&sample(2), &[]).unwrap();
-        for n in 2..4 {
-            let mut seen = Vec::new();
-            log.each(&mut |sample, times| seen.push((sample.due_ns.0, times.len()))).unwrap();
-            assert_eq!(seen.len(), n);
-            assert_eq!(seen[..2], [(1, 2), (2, 0)]);
-            log.push(&sample(3), &[Nanos(1)]).unwrap();
+        // More than is read at once, the due times in no order.
+        let due = |n: u64| n * 7_919 % 10_007;
+        for n in 0..10_007 {
+            log.push(&sample(due(n)), &vec![Nanos(n); (n % 3) as usize]).unwrap();
         }
-        assert_eq!((log.n_requests(), log.n_events()), (4, 4));
+        assert_eq!((log.n_requests(), log.n_events()), (10_007, 10_006));
+        let log = log.finish().unwrap();
+        for _ in 0..2 {
+            let mut next = 0;
+            log.visit(&mut |sample, times| {
+                assert_eq!(sample.due_ns, Nanos(next));
+                assert!(times.iter().all(|time| due(time.0) == next), "{next} {times:?}");
+                next += 1;
+            })
+            .unwrap();
+            assert_eq!(next, 10_007);
+        }
     }
 }

@@ -25,7 +25,7 @@ pub use estimate::{Estimate, estimate_from_history};
 pub use gap::{Gap, GapPart, Overheads, gap_between, server_overheads};
 pub use guard::HostGuard;
 pub use load::{
-    Calibration, Live, LoadExtent, LoadObserver, LoadOptions, Measured, Ramp, calibrate,
+    Calibration, Live, LoadExtent, LoadObserver, LoadOptions, Ramp, calibrate,
     measure_point, ramp, skipped_point, summarize_imported,
 };
 pub use measure::Measuring;

@@ -6,6 +6,7 @@ mod live;
 mod point;
 mod ramp;
 mod record;
+mod requests;
 mod timeline;
 mod watcher;
 
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokmark_host::BusyProcess;
-use tokmark_model::{MachineFacts, Record, RequestSample, Uuid, Workload};
+use tokmark_model::{MachineFacts, Uuid, Workload};
 use tokmark_run::Interrupt;
 
 pub use calibrate::{Calibration, calibrate};
@@ -71,6 +72,9 @@ pub struct LoadOptions {
     pub recipe: Option<String>,
     /// No request was made since a recipe started the server.
     pub is_fresh_server: bool,
+    /// Time limit of the first request of a fresh server, where it is longer than that of the
+    /// others.
+    pub first_load: Option<Duration>,
     /// Folder for the requests of points that have too many for their record.
     pub large_logs: PathBuf,
 }
@@ -83,13 +87,4 @@ pub trait LoadObserver {
     fn live(&mut self, live: &Live);
     /// Other processes took `other_cores`, for the first time in this point.
     fn disturbed(&mut self, other_cores: f64, by: &[BusyProcess]);
-}
-
-/// A point that was measured.
-#[derive(Debug, Clone)]
-pub struct Measured {
-    /// Its record.
-    pub record: Record,
-    /// The very first request, if this point made it.
-    pub first: Option<RequestSample>,
 }

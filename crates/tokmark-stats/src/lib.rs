@@ -56,9 +56,9 @@ pub use order::{
 pub use probe::probe_ratio;
 pub use serving::{
     ARRIVALS_MOVED, CACHE_HIT_FLAGGED, CACHE_HIT_TOUCHED, DEFAULT_ABORT_ERROR_SHARE,
-    DEFAULT_SERVING_HALF_WIDTH, EventTimes, FEWEST_FOR_RATE, HISTOGRAM_ABOVE, IN_FLIGHT_HELD,
+    DEFAULT_SERVING_HALF_WIDTH, FEWEST_FOR_RATE, HISTOGRAM_ABOVE, IN_FLIGHT_HELD,
     ITL_PER_EVENT_FROM, LATE_FROM, LATE_RELATIVE, LENGTH_FLAGGED, LEVEL_QUANTILE, RequestFigures,
-    SERVER_RATE_FLAGGED, SERVING_QUANTILES, ServingGradeInput, ServingInput, ServingPrecision,
+    Requests, RequestsWithEvents, SERVER_RATE_FLAGGED, SERVING_QUANTILES, ServingGradeInput, ServingInput, ServingPrecision,
     WINDOW_PIECES, grade_serving, itl_is_per_event, next_serving_look, quantile_ranks,
     request_figures, serving_precision, summarize_serving, upper_bound_rank,
 };

@@ -5,8 +5,10 @@
 mod point;
 
 use point::{Dice, Point, assert_close, ms, tokens};
-use tokmark_model::{LatencyKind, Load, Nanos, NoInterval, RequestError, ServerTimes};
-use tokmark_stats::{ServingInput, itl_is_per_event, summarize_serving};
+use tokmark_model::{
+    LatencyKind, Load, Nanos, NoInterval, RequestError, RequestSample, ServerTimes,
+};
+use tokmark_stats::{Requests, ServingInput, itl_is_per_event, summarize_serving};
 
 #[test]
 fn a_closed_loop_is_measured_from_all_slots_used_to_the_last_refill() {
@@ -307,19 +309,28 @@ fn a_million_gaps_are_read_anew_and_kept_in_a_histogram() {
     for i in 0..n_requests {
         point.answer(20_000 * i, &[10, 10 + 10 * (n_events - 1)], n_events as u32);
     }
-    let events = |each: &mut dyn FnMut(usize, &[Nanos])| {
-        let mut dice = Dice(3);
-        for index in 0..n_requests as usize {
-            let jitter =
-                (0..n_events).map(|i| Nanos(10_000_000 * (i + 1) + (dice.uniform() * 1e6) as u64));
-            each(index, &jitter.collect::<Vec<_>>());
-        }
-    };
-    let input = ServingInput { events: &events, ..point.input() };
+    let input = ServingInput { requests: &Jittered { point: &point, n_events }, ..point.input() };
     let itl = summarize_serving(&input).unwrap().itl_ms.unwrap();
     assert_eq!((itl.n, itl.from_histogram), (1_001_000, true));
     // Differences of two uniform jitters: triangular on 9 to 11 ms.
     assert!((itl.median().unwrap() - 10.0).abs() < 0.01, "{itl:?}");
     let expected = 11.0 - 0.2f64.sqrt();
     assert!((itl.quantile(0.9).unwrap().value - expected).abs() < 0.01, "{itl:?}");
+}
+
+/// The requests of a point with event times that are made anew on each visit.
+struct Jittered<'a> {
+    point: &'a Point,
+    n_events: u64,
+}
+
+impl Requests for Jittered<'_> {
+    fn visit(&self, each: &mut dyn FnMut(&RequestSample, &[Nanos])) {
+        let mut dice = Dice(3);
+        for request in &self.point.requests {
+            let mut jitter = |i| Nanos(10_000_000 * (i + 1) + (dice.uniform() * 1e6) as u64);
+            let times: Vec<Nanos> = (0..self.n_events).map(&mut jitter).collect();
+            each(request, &times);
+        }
+    }
 }

@@ -53,7 +53,7 @@ impl Run {
         grade_serving(&ServingGradeInput {
             status: self.status,
             workload: &self.point.workload,
-            requests: &self.point.requests,
+            requests: &self.point,
             summary,
             client: &self.client,
             is_local: self.is_local,

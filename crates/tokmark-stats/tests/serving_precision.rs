@@ -11,7 +11,7 @@ use tokmark_stats::{next_serving_look, serving_precision};
 fn precision_grows_with_the_requests_and_shrinks_with_the_spread() {
     let width = |n| {
         let point = Point::one_after_the_other(n);
-        serving_precision(&point.workload, &point.requests)
+        serving_precision(&point.workload, &point)
     };
     assert_eq!(width(5).half_width, None);
     assert!(!width(5).converged(1e9));
@@ -25,7 +25,7 @@ fn precision_grows_with_the_requests_and_shrinks_with_the_spread() {
 fn the_first_token_of_an_answer_in_one_piece_is_not_waited_for() {
     let mut point = Point::one_after_the_other(60);
     point.workload.stream = false;
-    let found = serving_precision(&point.workload, &point.requests);
+    let found = serving_precision(&point.workload, &point);
     assert_eq!((found.ttft, found.half_width), (None, found.request_rate));
     assert!(found.request_rate.is_some());
 }
@@ -33,15 +33,15 @@ fn the_first_token_of_an_answer_in_one_piece_is_not_waited_for() {
 #[test]
 fn a_wave_counts_as_one_repetition() {
     let point = Point::waves(16, 0);
-    let at = |n: usize| serving_precision(&point.workload, &point.requests[..n]).half_width;
+    let at = |n: usize| serving_precision(&point.workload, &&point.requests[..n]).half_width;
     assert_eq!(at(16 * 6 - 1), None);
     assert!(at(16 * 6).is_some());
     let alone = point::workload(Load::Concurrency { n: 1 });
-    assert!(serving_precision(&alone, &point.requests[..6]).half_width.is_some());
+    assert!(serving_precision(&alone, &&point.requests[..6]).half_width.is_some());
     // In an open loop the mean under way, 16 here, is a wave.
     let open = Point::open(10.0).workload;
-    let as_open = serving_precision(&open, &point.requests);
-    assert_eq!(as_open, serving_precision(&point.workload, &point.requests));
+    let as_open = serving_precision(&open, &point);
+    assert_eq!(as_open, serving_precision(&point.workload, &point));
 }
 
 #[test]

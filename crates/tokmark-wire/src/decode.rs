@@ -5,6 +5,7 @@ mod failure;
 mod number;
 mod ollama;
 mod openai;
+mod pattern;
 mod think;
 
 use std::borrow::Cow;
@@ -15,6 +16,7 @@ use tokmark_model::{Api, ServerTimes};
 pub use self::assembled::Assembled;
 pub use self::failure::{ServerError, error_message};
 pub(crate) use self::number::{Length, Number};
+use self::pattern::Pattern;
 use self::think::ThinkTags;
 use crate::WireError;
 
@@ -129,6 +131,7 @@ pub struct Decoder {
     /// Tokens by the last running count; `None` once a text came without one.
     n_counted: Option<u32>,
     n_calls: u32,
+    pattern: Pattern,
 }
 
 impl Decoder {
@@ -138,7 +141,7 @@ impl Decoder {
     /// without an opening one is text.
     pub fn new(api: Api, expects_open_think: bool) -> Self {
         let tags = ThinkTags::new(expects_open_think);
-        Decoder { api, tags, n_counted: Some(0), n_calls: 0 }
+        Decoder { api, tags, n_counted: Some(0), n_calls: 0, pattern: Pattern::default() }
     }
 
     /// Reads the next event, or the whole body.
@@ -146,12 +149,17 @@ impl Decoder {
     /// # Errors
     /// [`WireError::Malformed`] when it is no JSON object, or text in it is not text.
     pub fn decode<'a>(&mut self, event: &'a [u8]) -> Result<Delta<'a>, WireError> {
+        if let Some(said) = self.pattern.read(event) {
+            return Ok(self.settle(said));
+        }
         let event = object(event)?;
         let said = match self.api {
             Api::Chat | Api::Completions => openai::read(event, &mut self.n_calls),
             Api::OllamaChat | Api::OllamaGenerate => ollama::read(event, &mut self.n_calls),
         };
-        said.map(|said| self.settle(said)).map_err(WireError::malformed)
+        let said = said.map_err(WireError::malformed)?;
+        self.pattern.learn(event, &said);
+        Ok(self.settle(said))
     }
 
     fn settle<'a>(&mut self, said: Said<'a>) -> Delta<'a> {

@@ -1,7 +1,7 @@
 //! The command line.
 
 mod llama_bench;
-mod load;
+pub(crate) mod load;
 mod quantity;
 
 use std::ffi::OsString;

@@ -141,6 +141,7 @@ fn served(
             calibration: None,
             recipe: None,
             is_fresh_server: false,
+            first_load: None,
             large_logs: records.large_logs(),
         };
         view.begin(&workload);
@@ -148,8 +149,8 @@ fn served(
         let point =
             measure_point(endpoint, &source, &workload, first_session, &options, &mut view)?;
         view.clear();
-        records.wait(records.store().save(&point.record))?;
-        measured.push(point.record);
+        records.wait(records.store().save(&point))?;
+        measured.push(point);
     }
     Ok(measured)
 }

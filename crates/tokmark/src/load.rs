@@ -97,10 +97,11 @@ impl Run<'_> {
     }
 
     fn open(&self, serving: Serving) -> anyhow::Result<Lane> {
-        let endpoint = serving.open(self.args)?;
+        let args = &serving.settings(self.args)?;
+        let endpoint = serving.open(args)?;
         output::say!("{}", view::server(endpoint.facts()));
-        let points = Points::from_args(self.args, &endpoint)?;
-        output::say!("{}", points.describe(self.args));
+        let points = Points::from_args(args, &endpoint)?;
+        output::say!("{}", points.describe(args));
         let calibration = self.check_client(&points)?;
         let view = LiveView::new(&serving.name());
         let is_fresh = serving.is_fresh();
@@ -153,13 +154,12 @@ impl Run<'_> {
             calibration: lane.calibration,
             recipe: lane.serving.recipe_name(),
             is_fresh_server: lane.is_fresh,
+            first_load: lane.serving.first_load_limit(),
             large_logs: self.records.large_logs(),
         };
         let (endpoint, view) = (&lane.endpoint, &mut lane.view);
         let workload = &point.workload;
-        let measured =
-            measure_point(endpoint, &point.source, workload, first_session, &options, view)?;
-        Ok(measured.record)
+        Ok(measure_point(endpoint, &point.source, workload, first_session, &options, view)?)
     }
 
     fn extent(&self) -> LoadExtent {

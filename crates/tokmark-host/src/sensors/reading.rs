@@ -71,6 +71,23 @@ impl Reading {
         self.at.saturating_duration_since(earlier.at)
     }
 
+    /// Mean cores that the whole machine used from `earlier` to this reading; `None` in a
+    /// window shorter than [`Sensors::min_window`].
+    ///
+    /// [`Sensors::min_window`]: super::Sensors::min_window
+    pub fn busy_cores(&self, earlier: &Reading) -> Option<f64> {
+        let wall = self.wall_since(earlier);
+        let busy = elapsed(self.busy, earlier.busy).filter(|_| Some(wall) >= self.min_window)?;
+        Some(busy.0 as f64 / wall.as_nanos() as f64)
+    }
+
+    /// The same of the own processes, over a window of any positive length.
+    pub fn own_cores(&self, earlier: &Reading) -> Option<f64> {
+        let wall = self.wall_since(earlier).as_nanos();
+        let own = own_time(&self.own, &earlier.own).filter(|_| wall > 0)?;
+        Some(own.0 as f64 / wall as f64)
+    }
+
     fn other_cores(&self, earlier: &Reading, wall: Duration) -> Option<f64> {
         if wall < self.min_window? {
             return None;
@@ -154,6 +171,8 @@ mod tests {
         later.busy = Some(Nanos(1_000 + 1_900_000_000));
         later.own = vec![Some(Nanos(500 + 300_000_000))];
         assert_eq!(later.since(&earlier).other_cores, Some(1.6));
+        let (all, own) = (later.busy_cores(&earlier), later.own_cores(&earlier));
+        assert!((all.unwrap() - own.unwrap() - 1.6).abs() < 1e-9, "{all:?} {own:?}");
         later.own = vec![Some(Nanos(500 + 2_000_000_000))];
         assert_eq!(later.since(&earlier).other_cores, Some(0.0));
     }

@@ -2,14 +2,17 @@
 
 use tokmark_http::Endpoint;
 use tokmark_model::{
-    ClientCheck, EngineFacts, EventLog, MachineFacts, MemoryUse, ModelFacts, Nanos, Record,
-    RecordKind, Repetitions, RequestError, RequestSample, ServerFacts, Serving, Speculation,
-    Status, StatusReason, Test, Timestamp, Uuid, Workload,
+    ClientCheck, EngineFacts, MachineFacts, MemoryUse, ModelFacts, Nanos, Record, RecordKind,
+    Repetitions, RequestSample, ServerFacts, Serving, ServingSummary, Speculation, Status,
+    StatusReason, Test, Timestamp, Uuid, Workload,
 };
-use tokmark_stats::{ServingGradeInput, ServingInput, grade_serving, summarize_serving};
+use tokmark_stats::{
+    Requests, RequestsWithEvents, ServingGradeInput, ServingInput, grade_serving,
+    summarize_serving,
+};
 
 use super::client::distortion;
-use super::point::Requests;
+use super::requests::PointRequests;
 use super::timeline::Readings;
 use super::{LoadExtent, LoadOptions};
 use crate::record::blank;
@@ -24,18 +27,21 @@ pub(super) struct PointFacts {
 }
 
 /// The record: statistics and grade from the requests, whatever their number.
+///
+/// # Errors
+/// When the file of the requests can't be read.
 pub(super) fn record(
     endpoint: &Endpoint,
     workload: &Workload,
-    requests: Requests,
+    requests: PointRequests,
     facts: PointFacts,
     options: &LoadOptions,
-) -> Record {
+) -> std::io::Result<Record> {
     let PointFacts { created_at, aborted, client, readings, cold } = facts;
-    let Requests { samples, times, file, n_events } = requests;
-    let input = ServingInput { workload, requests: &samples, events: &times, cold: cold.as_ref() };
+    let input = ServingInput { workload, requests: &requests, cold: cold.as_ref() };
     let summary = summarize_serving(&input);
-    let (status, status_reason) = ending(&samples, aborted, options.interrupt.is_raised());
+    let (status, status_reason) =
+        ending(summary.as_ref(), aborted, options.interrupt.is_raised());
     let mut client = client;
     client.calibration_p99_ns =
         options.calibration.map(|found| Nanos(found.ttft_p99.max(0.0) as u64));
@@ -48,7 +54,7 @@ pub(super) fn record(
         grade_serving(&ServingGradeInput {
             status,
             workload,
-            requests: &samples,
+            requests: &requests,
             summary,
             client: &client,
             is_local: server.is_local,
@@ -58,10 +64,8 @@ pub(super) fn record(
             prefill_ceiling_tps: None,
         })
     });
-    let events = match file {
-        Some(file) => EventLog { n_events, file: Some(file), ..EventLog::default() },
-        None => EventLog::pack(times.iter().map(Vec::as_slice)),
-    };
+    let speculation = speculation(&requests);
+    let (samples, events) = requests.into_columns()?;
     let mut record = blank(options.run_id, RecordKind::Measured, created_at);
     record.status = status;
     record.status_reason = status_reason;
@@ -80,12 +84,12 @@ pub(super) fn record(
         record.machine = MachineFacts::default();
         record.flags.push("remote_server".to_owned());
     }
-    record.speculation = speculation(&samples);
+    record.speculation = speculation;
     record.grade = grade;
     record.serving = Some(Box::new(Serving {
         workload: workload.clone(),
         server,
-        requests: if events.file.is_some() { Vec::new() } else { samples },
+        requests: samples,
         events: Some(events),
         cold,
         summary,
@@ -93,7 +97,7 @@ pub(super) fn record(
         timeline: readings.points,
         recipe: options.recipe.clone(),
     }));
-    record
+    Ok(record)
 }
 
 /// Makes the figures of an imported load point, where it has requests and no figures.
@@ -102,11 +106,10 @@ pub fn summarize_imported(record: &mut Record) {
         return;
     };
     let times = serving.events.as_ref().and_then(|events| events.unpack().ok());
-    let times = times.unwrap_or_else(|| vec![Vec::new(); serving.requests.len()]);
+    let times = times.unwrap_or_default();
     serving.summary = summarize_serving(&ServingInput {
         workload: &serving.workload,
-        requests: &serving.requests,
-        events: &times,
+        requests: &RequestsWithEvents { requests: &serving.requests, times: &times },
         cold: serving.cold.as_ref(),
     });
 }
@@ -141,36 +144,28 @@ pub fn skipped_point(
 
 /// How the point ended. Some failed requests are figures; none that succeeded is a failure.
 fn ending(
-    requests: &[RequestSample],
+    summary: Option<&ServingSummary>,
     aborted: Option<String>,
     interrupted: bool,
 ) -> (Status, Option<StatusReason>) {
     let because = |message: String| Some(StatusReason { message, ..StatusReason::default() });
+    let most = || summary.map_or_else(String::new, most_common);
     if let Some(message) = aborted {
-        return (Status::Failed, because(format!("given up: {message}{}", most_common(requests))));
+        return (Status::Failed, because(format!("given up: {message}{}", most())));
     }
     if interrupted {
         return (Status::Interrupted, because("interrupted".to_owned()));
     }
-    if !requests.iter().any(RequestSample::is_ok) {
-        let n = requests.len();
-        return (
-            Status::Failed,
-            because(format!("none of {n} requests succeeded{}", most_common(requests))),
-        );
+    if summary.is_none_or(|summary| summary.n_ok == 0) {
+        let n = summary.map_or(0, |summary| summary.n_requests + summary.n_cut);
+        return (Status::Failed, because(format!("none of {n} requests succeeded{}", most())));
     }
     (Status::Ok, None)
 }
 
-/// `, most of them by http 429`.
-fn most_common(requests: &[RequestSample]) -> String {
-    let mut counts = std::collections::BTreeMap::new();
-    for error in requests.iter().filter_map(|request| request.error.as_ref()) {
-        if *error != RequestError::Cut {
-            *counts.entry(error.label()).or_insert(0u64) += 1;
-        }
-    }
-    let most = counts.into_iter().max_by_key(|(_, n)| *n);
+/// `, most of them by: http 429`.
+fn most_common(summary: &ServingSummary) -> String {
+    let most = summary.errors.iter().max_by_key(|(_, n)| **n);
     most.map_or_else(String::new, |(label, _)| format!(", most of them by: {label}"))
 }
 
@@ -213,11 +208,13 @@ fn engine(server: &ServerFacts) -> EngineFacts {
 }
 
 /// The server's own count of drafted and accepted tokens, over all answers that have it.
-fn speculation(requests: &[RequestSample]) -> Option<Speculation> {
-    let drafted = requests.iter().filter_map(|request| request.server?.n_drafted);
-    let accepted = requests.iter().filter_map(|request| request.server?.n_accepted);
-    let n_drafted: u64 = drafted.map(u64::from).sum();
-    let n_accepted: u64 = accepted.map(u64::from).sum();
+fn speculation(requests: &PointRequests) -> Option<Speculation> {
+    let (mut n_drafted, mut n_accepted) = (0u64, 0u64);
+    requests.visit(&mut |request, _| {
+        let own = request.server.unwrap_or_default();
+        n_drafted += u64::from(own.n_drafted.unwrap_or(0));
+        n_accepted += u64::from(own.n_accepted.unwrap_or(0));
+    });
     let method = "as the server reports".to_owned();
     (n_drafted > 0).then_some(Speculation { method, n_drafted, n_accepted })
 }

@@ -54,24 +54,27 @@ impl Timeline {
 
 fn read(scraper: Option<&Scraper>, server_pids: &[u32], is_over: &AtomicBool) -> Readings {
     let begun = Instant::now();
-    let mut own = server_pids.to_vec();
-    own.push(std::process::id());
-    let sensors = (!server_pids.is_empty()).then(|| Sensors::new(std::process::id(), &own));
-    let first = sensors.as_ref().map(Sensors::read);
+    let me = std::process::id();
+    let client = Sensors::new(me, &[]);
+    let own: Vec<u32> = server_pids.iter().copied().chain([me]).collect();
+    let machine = (!server_pids.is_empty()).then(|| Sensors::new(me, &own));
+    let first = machine.as_ref().map(Sensors::read);
+    let mut before = (client.read(), first.clone());
     let mut every = EVERY;
     let mut readings = Readings::default();
     while !is_over.load(Ordering::Relaxed) {
         std::thread::park_timeout(every);
-        let gauges = scraper.and_then(Scraper::read);
-        if let Some(gauges) = gauges {
-            readings.points.push(TimelinePoint {
-                at_ns: begun.elapsed().into(),
-                running: gauges.running,
-                waiting: gauges.waiting,
-                kv_cache_share: gauges.kv_cache_share,
-                ..TimelinePoint::default()
-            });
-        }
+        let now = (client.read(), machine.as_ref().map(Sensors::read));
+        let gauges = scraper.and_then(Scraper::read).unwrap_or_default();
+        readings.points.push(TimelinePoint {
+            at_ns: begun.elapsed().into(),
+            running: gauges.running,
+            waiting: gauges.waiting,
+            kv_cache_share: gauges.kv_cache_share,
+            busy_cores: now.1.as_ref().zip(before.1.as_ref()).and_then(|(n, b)| n.busy_cores(b)),
+            client_cores: now.0.own_cores(&before.0),
+        });
+        before = now;
         if readings.points.len() > MOST {
             let mut position = 0;
             readings.points.retain(|_| {
@@ -83,7 +86,7 @@ fn read(scraper: Option<&Scraper>, server_pids: &[u32], is_over: &AtomicBool) ->
         let now = server_memory(server_pids);
         readings.server_bytes = readings.server_bytes.max(now);
     }
-    if let (Some(sensors), Some(first)) = (&sensors, &first) {
+    if let (Some(sensors), Some(first)) = (&machine, &first) {
         readings.other_cores = sensors.read().since(first).other_cores;
     }
     readings

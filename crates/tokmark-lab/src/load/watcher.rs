@@ -99,7 +99,7 @@ impl<'a> PointWatcher<'a> {
 
     fn look(&mut self, asked: f64) {
         self.samples.sort_by_key(|sample| sample.due_ns);
-        let precision = serving_precision(self.workload, &self.samples);
+        let precision = serving_precision(self.workload, &self.samples.as_slice());
         self.live.half_width = precision.half_width;
         self.converged = precision.converged(asked);
         self.next_look = next_serving_look(&self.workload.arrival, self.samples.len() as u64);

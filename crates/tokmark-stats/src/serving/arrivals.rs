@@ -3,36 +3,40 @@
 use tokmark_model::{ArrivalCheck, Load, Nanos, RequestSample, Workload};
 
 use super::distribution::Values;
+use super::requests::{Requests, column};
 
 /// A request sent more than this after it was due is late.
 pub const LATE_FROM: Nanos = Nanos(1_000_000);
 
 /// Due and sent times of every request that was sent, errored and cut ones included. How late
 /// one was is not asked of requests that the server refused before: it made them wait.
-pub(super) fn check(workload: &Workload, requests: &[RequestSample]) -> ArrivalCheck {
+pub(super) fn check(workload: &Workload, requests: &dyn Requests) -> ArrivalCheck {
     let is_open = !matches!(workload.arrival, Load::Concurrency { .. });
     let cv_of = |time: fn(&RequestSample) -> Nanos| {
-        let mut times: Vec<Nanos> = requests.iter().map(time).collect();
+        let mut times = column(requests, |request| Some(time(request)));
         times.sort_unstable();
         gap_variation(&times)
     };
-    let lateness = || {
-        let first_attempts = requests.iter().filter(|request| request.n_retries == 0);
-        first_attempts.map(|request| request.sent_ns.0.saturating_sub(request.due_ns.0))
-    };
-    let mut values = Values::default();
-    values.extend(lateness().map(|ns| ns as f64));
-    let ordered = values.into_ordered();
+    let (mut n, mut n_late, mut lateness) = (0, 0, Values::new());
+    requests.visit(&mut |request, _| {
+        n += 1;
+        if request.n_retries == 0 {
+            let late = request.sent_ns.0.saturating_sub(request.due_ns.0);
+            n_late += u64::from(late > LATE_FROM.0);
+            lateness.push(late as f64);
+        }
+    });
+    let ordered = lateness.into_ordered();
     let rounded = |ns: f64| Nanos(ns.round() as u64);
     ArrivalCheck {
-        n: requests.len() as u64,
+        n,
         asked_cv: match workload.arrival {
             Load::Rate { arrivals, .. } => Some(arrivals.cv()),
             _ => None,
         },
         due_cv: if is_open { cv_of(|request| request.due_ns) } else { None },
         sent_cv: if is_open { cv_of(|request| request.sent_ns) } else { None },
-        n_late: lateness().filter(|ns| *ns > LATE_FROM.0).count() as u64,
+        n_late,
         late_p99_ns: ordered.as_ref().map_or(Nanos(0), |all| rounded(all.quantile(0.99))),
         late_max_ns: ordered.as_ref().map_or(Nanos(0), |all| rounded(all.max())),
     }

@@ -13,13 +13,17 @@ pub const HISTOGRAM_ABOVE: usize = 1_000_000;
 pub const SERVING_QUANTILES: [f64; 5] = [0.5, 0.9, 0.95, 0.99, 0.999];
 
 /// Values of one figure: as they are up to [`HISTOGRAM_ABOVE`], in a histogram beyond.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Values {
     kept: Vec<f64>,
     histogram: Option<Histogram>,
 }
 
 impl Values {
+    pub(super) const fn new() -> Self {
+        Values { kept: Vec::new(), histogram: None }
+    }
+
     pub(super) fn push(&mut self, value: f64) {
         match &mut self.histogram {
             Some(histogram) => histogram.record(value),
@@ -160,7 +164,7 @@ mod tests {
     use super::*;
 
     fn distribution(values: impl IntoIterator<Item = f64>) -> Distribution {
-        let mut all = Values::default();
+        let mut all = Values::new();
         all.extend(values);
         all.into_distribution().unwrap()
     }
@@ -183,13 +187,13 @@ mod tests {
 
     #[test]
     fn without_values_there_is_no_distribution() {
-        assert_eq!(Values::default().into_distribution(), None);
+        assert_eq!(Values::new().into_distribution(), None);
     }
 
     #[test]
     fn repeated_values_get_the_interval_of_those_they_repeat() {
         let ones: Vec<f64> = (0..40).map(f64::from).collect();
-        let mut many = Values::default();
+        let mut many = Values::new();
         many.extend(ones.iter().flat_map(|value| [*value; 25]));
         let many = many.into_ordered().unwrap().distribution(40);
         let ones = distribution(ones);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokmark_model::{Interval, IntervalMethod, Nanos, NoInterval, RequestSample, SystemRate};
 
-use super::EventTimes;
+use super::requests::Requests;
 use super::student_t::two_sided_quantile;
 use super::window::Window;
 use crate::dependence::correlation;
@@ -35,26 +35,19 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    /// Sums up all answered requests. A request that the event times leave out is spread evenly
+    /// Sums up all answered requests. One whose event times are not kept is spread evenly
     /// between its first and last text event.
-    pub(super) fn through(
-        window: Window,
-        requests: &[RequestSample],
-        events: &dyn EventTimes,
-    ) -> Self {
+    pub(super) fn through(window: Window, requests: &dyn Requests) -> Self {
         let mut flow = Flow::empty(window);
-        let mut seen = vec![false; requests.len()];
-        events.visit(&mut |index, times| {
-            let Some(request) = requests.get(index).filter(|request| request.is_ok()) else {
-                return;
-            };
-            if !times.is_empty() && !std::mem::replace(&mut seen[index], true) {
-                flow.add_request(request, flow.events_inside(request, times));
+        requests.visit(&mut |request, times| {
+            if request.is_ok() {
+                let text = match times {
+                    [] => flow.evenly_inside(request),
+                    _ => flow.events_inside(request, times),
+                };
+                flow.add_request(request, text);
             }
         });
-        for (request, _) in requests.iter().zip(seen).filter(|(r, seen)| r.is_ok() && !seen) {
-            flow.add_request(request, flow.evenly_inside(request));
-        }
         flow
     }
 

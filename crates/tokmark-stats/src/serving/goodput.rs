@@ -33,15 +33,15 @@ pub(super) fn goodput(
     let levels = &input.workload.service_levels;
     let window = window.filter(|_| !levels.is_empty())?;
     let is_open = !matches!(input.workload.arrival, Load::Concurrency { .. });
-    let itl = itl_medians(input);
+    let wants_itl = levels.iter().any(|level| level.kind == LatencyKind::Itl);
     let mut all = Tally::default();
     let mut of_level = vec![Tally::default(); levels.len()];
     let mut n_good_inside = 0u64;
-    for (index, request) in input.requests.iter().enumerate() {
+    input.requests.visit(&mut |request, times| {
         if is_open && request.due_ns > window.end {
-            continue;
+            return;
         }
-        let median_ns = itl.get(&index).copied();
+        let median_ns = if wants_itl { median_gap_ns(times) } else { None };
         let verdicts = levels.iter().map(|level| judge(input, request, level, median_ns));
         let verdicts: Vec<Verdict> = verdicts.collect();
         for (tally, verdict) in of_level.iter_mut().zip(&verdicts) {
@@ -51,7 +51,7 @@ pub(super) fn goodput(
         all.add(verdict);
         let inside = window.holds(if is_open { request.due_ns } else { request.end_ns });
         n_good_inside += u64::from(verdict == Verdict::Kept && inside);
-    }
+    });
     let (share_low, share_high) = wilson(all.n_kept, all.n_judged)?;
     let goodput = Goodput {
         n_good: all.n_kept,
@@ -109,7 +109,7 @@ fn judge(
         return Verdict::Broken;
     };
     let time = match level.kind {
-        LatencyKind::Itl => itl_median_ns,
+        LatencyKind::Itl => itl_median_ns.filter(|_| input.workload.stream),
         kind => figures.limited_ns(kind),
     };
     match time {
@@ -148,21 +148,10 @@ fn together(verdicts: &[Verdict], request: &RequestSample) -> Verdict {
     }
 }
 
-/// Median gap between the text events of each answered request, by its position; only where a
-/// level asks for it.
-fn itl_medians(input: &ServingInput<'_>) -> BTreeMap<usize, f64> {
-    let mut medians = BTreeMap::new();
-    let asked = input.workload.service_levels.iter().any(|level| level.kind == LatencyKind::Itl);
-    if asked && input.workload.stream {
-        input.events.visit(&mut |index, times| {
-            let gaps: Vec<f64> =
-                times.windows(2).map(|pair| pair[1].0.saturating_sub(pair[0].0) as f64).collect();
-            if let Some(middle) = median(&gaps) {
-                medians.insert(index, middle);
-            }
-        });
-    }
-    medians
+/// Median gap between the text events of a request.
+fn median_gap_ns(times: &[Nanos]) -> Option<f64> {
+    let gaps = times.windows(2).map(|pair| pair[1].0.saturating_sub(pair[0].0) as f64);
+    median(&gaps.collect::<Vec<_>>())
 }
 
 /// Wilson's score interval of a share (1927). `None` without trials.

@@ -15,6 +15,7 @@ pub use asked::{
 
 use super::itl_is_per_event;
 use super::precision::serving_precision;
+use super::requests::{Requests, count};
 use crate::grade::reason;
 use crate::guard::{OTHER_CORES_TOUCHED, OTHER_CORES_WORTHLESS};
 
@@ -27,14 +28,14 @@ pub const DEFAULT_ABORT_ERROR_SHARE: f64 = 0.05;
 pub const SERVER_RATE_FLAGGED: f64 = 0.10;
 
 /// Everything that the grade of a load point looks at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct ServingGradeInput<'a> {
     /// How the point ended.
     pub status: Status,
     /// What was asked.
     pub workload: &'a Workload,
-    /// The requests in the order of their due times, warm-up left out.
-    pub requests: &'a [RequestSample],
+    /// Its requests.
+    pub requests: &'a dyn Requests,
     /// What [`super::summarize_serving`] made of them.
     pub summary: &'a ServingSummary,
     /// Whether the client could have made the figures.
@@ -153,11 +154,10 @@ fn errors(input: &ServingGradeInput<'_>) -> Vec<GradeReason> {
 fn counts(input: &ServingGradeInput<'_>) -> Vec<GradeReason> {
     let mut reasons = Vec::new();
     let summary = input.summary;
-    let estimated = |request: &&RequestSample| {
+    let n_estimated = count(input.requests, |request: &RequestSample| {
         let is_estimated = |count: TokenCount| count.source == CountSource::Estimated;
         request.is_ok() && request.output_tokens.is_some_and(is_estimated)
-    };
-    let n_estimated = input.requests.iter().filter(estimated).count();
+    });
     if n_estimated > 0 {
         let text = format!("tokens of {n_estimated} answers are estimated from their words");
         reasons.push(reason(GradeLetter::C, "counts_estimated", text));

@@ -1,12 +1,13 @@
 //! How many requests were under way.
 
-use tokmark_model::{Nanos, RequestSample};
+use tokmark_model::Nanos;
 
+use super::requests::Requests;
 use super::window::Window;
 
 /// Most requests under way at once, cut ones included: they were under way. A request is from
 /// `sent_ns` until before `end_ns`.
-pub(super) fn most(requests: &[RequestSample]) -> u64 {
+pub(super) fn most(requests: &dyn Requests) -> u64 {
     let mut most = 0;
     sweep(requests, |_, n| {
         most = most.max(n);
@@ -16,7 +17,7 @@ pub(super) fn most(requests: &[RequestSample]) -> u64 {
 }
 
 /// The first instant at which `n` requests are under way.
-pub(super) fn first_instant_of(requests: &[RequestSample], n: u64) -> Option<Nanos> {
+pub(super) fn first_instant_of(requests: &dyn Requests, n: u64) -> Option<Nanos> {
     let mut instant = None;
     sweep(requests, |time, under_way| {
         instant = (under_way >= n).then_some(time);
@@ -26,21 +27,23 @@ pub(super) fn first_instant_of(requests: &[RequestSample], n: u64) -> Option<Nan
 }
 
 /// Mean number under way in a window.
-pub(super) fn mean(requests: &[RequestSample], window: Window) -> f64 {
-    let inside = |request: &RequestSample| {
+pub(super) fn mean(requests: &dyn Requests, window: Window) -> f64 {
+    let mut total = 0u128;
+    requests.visit(&mut |request, _| {
         let (from, to) = (request.sent_ns.max(window.start), request.end_ns.min(window.end));
-        to.0.saturating_sub(from.0)
-    };
-    let total: u128 = requests.iter().map(|request| u128::from(inside(request))).sum();
+        total += u128::from(to.0.saturating_sub(from.0));
+    });
     total as f64 * 1e-9 / window.length_s()
 }
 
 /// Calls back at each sending, in order of time, with the number then under way, until told
 /// to stop. What ends at the instant of a sending has ended before it.
-fn sweep(requests: &[RequestSample], mut at_sending: impl FnMut(Nanos, u64) -> bool) {
-    let mut sent: Vec<Nanos> = requests.iter().map(|request| request.sent_ns).collect();
-    let mut ended: Vec<Nanos> =
-        requests.iter().map(|request| request.end_ns.max(request.sent_ns)).collect();
+fn sweep(requests: &dyn Requests, mut at_sending: impl FnMut(Nanos, u64) -> bool) {
+    let (mut sent, mut ended) = (Vec::new(), Vec::new());
+    requests.visit(&mut |request, _| {
+        sent.push(request.sent_ns);
+        ended.push(request.end_ns.max(request.sent_ns));
+    });
     sent.sort_unstable();
     ended.sort_unstable();
     let mut n_ended = 0;

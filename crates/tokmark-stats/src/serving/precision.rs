@@ -1,8 +1,9 @@
 //! Whether a load point has enough requests.
 
-use tokmark_model::{Load, RequestSample, Workload};
+use tokmark_model::{Load, Workload};
 
 use super::request_figures::request_figures;
+use super::requests::Requests;
 use crate::order::median;
 use crate::session::half_width_at_look;
 use crate::stopping::next_look;
@@ -33,14 +34,16 @@ impl ServingPrecision {
 /// repetition: its requests share the server's batches and queue and are not independent. The
 /// interval of the median over the waves' medians is that of an adaptive run, with presumed
 /// correlation (`docs/statistics.md`).
-pub fn serving_precision(workload: &Workload, requests: &[RequestSample]) -> ServingPrecision {
+pub fn serving_precision(workload: &Workload, requests: &dyn Requests) -> ServingPrecision {
     let wave = wave_length(workload, requests);
-    let figures = || requests.iter().filter_map(|r| request_figures(r, workload.stream));
     let half_width = |values: &[f64]| half_width_at_look(&wave_medians(values, wave));
-    let ttft: Vec<f64> =
-        figures().filter_map(|f| f.ttft).map(|time| time.0.max(1) as f64).collect();
-    let rate: Vec<f64> =
-        figures().filter_map(|f| f.request_rate).map(|rate| rate.0).filter(|r| *r > 0.0).collect();
+    let (mut ttft, mut rate) = (Vec::new(), Vec::new());
+    requests.visit(&mut |request, _| {
+        if let Some(figures) = request_figures(request, workload.stream) {
+            ttft.extend(figures.ttft.map(|time| time.0.max(1) as f64));
+            rate.extend(figures.request_rate.map(|rate| rate.0).filter(|rate| *rate > 0.0));
+        }
+    });
     let shown = [&ttft, &rate].into_iter().filter(|values| !values.is_empty());
     let widths: Option<Vec<f64>> = shown.map(|values| half_width(values)).collect();
     ServingPrecision {
@@ -67,14 +70,15 @@ pub fn next_serving_look(load: &Load, n_answered: u64) -> u64 {
 
 /// Requests under way at once: the slots of a closed loop, else the mean over the whole point,
 /// rounded; 1 at least.
-pub(super) fn wave_length(workload: &Workload, requests: &[RequestSample]) -> usize {
+pub(super) fn wave_length(workload: &Workload, requests: &dyn Requests) -> usize {
     if let Load::Concurrency { n } = workload.arrival {
         return n.max(1) as usize;
     }
-    let under_way: u128 =
-        requests.iter().map(|r| u128::from(r.end_ns.0.saturating_sub(r.sent_ns.0))).sum();
-    let start = requests.iter().map(|request| request.sent_ns.0).min().unwrap_or(0);
-    let end = requests.iter().map(|request| request.end_ns.0).max().unwrap_or(0);
+    let (mut under_way, mut start, mut end) = (0u128, u64::MAX, 0);
+    requests.visit(&mut |request, _| {
+        under_way += u128::from(request.end_ns.0.saturating_sub(request.sent_ns.0));
+        (start, end) = (start.min(request.sent_ns.0), end.max(request.end_ns.0));
+    });
     let mean = under_way as f64 / end.saturating_sub(start).max(1) as f64;
     mean.round().max(1.0) as usize
 }

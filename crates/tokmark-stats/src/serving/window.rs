@@ -3,6 +3,7 @@
 use tokmark_model::{Load, Nanos, RequestError, RequestSample, ServiceLevel, Workload};
 
 use super::in_flight;
+use super::requests::{Requests, column};
 
 /// From `start` until before `end`, of positive length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,16 +32,17 @@ impl Window {
 /// Closed loop: from the instant at which the number in flight first equals the number of slots
 /// to the last instant at which a slot is refilled. Open loop and replay: from the first due
 /// time to the last, and at most to the cut - the longest service level where requests were cut.
-pub(super) fn measured_window(workload: &Workload, requests: &[RequestSample]) -> Option<Window> {
+pub(super) fn measured_window(workload: &Workload, requests: &dyn Requests) -> Option<Window> {
     let window = match workload.arrival {
         Load::Concurrency { n } => {
             let full = in_flight::first_instant_of(requests, u64::from(n))?;
-            Window::new(full, requests.iter().map(|request| request.sent_ns).max()?)
+            Window::new(full, column(requests, |request| Some(request.sent_ns)).into_iter().max()?)
         }
         Load::Rate { .. } | Load::Replay { .. } => {
-            let due = || requests.iter().map(|request| request.due_ns);
-            let end = due().max()?.min(judged_until(&workload.service_levels, requests));
-            Window::new(due().min()?, end)
+            let due = column(requests, |request| Some(request.due_ns));
+            let last = *due.iter().max()?;
+            let end = last.min(judged_until(&workload.service_levels, requests));
+            Window::new(*due.iter().min()?, end)
         }
     }?;
     Some(before_cut_requests(window, requests))
@@ -48,9 +50,9 @@ pub(super) fn measured_window(workload: &Workload, requests: &[RequestSample]) -
 
 /// Requests due later than this may have been cut before a service level could judge them.
 /// Where none was cut all are judged.
-fn judged_until(levels: &[ServiceLevel], requests: &[RequestSample]) -> Nanos {
+fn judged_until(levels: &[ServiceLevel], requests: &dyn Requests) -> Nanos {
     let longest = levels.iter().map(|level| level.limit_ns.0).max().unwrap_or(0);
-    match cut(requests).map(|request| request.end_ns.0).min() {
+    match cut(requests, |request| request.end_ns.0).min() {
         Some(cut_at) => Nanos(cut_at.saturating_sub(longest)),
         None => Nanos(u64::MAX),
     }
@@ -58,8 +60,8 @@ fn judged_until(levels: &[ServiceLevel], requests: &[RequestSample]) -> Nanos {
 
 /// The window without the part in which requests ran that were cut, whose tokens no rate
 /// counts; unless that is more than half of it, as when a request hung from early on.
-fn before_cut_requests(window: Window, requests: &[RequestSample]) -> Window {
-    let Some(first_cut) = cut(requests).map(|request| request.sent_ns).min() else {
+fn before_cut_requests(window: Window, requests: &dyn Requests) -> Window {
+    let Some(first_cut) = cut(requests, |request| request.sent_ns).min() else {
         return window;
     };
     let half = window.start.0 + (window.end.0 - window.start.0).div_ceil(2);
@@ -69,6 +71,11 @@ fn before_cut_requests(window: Window, requests: &[RequestSample]) -> Window {
     }
 }
 
-fn cut(requests: &[RequestSample]) -> impl Iterator<Item = &RequestSample> {
-    requests.iter().filter(|request| request.error == Some(RequestError::Cut))
+/// A time of each request that was cut.
+fn cut<T>(
+    requests: &dyn Requests,
+    time: impl Fn(&RequestSample) -> T,
+) -> impl Iterator<Item = T> {
+    let is_cut = |request: &RequestSample| request.error == Some(RequestError::Cut);
+    column(requests, |request| is_cut(request).then(|| time(request))).into_iter()
 }

@@ -6,7 +6,7 @@ use tokmark_model::{
     Api, Arrivals, CacheMode, CountSource, LatencyKind, LengthControl, Load, Nanos, RequestError,
     RequestSample, ServiceLevel, ServingSummary, Think, TokenCount, Workload,
 };
-use tokmark_stats::{ServingInput, summarize_serving};
+use tokmark_stats::{Requests, RequestsWithEvents, ServingInput, summarize_serving};
 
 pub fn ms(ms: u64) -> Nanos {
     Nanos(ms * 1_000_000)
@@ -142,14 +142,19 @@ impl Point {
     pub fn input(&self) -> ServingInput<'_> {
         ServingInput {
             workload: &self.workload,
-            requests: &self.requests,
-            events: &self.times,
+            requests: self,
             cold: self.cold.as_ref(),
         }
     }
 
     pub fn summary(&self) -> ServingSummary {
         summarize_serving(&self.input()).unwrap()
+    }
+}
+
+impl Requests for Point {
+    fn visit(&self, each: &mut dyn FnMut(&RequestSample, &[Nanos])) {
+        RequestsWithEvents { requests: &self.requests, times: &self.times }.visit(each);
     }
 }
 

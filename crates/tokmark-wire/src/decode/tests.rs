@@ -334,3 +334,51 @@ proptest! {
         prop_assert_eq!(answer.answer, text);
     }
 }
+
+/// Events of one stream, most of them alike but for their text, some not.
+fn stream() -> impl Strategy<Value = Vec<String>> {
+    let text = prop_oneof![
+        8 => "[ -~äé\u{1F600}]{0,6}",
+        1 => "[\"\\\\\n\t<>/]{1,4}",
+        1 => Just("<think>".to_owned()),
+        1 => Just("</think>".to_owned()),
+    ];
+    let form = prop_oneof![
+        8 => Just((r#"{"id":"x","choices":[{"index":0,"delta":{"content":"#, "},\"finish_reason\":null}]}")),
+        2 => Just((r#"{"id":"x","choices":[{"index":0,"delta":{"reasoning":"#, "}}]}")),
+        1 => Just((r#"{"choices":[{"delta":{"content":"#, "},\"finish_reason\":\"stop\"}]}")),
+        1 => Just((r#"{"choices":[{"delta":{"content":"#, "}}],\"usage\":{\"completion_tokens\":3}}")),
+        1 => Just((r#"{"choices":[{"delta":{"content":"#, "},\"logprobs\":{\"content\":[1,2]}}]}")),
+    ];
+    let event = (form, text).prop_map(|((before, after), text)| {
+        format!("{before}{}{after}", serde_json::to_string(&text).unwrap())
+    });
+    prop::collection::vec(event, 1..40)
+}
+
+proptest! {
+    #[test]
+    fn an_event_says_the_same_with_and_without_the_pattern_of_one_before(events in stream()) {
+        let (mut with, mut without) =
+            (Decoder::new(Api::Chat, true), Decoder::new(Api::Chat, true));
+        for event in &events {
+            without.pattern = Pattern::default();
+            let expected = without.decode(event.as_bytes());
+            prop_assert_eq!(with.decode(event.as_bytes()), expected, "{}", event);
+        }
+    }
+}
+
+#[test]
+fn an_event_of_a_known_pattern_must_be_valid_to_its_last_byte() {
+    let mut decoder = Decoder::new(Api::Chat, false);
+    let event = |text: &[u8]| {
+        [br#"{"choices":[{"delta":{"content":""#.as_slice(), text, br#""}}]}"#].concat()
+    };
+    assert_eq!(decoder.decode(&event(b"plain")).unwrap().answer, "plain");
+    assert_eq!(decoder.decode(&event(b"same")).unwrap().answer, "same");
+    assert!(decoder.decode(&event(b"\xff")).is_err());
+    assert!(decoder.decode(&event(b"\n")).is_err());
+    assert_eq!(decoder.decode(&event(br"\n")).unwrap().answer, "\n");
+    assert_eq!(decoder.decode(&event(br#"","role":"x"#)).unwrap().answer, "");
+}

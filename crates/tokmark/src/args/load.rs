@@ -130,7 +130,7 @@ pub(crate) struct ConnectionArgs {
     pub(crate) tokenizer: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct LoadArgs {
     /// Base URLs of one model's replicas [default: whatever answers on this machine's usual ports]
     #[arg(value_name = "URL")]
@@ -234,7 +234,7 @@ fn rate(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "give a number above 0, e.g. 2.5".to_owned())
 }
 
-fn temperature(text: &str) -> Result<f64, String> {
+pub(crate) fn temperature(text: &str) -> Result<f64, String> {
     let value = text.trim().parse::<f64>().ok();
     value
         .filter(|value| (0.0..=10.0).contains(value))
@@ -253,7 +253,7 @@ fn arrivals(text: &str) -> Result<Arrivals, String> {
     }
 }
 
-fn think(text: &str) -> Result<Think, String> {
+pub(crate) fn think(text: &str) -> Result<Think, String> {
     match text {
         "auto" => Ok(Think::Auto),
         "on" => Ok(Think::On),
@@ -275,7 +275,7 @@ fn cache(text: &str) -> Result<CacheMode, String> {
     }
 }
 
-fn api(text: &str) -> Result<Api, String> {
+pub(crate) fn api(text: &str) -> Result<Api, String> {
     match text {
         "chat" => Ok(Api::Chat),
         "completions" => Ok(Api::Completions),

@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use tokmark_http::{Endpoint, EndpointOptions, answers};
+use tokmark_model::Think;
 use tokmark_recipe::{GuardCommand, Readiness, Recipe, Running, StartOptions, Values};
 
-use crate::args::LoadArgs;
+use crate::args::{LoadArgs, load as flags};
 use crate::{output, wiring};
 
 /// Servers that are still to come.
@@ -104,6 +105,43 @@ impl Serving {
     /// A server that is there.
     pub(crate) fn at(url: &str) -> Self {
         Serving { urls: vec![url.to_owned()], started: None }
+    }
+
+    /// The flags with what the server's recipe wants otherwise and the user left open.
+    pub(super) fn settings(&self, args: &LoadArgs) -> anyhow::Result<LoadArgs> {
+        let mut args = args.clone();
+        let Some(started) = &self.started else { return Ok(args) };
+        let (connection, workload) = (&mut args.connection, &mut args.workload);
+        for (name, value) in started.load() {
+            let read = |error: String| {
+                anyhow!("recipe {}: load: {name}: {error}", started.recipe())
+            };
+            match name.as_str() {
+                "api" => {
+                    let api = flags::api(value).map_err(read)?;
+                    connection.api.get_or_insert(api);
+                }
+                "temperature" => {
+                    let temperature = flags::temperature(value).map_err(read)?;
+                    workload.temperature.get_or_insert(temperature);
+                }
+                "think" if workload.think == Think::Auto => {
+                    workload.think = flags::think(value).map_err(read)?;
+                }
+                "think" => {}
+                _ => bail!(
+                    "recipe {}: load: there is no setting {name}; there are api, temperature and \
+                     think",
+                    started.recipe()
+                ),
+            }
+        }
+        Ok(args)
+    }
+
+    /// Time limit of the server's first request, where its recipe has one.
+    pub(super) fn first_load_limit(&self) -> Option<Duration> {
+        self.started.as_ref()?.first_load_limit()
     }
 
     /// Asks the server what it is.

@@ -371,36 +371,3 @@ fn the_gap_to_a_real_server_has_its_parts() {
     let whole = gap["embedded_token_ms"].as_f64().unwrap() + sum;
     assert!((whole - gap["server_tpot_ms"].as_f64().unwrap()).abs() < 1e-6, "{gap}");
 }
-
-/// `./x test --engines mlx,vllm` names the servers that were installed for this.
-#[test]
-fn the_named_engines_are_measured_too() {
-    let engines = std::env::var("TOKMARK_TEST_ENGINES").unwrap_or_default();
-    for engine in engines.split(',').filter(|name| !name.is_empty()) {
-        let home = Home::new();
-        let recipe = if engine == "mlx" { "mlx_lm" } else { engine };
-        let model = std::env::var("TOKMARK_TEST_SAFETENSORS").unwrap();
-        let mut command = home.command(&[
-            "load",
-            "--recipe",
-            recipe,
-            "--recipe-model",
-            &model,
-            "-c",
-            "1,2",
-            "--requests",
-            "4",
-            "--max-tokens",
-            "16",
-            "-o",
-            "json",
-        ]);
-        let output = command.env("PYTHONPATH", servers().join(engine)).output().unwrap();
-        assert!(output.status.success(), "{engine}: {output:?}");
-        for record in records(&String::from_utf8(output.stdout).unwrap()) {
-            let serving = record.serving.as_ref().unwrap();
-            assert_eq!(serving.server.dialect, recipe);
-            assert_eq!(serving.summary.as_ref().unwrap().n_ok, 4, "{engine}");
-        }
-    }
-}

@@ -8,6 +8,7 @@ use super::ServingGradeInput;
 use crate::grade::reason;
 use crate::order::median;
 use crate::serving::request_figures::request_figures;
+use crate::serving::requests::column;
 
 /// Requests count as sent too late when the 99 % quantile of sent - due is above 1 ms and above
 /// this share of the median time to first token.
@@ -86,8 +87,7 @@ fn cache_suspected(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
         let computed = request.prompt_tokens?.n.checked_sub(request.cached_tokens.unwrap_or(0))?;
         (ttft.0 > 0).then(|| f64::from(computed) / ttft.as_secs_f64())
     };
-    let rates: Vec<f64> = input.requests.iter().filter_map(rate).collect();
-    let seen = median(&rates).filter(|_| input.workload.cache == CacheMode::Bust)?;
+    let seen = median(&column(input.requests, rate)).filter(|_| input.workload.cache == CacheMode::Bust)?;
     let text = format!(
         "cache hit suspected: prompts at {seen:.0} tok/s, above the machine's ceiling of {ceiling:.0}"
     );

@@ -10,6 +10,7 @@ use crate::grade::reason;
 use crate::order::median;
 use crate::serving::precision::{wave_length, wave_medians};
 use crate::serving::request_figures::{RequestFigures, request_figures};
+use crate::serving::requests::column;
 use crate::trend::drift;
 
 /// A latency with its name for people, from the instant that the load cares for.
@@ -70,7 +71,7 @@ fn relative_to_turn(
     let of_request = |request: &RequestSample| {
         Some((request.turn, latency(&request_figures(request, input.workload.stream)?)?))
     };
-    let values: Vec<(u32, f64)> = input.requests.iter().filter_map(of_request).collect();
+    let values: Vec<(u32, f64)> = column(input.requests, of_request);
     let mut turns: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for (turn, value) in &values {
         turns.entry(*turn).or_default().push(*value);

@@ -1,4 +1,4 @@
-"""Writes a GGUF as a folder with safetensors: safetensors.py MODEL.gguf FOLDER."""
+"""Writes a GGUF as a folder with safetensors: gguf_to_safetensors.py MODEL.gguf FOLDER."""
 
 import os
 import sys

@@ -1,0 +1,108 @@
+//! Servers of other people that are too large for every run of the tests:
+//! `./x test --engines mlx,vllm` installs them and names them in the environment.
+
+#[path = "../e2e/support.rs"]
+#[allow(dead_code)] // The other tests use more of it.
+mod support;
+
+use std::path::PathBuf;
+
+use support::{Home, real_model, servers};
+use tokmark_model::Record;
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run ./x test --engines"))
+}
+
+fn engines() -> Vec<String> {
+    let named = variable("TOKMARK_TEST_ENGINES");
+    named.split(',').map(|name| name.trim().to_owned()).collect()
+}
+
+fn safetensors() -> PathBuf {
+    PathBuf::from(variable("TOKMARK_TEST_SAFETENSORS"))
+}
+
+/// Name of the shipped recipe for an engine of `--engines`.
+fn recipe_of(engine: &str) -> &str {
+    if engine == "mlx" { "mlx_lm" } else { engine }
+}
+
+/// What must hold for 4 answered requests of 16 tokens from any server.
+fn check(record: &Record, recipe: &str) {
+    let serving = record.serving.as_ref().unwrap();
+    assert_eq!(serving.recipe.as_deref(), Some(recipe));
+    assert_eq!(serving.summary.as_ref().unwrap().n_ok, 4, "{recipe}: {:?}", serving.requests);
+    assert!(serving.server.version.is_some(), "{recipe}: {:?}", serving.server);
+    assert!(serving.cold.is_some(), "{recipe}");
+    for request in &serving.requests {
+        // The server's usage and the events that we saw: a token may show no text.
+        let tokens = request.output_tokens.unwrap().n;
+        assert!(tokens <= 16 && request.n_text_events <= tokens, "{recipe}: {request:?}");
+        assert!(request.n_text_events * 2 >= tokens, "{recipe}: {request:?}");
+        assert!(request.prompt_tokens.unwrap().n > 16, "{recipe}: {request:?}");
+    }
+}
+
+#[test]
+fn each_named_engine_is_started_measured_and_stopped() {
+    for engine in engines() {
+        let home = Home::new();
+        let recipe = recipe_of(&engine);
+        let model = safetensors().to_string_lossy().into_owned();
+        let mut args = vec!["load", "--recipe", recipe, "--recipe-model", &model];
+        args.extend(["-c", "1,2", "--requests", "4", "--max-tokens", "16", "-o", "json"]);
+        let mut command = home.command(&args);
+        let output = command.env("PYTHONPATH", servers().join(&engine)).output().unwrap();
+        assert!(output.status.success(), "{engine}: {output:?}");
+        let records: Vec<Record> = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(records.len(), 2);
+        for record in &records {
+            assert_eq!(record.serving.as_ref().unwrap().server.dialect, recipe);
+            check(record, recipe);
+        }
+    }
+}
+
+/// A recipe file with the shipped recipes, each with its own packages and form of the model.
+fn all_in_one(engines: &[String]) -> String {
+    let shipped = |name: &str| {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
+        std::fs::read_to_string(path.join(format!("{name}.yaml"))).unwrap()
+    };
+    let entry = |recipe: &str, packages: &str, model: PathBuf| {
+        let own = shipped(recipe).replace("{model}", &model.to_string_lossy());
+        let path = format!("  PYTHONPATH: {}", servers().join(packages).display());
+        let own = match own.contains("\nenv:\n") {
+            true => own.replace("\nenv:\n", &format!("\nenv:\n{path}\n")),
+            false => format!("{own}env:\n{path}\n"),
+        };
+        let lines = own.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+        let indented: Vec<String> = lines.map(|line| format!("    {line}")).collect();
+        format!("  -\n{}\n", indented.join("\n"))
+    };
+    let mut file = "recipes:\n".to_owned();
+    file += &entry("xllamacpp", "xllamacpp", real_model());
+    for engine in engines {
+        file += &entry(recipe_of(engine), engine, safetensors());
+    }
+    file
+}
+
+#[test]
+fn one_command_lays_the_same_model_on_all_back_ends_side_by_side() {
+    let home = Home::new();
+    let engines = engines();
+    let file = home.path("all.yaml");
+    std::fs::write(&file, all_in_one(&engines)).unwrap();
+    let file = file.to_string_lossy().into_owned();
+    let mut args = vec!["load", "--recipe", &file, "--interleave"];
+    args.extend(["-c", "1", "--requests", "4", "--max-tokens", "16"]);
+    let output = home.command(&args).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{output:?}");
+    assert!(text.contains("Recipes side by side"), "{text}");
+    for recipe in std::iter::once("xllamacpp").chain(engines.iter().map(|own| recipe_of(own))) {
+        assert!(text.contains(recipe), "{recipe} is missing: {text}");
+    }
+}
