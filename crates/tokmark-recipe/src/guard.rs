@@ -5,7 +5,8 @@
 //! JSON object a line. The end of its input is the order to kill: the kernel closes the pipe
 //! when this process dies, even of SIGKILL. On Linux the guard adopts the server's orphans,
 //! so that its descendants are all processes of the server, and the server is killed should
-//! the guard die.
+//! the guard die. Its orphans go to somebody else then: only their mark (`tree::MARK`) tells
+//! them, and only this process is left to look for it.
 
 mod guarded;
 #[cfg(unix)]

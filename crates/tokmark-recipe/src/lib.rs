@@ -9,6 +9,22 @@
 //! Where a [`GuardCommand`] is given, a process of its own holds the server, and kills all of
 //! it when this process dies, even of SIGKILL.
 //!
+//! Should the guard itself be killed (Linux), the kernel kills the server, and whoever drops
+//! or stops its [`Running`] kills the rest: the processes of the server's session, and those
+//! that carry its mark, the variable `TOKMARK_SERVER` in their environment. Then, and where
+//! there is no guard, some processes may stay:
+//!
+//! - Those that left the session, lost their parent, and hide the mark: they were started with
+//!   an emptied environment, overwrote it (with a title for lists of processes, say), or
+//!   belong to another user.
+//! - Those that left the session, where this process ends before it has stopped the server, or
+//!   right after a drop: where the guard still seemed to live, a thread waits to see whether it
+//!   did its work.
+//!
+//! Guarded or not, a process that is started for the server by others, as a service or a
+//! container is, belongs to them; one of another user cannot be killed; and nobody waits longer
+//! than 5 s for processes to die.
+//!
 //! ```no_run
 //! use tokmark_recipe::{Readiness, Recipe, Running, StartOptions, Values};
 //!

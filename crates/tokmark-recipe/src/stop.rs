@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::process::Exit;
+#[cfg(unix)]
+use crate::tree::Look;
 use crate::tree::Tree;
 use crate::{Stop, StopSignal};
 
@@ -12,10 +14,9 @@ use crate::{Stop, StopSignal};
 pub(crate) const AFTERMATH: Duration = Duration::from_millis(500);
 /// Time for killed processes to be gone.
 pub(crate) const KILLED: Duration = Duration::from_secs(5);
-/// Looks that must find nothing before all counts as gone, where nobody can wait for it. One
-/// may miss a process that forks and leaves, or that becomes another program, meanwhile.
+/// Sure looks that must find nothing before all counts as gone, where nobody can wait for it.
 #[cfg(unix)]
-const EMPTY_LOOKS: u32 = 12;
+const EMPTY_LOOKS: u32 = 3;
 /// First and longest pause between two looks at the processes.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
@@ -135,13 +136,13 @@ fn kill_all(tree: &Tree, watch: &mut impl Watch) -> (Vec<u32>, Vec<u32>) {
     let mut killed: Vec<u32> = Vec::new();
     let mut n_empty_looks = 0;
     loop {
-        let struck = tree.strike();
+        let Look { struck, is_sure } = tree.strike();
         for pid in &struck {
             if !killed.contains(pid) {
                 killed.push(*pid);
             }
         }
-        n_empty_looks = if struck.is_empty() { n_empty_looks + 1 } else { 0 };
+        n_empty_looks = if struck.is_empty() && is_sure { n_empty_looks + 1 } else { 0 };
         let nothing_is_left = watch.is_all_over().unwrap_or(n_empty_looks >= EMPTY_LOOKS);
         let is_over = nothing_is_left && watch.exit().is_some();
         if is_over || Instant::now() > patience {

@@ -10,6 +10,29 @@ use std::collections::BTreeSet;
 /// themselves a session of their own and lost their parent.
 pub(crate) const MARK: &str = "TOKMARK_SERVER";
 
+/// Lists of all processes that one look reads at most, while there are new ones in each.
+#[cfg(target_os = "linux")]
+const LISTS: u32 = 100;
+
+/// What a look at the processes of a server found.
+#[cfg(unix)]
+pub(crate) struct Look {
+    /// Those that lived, and were killed.
+    pub(crate) struck: Vec<u32>,
+    /// Whether it saw all that it could have killed. Otherwise somebody has to look again.
+    pub(crate) is_sure: bool,
+}
+
+/// Whether a process carries [`MARK`].
+#[cfg(target_os = "linux")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Found,
+    Absent,
+    /// It cannot be read just now: the process is becoming another program, or is ending.
+    Hidden,
+}
+
 /// The processes of one server.
 #[derive(Debug, Clone)]
 pub(crate) struct Tree {
@@ -53,16 +76,34 @@ impl Tree {
         Tree { adopter: None, ..self.clone() }
     }
 
+    /// Whether nobody adopts orphans any more: the one who did is dead, though it may be too
+    /// early to wait for it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_deserted(&self) -> bool {
+        !self.adopter.is_some_and(lives)
+    }
+
+    /// Nothing can be told here.
+    #[cfg(all(unix, not(target_os = "linux")))]
+    pub(crate) fn is_deserted(&self) -> bool {
+        false
+    }
+
     /// Every living process of it, the server first. Zombies are not alive.
     #[cfg(target_os = "linux")]
     pub(crate) fn members(&self) -> Vec<u32> {
-        // Where a guard adopts the orphans, its descendants are all there is.
-        let adopted = self.living_adopter().and_then(proc::descendants);
-        let found = adopted.unwrap_or_else(|| self.members_of_all());
-        let lives = |pid: &u32| proc::stat(*pid).is_some_and(|process| !process.is_zombie);
-        let mut alive: Vec<u32> = found.into_iter().filter(lives).collect();
+        let found = self.adopted().unwrap_or_else(|| self.members_of_all());
+        let mut alive: Vec<u32> = found.into_iter().filter(|&pid| lives(pid)).collect();
         alive.sort_by_key(|&pid| (pid != self.root, pid));
         alive
+    }
+
+    /// Where a guard adopts the orphans, its descendants are all there is. `None` without one,
+    /// also where it died meanwhile: its descendants were somebody else's then.
+    #[cfg(target_os = "linux")]
+    fn adopted(&self) -> Option<BTreeSet<u32>> {
+        let adopter = self.adopter?;
+        proc::descendants(adopter).filter(|_| lives(adopter))
     }
 
     /// Those processes of the whole system that belong to it: by descent, session or mark.
@@ -82,7 +123,7 @@ impl Tree {
                 is_root(process)
                     || (process.session == self.root && !number_is_reused)
                     || Some(process.parent) == self.adopter
-                    || self.has_mark(process.pid)
+                    || self.mark_of(process.pid) == Mark::Found
             })
             .map(|process| process.pid)
             .collect();
@@ -97,41 +138,66 @@ impl Tree {
         }
     }
 
-    /// Who adopts what the server leaves behind. Once that one is dead, even before somebody has
-    /// waited for it, nobody does.
     #[cfg(target_os = "linux")]
-    fn living_adopter(&self) -> Option<u32> {
-        let lives = |pid: &u32| proc::stat(*pid).is_some_and(|process| !process.is_zombie);
-        self.adopter.filter(lives)
+    fn mark_of(&self, pid: u32) -> Mark {
+        match proc::has_variable(pid, MARK, &self.mark) {
+            Some(true) => Mark::Found,
+            Some(false) => Mark::Absent,
+            // Who is older than the server is none of it, however long it may be ending.
+            None if proc::stat(pid).is_some_and(|it| Some(it.started) < self.root_started) => {
+                Mark::Absent
+            }
+            None => Mark::Hidden,
+        }
     }
 
+    /// Kills every living process of it that one look finds.
     #[cfg(target_os = "linux")]
-    fn has_mark(&self, pid: u32) -> bool {
-        proc::has_variable(pid, MARK, &self.mark)
+    pub(crate) fn strike(&self) -> Look {
+        if let Some(adopted) = self.adopted() {
+            // The youngest first, and each at once: who forks and leaves must not get away
+            // while the others are looked at.
+            let struck = adopted.into_iter().rev().filter(|&pid| lives(pid));
+            return Look { struck: struck.inspect(|&pid| kill_one(pid)).collect(), is_sure: true };
+        }
+        let mut look = self.strike_marked();
+        for pid in self.members_of_all() {
+            if !look.struck.contains(&pid) && lives(pid) {
+                kill_one(pid);
+                look.struck.push(pid);
+            }
+        }
+        look
     }
 
-    /// Kills every living process of it that one look finds, and gives them.
+    /// Kills every process with the mark.
+    ///
+    /// Lists the processes again until no new one is among them. Then every process with the
+    /// mark has been killed, if it did not hide it: a list is in rising order, as numbers are
+    /// given, so it holds either who forks and leaves or whom it left behind; and who has been
+    /// killed forks no more. Only where numbers begin anew may one list miss a process.
     #[cfg(target_os = "linux")]
-    pub(crate) fn strike(&self) -> Vec<u32> {
-        let mut struck = Vec::new();
-        if self.living_adopter().is_none() {
-            // The youngest first, and at once: who forks and leaves must not get away while
-            // the others are looked at.
-            let own = std::process::id();
-            for pid in proc::pids().into_iter().rev() {
-                if pid != own && self.has_mark(pid) {
-                    kill(pid as libc::pid_t);
-                    struck.push(pid);
+    fn strike_marked(&self) -> Look {
+        let mut look = Look { struck: Vec::new(), is_sure: true };
+        let mut seen = BTreeSet::from([std::process::id()]);
+        for _ in 0..LISTS {
+            let mut new = proc::pids();
+            new.retain(|&pid| seen.insert(pid));
+            if new.is_empty() {
+                return look;
+            }
+            for pid in new.into_iter().rev() {
+                match self.mark_of(pid) {
+                    Mark::Found => {
+                        kill_one(pid);
+                        look.struck.push(pid);
+                    }
+                    Mark::Hidden => look.is_sure = false,
+                    Mark::Absent => {}
                 }
             }
         }
-        for pid in self.members() {
-            kill(pid as libc::pid_t);
-            if !struck.contains(&pid) {
-                struck.push(pid);
-            }
-        }
-        struck
+        Look { is_sure: false, ..look }
     }
 
     /// The server, while anything of its process group lives: no more can be told here.
@@ -155,14 +221,14 @@ impl Tree {
         unsafe { libc::kill(-(self.root as libc::pid_t), signal) };
     }
 
-    /// Kills the server's process group, while it lives. Gives the server then.
+    /// Kills the server's process group, while it lives. Finds the server then.
     #[cfg(all(unix, not(target_os = "linux")))]
-    pub(crate) fn strike(&self) -> Vec<u32> {
+    pub(crate) fn strike(&self) -> Look {
         let members = self.members();
         if !members.is_empty() {
             kill(-(self.root as libc::pid_t));
         }
-        members
+        Look { struck: members, is_sure: true }
     }
 
     /// Kills server and descendants by the system's own program for it.
@@ -171,6 +237,17 @@ impl Tree {
         let pid = self.root.to_string();
         let _ = std::process::Command::new("taskkill").args(["/F", "/T", "/PID", &pid]).output();
     }
+}
+
+/// Whether the process runs; a zombie does not.
+#[cfg(target_os = "linux")]
+fn lives(pid: u32) -> bool {
+    proc::stat(pid).is_some_and(|process| !process.is_zombie)
+}
+
+#[cfg(target_os = "linux")]
+fn kill_one(pid: u32) {
+    kill(pid as libc::pid_t);
 }
 
 #[cfg(unix)]

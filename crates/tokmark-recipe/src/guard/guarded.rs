@@ -170,15 +170,26 @@ impl Link {
     /// Gives the guard this long to leave, then kills it.
     fn end_guard(&mut self, patience: Duration) {
         self.orders = None;
-        let Some(mut guard) = self.guard.take() else { return };
-        let deadline = Instant::now() + patience;
-        while matches!(guard.try_wait(), Ok(None)) {
-            if Instant::now() >= deadline {
+        if let Some(guard) = self.guard.take() {
+            leaves(guard, patience);
+        }
+    }
+}
+
+/// Gives the guard this long to leave, then kills it. Whether it left by itself, its work done.
+fn leaves(mut guard: Child, patience: Duration) -> bool {
+    let deadline = Instant::now() + patience;
+    loop {
+        match guard.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Ok(None) | Err(_) => {
                 let _ = guard.kill();
                 let _ = guard.wait();
-                return;
+                return false;
             }
-            std::thread::sleep(Duration::from_millis(2));
         }
     }
 }
@@ -186,18 +197,22 @@ impl Link {
 impl Drop for Guarded {
     fn drop(&mut self) {
         self.link.orders = None;
-        let Some(mut guard) = self.link.guard.take() else { return };
-        if matches!(guard.try_wait(), Ok(Some(_))) {
-            let (tree, exit) = (self.tree.without_adopter(), self.exit);
-            #[cfg(unix)]
+        #[cfg(unix)]
+        let is_gone = self.link.has_ended() || self.tree.is_deserted();
+        let Some(guard) = self.link.guard.take() else { return };
+        let (tree, exit) = (self.tree.without_adopter(), self.exit);
+        // This process may end next, and its threads with it.
+        #[cfg(unix)]
+        if is_gone {
             tree.strike();
-            in_background(move || {
-                drop(stop_tree(&tree, StopPlan::KILL, &mut Orphaned(&tree, exit)))
-            });
-            return;
         }
-        // The guard kills; a thread takes its exit code, so that no zombie stays.
-        in_background(move || drop(guard.wait()));
+        // Else the guard kills. Whether it lived to do so shows only in how it ends: one that
+        // was killed cannot be waited for until the last of its threads is gone.
+        in_background(move || {
+            if !leaves(guard, KILLED + PATIENCE) {
+                drop(stop_tree(&tree, StopPlan::KILL, &mut Orphaned(&tree, exit)));
+            }
+        });
     }
 }
 

@@ -11,7 +11,15 @@ pub(super) struct Process {
     /// Clock ticks from the start of the system to that of the process.
     pub(super) started: u64,
     pub(super) is_zombie: bool,
+    /// It has no environment at all, not even an empty one: it is becoming another program, is
+    /// ending, is a zombie, or is another user's.
+    pub(super) has_no_environment: bool,
+    /// It is a thread of the kernel.
+    pub(super) is_of_kernel: bool,
 }
+
+/// Flag of the kernel's own threads (`PF_KTHREAD` in the kernel's `sched.h`).
+const OF_KERNEL: u64 = 0x0020_0000;
 
 /// Every process that can be seen, in rising order.
 pub(super) fn pids() -> Vec<u32> {
@@ -69,15 +77,27 @@ fn parse(pid: u32, line: &str) -> Option<Process> {
         parent: fields.get(1)?.parse().ok()?,
         session: fields.get(3)?.parse().ok()?,
         started: fields.get(19)?.parse().ok()?,
+        has_no_environment: fields.get(48).is_none_or(|&end| end == "0"),
+        is_of_kernel: fields.get(6)?.parse::<u64>().ok()? & OF_KERNEL != 0,
     })
 }
 
 /// Whether the process was started with the variable `name` set to `value`. `false` where
-/// that may not be read.
-pub(super) fn has_variable(pid: u32, name: &str, value: &str) -> bool {
-    let Ok(bytes) = std::fs::read(format!("/proc/{pid}/environ")) else { return false };
+/// that may not be read; `None` where there is nothing to read just now, since the process is
+/// becoming another program or is ending.
+pub(super) fn has_variable(pid: u32, name: &str, value: &str) -> Option<bool> {
+    let read = || std::fs::read(format!("/proc/{pid}/environ"));
+    let Ok(mut bytes) = read() else { return Some(false) };
+    if bytes.is_empty() {
+        let is_between = |it: &Process| it.has_no_environment && !it.is_zombie && !it.is_of_kernel;
+        if stat(pid).as_ref().is_some_and(is_between) {
+            return None;
+        }
+        // The file was that of the program before, which was gone when it was read.
+        bytes = read().unwrap_or_default();
+    }
     let wanted = format!("{name}={value}");
-    bytes.split(|&byte| byte == 0).any(|variable| variable == wanted.as_bytes())
+    Some(bytes.split(|&byte| byte == 0).any(|variable| variable == wanted.as_bytes()))
 }
 
 #[cfg(test)]
@@ -114,7 +134,15 @@ mod tests {
     fn names_may_hold_brackets_and_spaces() {
         let line = "7 (a) Z 1 (b)) S 3 5 6 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 99 1 1";
         let process = parse(7, line).unwrap();
-        let wanted = Process { pid: 7, parent: 3, session: 6, started: 99, is_zombie: false };
+        let wanted = Process {
+            pid: 7,
+            parent: 3,
+            session: 6,
+            started: 99,
+            is_zombie: false,
+            has_no_environment: true,
+            is_of_kernel: false,
+        };
         assert_eq!(process, wanted);
         assert_eq!(parse(7, "7 (a) S 3"), None);
         assert_eq!(parse(7, ""), None);
@@ -124,8 +152,28 @@ mod tests {
     fn variables_are_compared_whole() {
         let path = std::env::var("PATH").unwrap();
         let own = std::process::id();
-        assert!(has_variable(own, "PATH", &path));
-        assert!(!has_variable(own, "PATH", &path[1..]));
-        assert!(!has_variable(own, "ATH", &path));
+        assert_eq!(has_variable(own, "PATH", &path), Some(true));
+        assert_eq!(has_variable(own, "PATH", &path[1..]), Some(false));
+        assert_eq!(has_variable(own, "ATH", &path), Some(false));
+    }
+
+    #[test]
+    fn an_empty_environment_is_read_as_such() {
+        let mut child = std::process::Command::new("sleep");
+        let mut child = child.arg("30").env_clear().spawn().unwrap();
+        let found = has_variable(child.id(), "PATH", "");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(found, Some(false));
+    }
+
+    #[test]
+    fn threads_of_the_kernel_are_told() {
+        // The kernel's first thread is process 2, unless this is a container.
+        assert!(!stat(std::process::id()).unwrap().is_of_kernel);
+        if std::fs::read_to_string("/proc/2/comm").is_ok_and(|name| name == "kthreadd\n") {
+            assert!(stat(2).unwrap().is_of_kernel);
+            assert_eq!(has_variable(2, "PATH", ""), Some(false));
+        }
     }
 }

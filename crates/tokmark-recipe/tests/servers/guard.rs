@@ -4,7 +4,10 @@ use std::process::{Child, Command, Stdio};
 
 use tokmark_recipe::{Exit, GuardCommand, RecipeError, Running, StartOptions};
 
-use crate::probes::{Folder, example, is_alive, send, stays, until, until_gone};
+use crate::probes::{
+    Folder, KEEPS_MOVING, SOON, example, is_alive, python, send, stays, until, until_gone,
+    until_within,
+};
 
 /// A server that listens, with a child and an orphan, each in a session of its own. All of
 /// them ignore polite signals; each writes its process to a file.
@@ -22,6 +25,10 @@ command:
     python3 -c 'import socket, time; s = socket.create_server(("127.0.0.1", {port})); time.sleep(1000)'
     wait
 "#;
+
+/// A server with an orphan in a session of its own. All end by themselves.
+const WITH_AN_ORPHAN: &str = "(setsid sh -c 'echo $$ > {dir}/orphan; exec sleep 30' &); \
+    echo $PPID > {dir}/guard; echo up; exec sleep 30";
 
 fn spawn_example(mut command: Command, folder: &Folder, recipe: &str) -> Child {
     let file = folder.path().join("recipe.yaml");
@@ -100,6 +107,30 @@ fn the_server_dies_with_its_guard() {
     assert!(report.had_ended && report.left.is_empty(), "{report:?}");
     assert_eq!(report.killed, [orphan]);
     assert!(!is_alive(orphan));
+}
+
+#[test]
+fn dropping_after_the_guard_was_killed_leaves_nothing() {
+    let folder = Folder::new();
+    let server = folder.start(&crate::probes::shell(WITH_AN_ORPHAN, ""), true).unwrap();
+    let pids = [server.pid(), folder.pid("orphan"), folder.pid("guard")];
+    send(pids[2], libc::SIGKILL);
+    // From here on the guard is seen as dead, though threads of it may still be ending.
+    until_gone(&pids[2..]);
+    drop(server);
+    until_within(SOON, "all are gone", || (!pids.iter().any(|&pid| is_alive(pid))).then_some(()));
+}
+
+#[test]
+fn a_guard_that_is_killed_before_it_kills_leaves_nothing() {
+    let folder = Folder::new();
+    let server = folder.start(&python(KEEPS_MOVING, ""), true).unwrap();
+    let guard = folder.pid("guard");
+    assert!(!folder.is_unlocked());
+    send(guard, libc::SIGSTOP);
+    drop(server);
+    send(guard, libc::SIGKILL);
+    until_within(SOON, "all are gone", || folder.is_unlocked().then_some(()));
 }
 
 #[test]

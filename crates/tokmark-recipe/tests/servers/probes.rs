@@ -10,9 +10,17 @@ use tokmark_recipe::{
 /// Far longer than anything here takes.
 pub const LONG: Duration = Duration::from_secs(120);
 
+/// Long, but shorter than those processes run by themselves whose end is to be seen.
+pub const SOON: Duration = Duration::from_secs(20);
+
 /// Waits until `found` has something.
-pub fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + LONG;
+pub fn until<T>(what: &str, found: impl FnMut() -> Option<T>) -> T {
+    until_within(LONG, what, found)
+}
+
+/// Waits until `found` has something, not longer than `limit`.
+pub fn until_within<T>(limit: Duration, what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
     loop {
         if let Some(it) = found() {
             return it;
@@ -65,6 +73,12 @@ impl Folder {
         })
     }
 
+    /// Whether nobody lives any more of a server that is [`KEEPS_MOVING`]. A look at all
+    /// processes could not tell: it misses who moves meanwhile.
+    pub fn is_unlocked(&self) -> bool {
+        std::fs::File::open(self.path().join("lock")).unwrap().try_lock().is_ok()
+    }
+
     pub fn values(&self) -> Values {
         Values { dir: Some(self.path().to_owned()), ..Values::default() }
     }
@@ -96,6 +110,23 @@ impl Folder {
         }
     }
 }
+
+/// Python script of a server with an orphan that moves to a new process and a new session
+/// about 500 times a second. Each holds the lock on the file `lock`, as long as it lives; the
+/// server writes its parent to `guard`. All end by themselves.
+pub const KEEPS_MOVING: &str = "import fcntl, os, signal, time\n\
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n\
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n\
+    end = time.monotonic() + 30\n\
+    lock = open('{dir}/lock', 'w')\n\
+    fcntl.flock(lock, fcntl.LOCK_EX)\n\
+    with open('{dir}/guard', 'w') as file: print(os.getppid(), file=file)\n\
+    print('up', flush=True)\n\
+    if os.fork(): time.sleep(30)\n\
+    while time.monotonic() < end:\n\
+    \x20 os.setsid()\n\
+    \x20 time.sleep(0.001)\n\
+    \x20 if os.fork(): os._exit(0)";
 
 /// A server that is a script for the shell; `more` is added to the recipe.
 pub fn shell(script: &str, more: &str) -> Recipe {
