@@ -66,6 +66,12 @@ impl HashCache {
         (current == entry).then_some(entry.sha256)
     }
 
+    /// Size of a file whose hash is not known.
+    pub(crate) fn unhashed_bytes(&self, path: &Path) -> Option<u64> {
+        let metadata = fs::metadata(path).ok()?;
+        self.known(path, &metadata).is_none().then(|| metadata.len())
+    }
+
     /// Remembers that the file at `path` as it is now has this hash. Failure is silent:
     /// the hash is then computed again.
     pub(crate) fn remember(&self, path: &Path, metadata: &Metadata, sha256: &str) {

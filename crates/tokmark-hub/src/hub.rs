@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
+use tokmark_model::Bytes;
+
 use crate::cache::{Cache, Lying, Origin, file_name};
 use crate::download::{Fetcher, Wanted};
 use crate::hash::{checked_sha256, regular_file, sha256_text};
@@ -159,6 +161,13 @@ impl Hub {
             lines.push('\n');
         }
         Ok(sha256_text(&lines))
+    }
+
+    /// Bytes of the model's files that [`Hub::model_sha256`] would have to read, because no
+    /// hash of them is known.
+    pub fn unhashed_bytes(&self, model: &LocalModel) -> Bytes {
+        let unknown = model.parts.iter().filter_map(|part| self.hashes.unhashed_bytes(part));
+        Bytes(unknown.sum())
     }
 
     pub(crate) fn fetcher(&self) -> Fetcher<'_> {

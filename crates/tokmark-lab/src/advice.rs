@@ -1,7 +1,7 @@
 //! What the rates mean for somebody who wants to use the model.
 
 use tokmark_gguf::{ContextBudget, KvShape, largest_context};
-use tokmark_model::{Bytes, EngineParams, ModelFacts, TokensPerSecond};
+use tokmark_model::{Bytes, EngineParams, ModelFacts, Record, TokensPerSecond};
 
 /// How a use feels at these rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +95,14 @@ pub fn advise(
             largest_context(kv, &budget)
         }),
     }
+}
+
+/// Memory of the GPUs, where the whole model is on them.
+pub fn device_memory(record: &Record) -> Option<Bytes> {
+    record.memory.gpu_share_percent.filter(|share| *share >= 99.0)?;
+    let used =
+        record.engine.devices.iter().filter(|device| record.devices_used.contains(&device.name));
+    used.map(|device| device.memory_total_bytes.map(Bytes::get)).sum::<Option<u64>>().map(Bytes)
 }
 
 #[cfg(test)]

@@ -22,6 +22,16 @@ impl Estimate {
     /// Nothing yet.
     pub const ZERO: Estimate = Estimate { expected: Duration::ZERO, at_most: None };
 
+    /// That of `n_all` tests of which this is the estimate of `n_of_these`.
+    pub fn of_all(self, n_all: u128, n_of_these: usize) -> Self {
+        /// Longer than anyone waits, and short enough to be a `Duration`.
+        const LONGEST_S: f64 = 1e15;
+        let scale = n_all as f64 / n_of_these.max(1) as f64;
+        let scaled =
+            |time: Duration| Duration::from_secs_f64((time.as_secs_f64() * scale).min(LONGEST_S));
+        Estimate { expected: scaled(self.expected), at_most: self.at_most.map(scaled) }
+    }
+
     /// Adds one test whose single repetition takes `repetition`, after `depth` of filling
     /// the context.
     pub fn add(self, repetition: Duration, depth: Duration, ask: &Repetitions) -> Self {
@@ -93,6 +103,13 @@ mod tests {
         let short = Estimate::ZERO.add(Duration::from_secs(1), Duration::from_secs(2), &ask);
         assert_eq!(short.expected, Duration::from_secs(25));
         assert_eq!(short.at_most, Some(Duration::from_secs(62)));
+    }
+
+    #[test]
+    fn the_length_of_a_list_follows_from_a_sample_of_it() {
+        let sample = Estimate { expected: Duration::from_secs(20), at_most: None };
+        assert_eq!(sample.of_all(100, 10).expected, Duration::from_secs(200));
+        assert!(sample.of_all(u128::MAX, 1).expected > Duration::from_secs(1 << 40));
     }
 
     #[test]

@@ -104,6 +104,8 @@ pub(crate) struct Running {
     load: Option<LoadTime>,
 }
 
+/// Share of a test's budget that warming up may take, see `docs/metrics.md`.
+pub const WARM_UP_SHARE: f64 = 0.2;
 /// Probes for the baseline.
 const N_BASELINE_PROBES: u32 = 5;
 /// Other processes together may use this much of a core and the machine is still quiet.

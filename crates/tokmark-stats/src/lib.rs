@@ -58,9 +58,10 @@ pub use serving::{
     ARRIVALS_MOVED, CACHE_HIT_FLAGGED, CACHE_HIT_TOUCHED, DEFAULT_ABORT_ERROR_SHARE,
     DEFAULT_SERVING_HALF_WIDTH, FEWEST_FOR_RATE, HISTOGRAM_ABOVE, IN_FLIGHT_HELD,
     ITL_PER_EVENT_FROM, LATE_FROM, LATE_RELATIVE, LENGTH_FLAGGED, LEVEL_QUANTILE, RequestFigures,
-    Requests, RequestsWithEvents, SERVER_RATE_FLAGGED, SERVING_QUANTILES, ServingGradeInput, ServingInput, ServingPrecision,
-    WINDOW_PIECES, grade_serving, itl_is_per_event, next_serving_look, quantile_ranks,
-    request_figures, serving_precision, summarize_serving, upper_bound_rank,
+    Requests, RequestsWithEvents, SERVER_RATE_FLAGGED, SERVING_QUANTILES, ServingGradeInput,
+    ServingInput, ServingPrecision, WINDOW_PIECES, grade_serving, itl_is_per_event,
+    next_serving_look, quantile_ranks, request_figures, serving_precision, summarize_serving,
+    upper_bound_rank,
 };
 pub use session::{LEVEL, PRESUMED_LAG1, PRESUMED_WEIGHT};
 pub use stopping::{StoppingRule, is_look, next_look};

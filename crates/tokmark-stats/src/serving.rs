@@ -16,8 +16,8 @@ mod window;
 use std::collections::BTreeMap;
 
 use tokmark_model::{
-    Distribution, Load, Nanos, ReplicaSummary, RequestError, RequestSample, ServingSummary,
-    Tokens, Workload,
+    Distribution, Load, Nanos, ReplicaSummary, RequestError, RequestSample, ServingSummary, Tokens,
+    Workload,
 };
 
 pub use arrivals::LATE_FROM;

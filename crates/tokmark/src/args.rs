@@ -188,6 +188,12 @@ pub(crate) struct FilterArgs {
     /// Label of a test, e.g. pp512
     #[arg(long, value_name = "LABEL")]
     pub(crate) test: Option<String>,
+    /// Name of the engine or of the server's dialect, e.g. llama.cpp
+    #[arg(long, value_name = "NAME")]
+    pub(crate) engine: Option<String>,
+    /// How records came to be: measured, imported, imported_summary, published
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
     /// Part of the back ends' names
     #[arg(long, value_name = "TEXT")]
     pub(crate) backend: Option<String>,

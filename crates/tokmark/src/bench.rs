@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use tokmark_compat::spelling::Capability;
 use tokmark_compat::{Format, Matrix, validate};
 use tokmark_hub::{Hub, Source};
-use tokmark_lab::{Session, Subject};
+use tokmark_lab::{Session, Subject, WARM_UP_SHARE};
 use tokmark_model::{
     MachineFacts, ModelFacts, Numa, PlannedTest, ProcessParams, Record, Repetitions, Status,
 };
@@ -117,7 +117,7 @@ impl Asked {
 
     fn measuring(&self, args: &BenchArgs) -> anyhow::Result<Measuring> {
         let flags = &args.llama_bench;
-        let longest = args.measure.budget.mul_f64(wiring::WARM_UP_SHARE);
+        let longest = args.measure.budget.mul_f64(WARM_UP_SHARE);
         let warm_up = match (flags.has("--no-warmup"), args.compat) {
             (true, _) => None,
             // One repetition, as llama-bench, but at the tested depth and length.
@@ -213,7 +213,7 @@ fn open_models(hub: &Hub, names: &[String]) -> anyhow::Result<Opened> {
     let mut opened = Opened { subjects: Vec::new(), models: Vec::new() };
     if names.is_empty() {
         let local = wiring::fetch_default(hub)?;
-        opened.subjects.push(Subject::open(hub, &local, &local.path.to_string_lossy())?);
+        opened.subjects.push(wiring::open_subject(hub, &local, &local.path.to_string_lossy())?);
         opened.models.push(Ok(0));
         return Ok(opened);
     }
@@ -224,7 +224,7 @@ fn open_models(hub: &Hub, names: &[String]) -> anyhow::Result<Opened> {
                 Source::Path(_) => name.clone(),
                 _ => local.path.to_string_lossy().into_owned(),
             };
-            Ok(Subject::open(hub, &local, &shown)?)
+            wiring::open_subject(hub, &local, &shown)
         })();
         opened.models.push(match subject {
             Ok(subject) => {
@@ -380,14 +380,9 @@ impl Bench<'_> {
         let estimate = session
             .estimate(&self.opened.subjects, &sample)
             .context("the engine could not run a short test, so the length of this run is unknown");
-        let scale = n_tests as f64 / sample.len().max(1) as f64;
         let length = estimate.map_or_else(
             |_| "unknown".to_owned(),
-            |estimate| {
-                plan::duration(Duration::from_secs_f64(
-                    (estimate.expected.as_secs_f64() * scale).min(1e15),
-                ))
-            },
+            |estimate| plan::duration(estimate.of_all(n_tests, sample.len()).expected),
         );
         bail!("these lists stand for {n_tests} tests, about {length}; add --yes to run them all")
     }

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &GapArgs) -> anyhow::Result<Exit> {
     let records = Records::open_for_writing(&args.store)?;
     let hub = wiring::open_hub(false, None)?;
     let local = wiring::fetch(&hub, &Source::parse(&args.model)?)?;
-    let subject = Subject::open(&hub, &local, &args.model)?;
+    let subject = wiring::open_subject(&hub, &local, &args.model)?;
     let path = subject.path.display().to_string();
     let embedded = embedded(args, subject, &records)?;
     if wiring::interrupt().is_raised() {
@@ -68,7 +68,7 @@ fn embedded(args: &GapArgs, subject: Subject, records: &Records) -> anyhow::Resu
     let measuring = Measuring {
         process: ProcessParams::default(),
         repetitions: wiring::adaptive(&measure, 1),
-        warm_up: Some(budget.mul_f64(wiring::WARM_UP_SHARE)),
+        warm_up: Some(budget.mul_f64(tokmark_lab::WARM_UP_SHARE)),
         delay: Default::default(),
     };
     let machine = wiring::machine(&measure);

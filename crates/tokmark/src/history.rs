@@ -7,14 +7,14 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use serde::de::DeserializeOwned;
 use tokmark_model::{GradeLetter, Note, Record, RecordId, Timestamp};
-use tokmark_store::{Direction, Filter, RecordRow, Sort, SortKey};
+use tokmark_store::{Direction, Filter, Sort, SortKey};
 
 use crate::args::{
     ExportArgs, FilterArgs, HistoryArgs, ImportArgs, NoteArgs, RmArgs, ShowArgs, TagArgs,
 };
 use crate::exit::Exit;
 use crate::output;
-use crate::view::{show as show_view, table};
+use crate::view::{csv, show as show_view, table};
 use crate::wiring::Records;
 
 pub(crate) fn list(args: &HistoryArgs) -> anyhow::Result<Exit> {
@@ -30,7 +30,7 @@ pub(crate) fn list(args: &HistoryArgs) -> anyhow::Result<Exit> {
         crate::output::say!("no records in {}", records.place());
     }
     match args.output.as_str() {
-        "csv" => output::print(&csv(&rows)),
+        "csv" => output::print(&csv::history(&rows)),
         "md" => output::print(&table::history_md(&rows)),
         _ if rows.is_empty() => Ok(Exit::Done),
         _ => output::print(&table::history(&rows)),
@@ -185,6 +185,8 @@ fn filter(args: &FilterArgs) -> anyhow::Result<Filter> {
     Ok(Filter {
         model: args.model.clone(),
         test: args.test.clone(),
+        engine: args.engine.clone(),
+        kind: args.kind.as_deref().map(word).transpose()?,
         backend: args.backend.clone(),
         machine: args.machine.clone(),
         grade_at_least: args.grade.as_deref().map(word::<GradeLetter>).transpose()?,
@@ -215,46 +217,4 @@ fn moment(text: &str) -> anyhow::Result<Timestamp> {
         .or_else(|_| text.parse::<jiff::civil::Date>().map(Into::into))
         .map_err(|_| anyhow::anyhow!("'{text}' is no date; give one like 2026-11-01"))?;
     Ok(civil.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp())
-}
-
-fn csv(rows: &[RecordRow]) -> String {
-    let mut text = "id,run_id,created_at,status,model_name,model_sha256,quantization,test,engine,\
-                    backends,machine_fingerprint,rate_tps,rate_low_tps,rate_high_tps,grade,tags,notes\n"
-        .to_owned();
-    for row in rows {
-        let rate = |rate: Option<tokmark_model::TokensPerSecond>| {
-            rate.map_or_else(String::new, |rate| rate.get().to_string())
-        };
-        let notes: Vec<&str> = row.notes.iter().map(|note| note.text.as_str()).collect();
-        let status = serde_json::to_value(row.status).ok();
-        let fields = [
-            row.id.to_string(),
-            row.run_id.to_string(),
-            row.created_at.to_string(),
-            status.and_then(|s| s.as_str().map(str::to_owned)).unwrap_or_default(),
-            row.model_name.clone(),
-            row.model_sha256.clone().unwrap_or_default(),
-            row.quantization.clone().unwrap_or_default(),
-            row.label.clone(),
-            row.engine.clone(),
-            row.backends.clone(),
-            row.machine_fingerprint.clone(),
-            rate(row.rate_tps),
-            rate(row.rate_low_tps),
-            rate(row.rate_high_tps),
-            row.grade.map(|grade| format!("{grade:?}")).unwrap_or_default(),
-            row.tags.join(" "),
-            notes.join("; "),
-        ];
-        let quoted = fields.map(|field| {
-            if field.contains([',', '"', '\n', '\r']) {
-                format!("\"{}\"", field.replace('"', "\"\""))
-            } else {
-                field
-            }
-        });
-        text += &quoted.join(",");
-        text.push('\n');
-    }
-    text
 }

@@ -1,6 +1,6 @@
 use tokmark_hub::Source;
-use tokmark_lab::{Subject, advise, estimate_from_history};
-use tokmark_model::{Bytes, EngineParams, PlannedTest, ProcessParams, Record, Test};
+use tokmark_lab::{WARM_UP_SHARE, advise, device_memory, estimate_from_history};
+use tokmark_model::{EngineParams, PlannedTest, ProcessParams, Record, Test};
 
 use crate::args::QuickArgs;
 use crate::exit::Exit;
@@ -22,7 +22,7 @@ pub(crate) fn run(args: QuickArgs) -> anyhow::Result<Exit> {
         Some(model) => wiring::fetch(&hub, &Source::parse(model)?)?,
         None => wiring::fetch_default(&hub)?,
     };
-    let subject = Subject::open(&hub, &local, &asked_as)?;
+    let subject = wiring::open_subject(&hub, &local, &asked_as)?;
     let machine = wiring::machine(&args.measure);
     // Before the engine takes its share.
     let available = tokmark_host::available_memory();
@@ -35,7 +35,7 @@ pub(crate) fn run(args: QuickArgs) -> anyhow::Result<Exit> {
     let measuring = Measuring {
         process: ProcessParams::default(),
         repetitions: wiring::adaptive(&args.measure, 1),
-        warm_up: Some(args.measure.budget.mul_f64(wiring::WARM_UP_SHARE)),
+        warm_up: Some(args.measure.budget.mul_f64(WARM_UP_SHARE)),
         delay: Default::default(),
     };
     let subjects = [subject];
@@ -67,12 +67,4 @@ pub(crate) fn run(args: QuickArgs) -> anyhow::Result<Exit> {
         output::print(&card::quick(&measured, advice.as_ref(), records.place()))?;
     }
     Ok(Exit::of(&tally))
-}
-
-/// Memory of the GPUs, where the whole model is on them.
-fn device_memory(record: &Record) -> Option<Bytes> {
-    record.memory.gpu_share_percent.filter(|share| *share >= 99.0)?;
-    let used =
-        record.engine.devices.iter().filter(|device| record.devices_used.contains(&device.name));
-    used.map(|device| device.memory_total_bytes.map(Bytes::get)).sum::<Option<u64>>().map(Bytes)
 }

@@ -110,6 +110,16 @@ pub(crate) fn fetch_default(hub: &Hub) -> anyhow::Result<LocalModel> {
     fetched.context("cannot get the default model; name one that is on this machine")
 }
 
+/// Reads what is known of a model that lies here.
+pub(crate) fn open_subject(
+    hub: &Hub,
+    local: &LocalModel,
+    asked_as: &str,
+) -> anyhow::Result<Subject> {
+    crate::view::tell_of_hashing(hub, local);
+    Ok(Subject::open(hub, local, asked_as)?)
+}
+
 /// Ctrl-C and termination, counted from the first call on.
 pub(crate) fn interrupt() -> Interrupt {
     static INTERRUPT: OnceLock<Interrupt> = OnceLock::new();
@@ -171,6 +181,3 @@ pub(crate) fn adaptive(args: &MeasureArgs, at_least: u32) -> Repetitions {
     let budget_ns = args.budget.into();
     Repetitions::Adaptive { half_width: args.interval, budget_ns, at_least }
 }
-
-/// Share of a test's budget that warming up may take, see `docs/metrics.md`.
-pub(crate) const WARM_UP_SHARE: f64 = 0.2;

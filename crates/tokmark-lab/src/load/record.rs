@@ -7,8 +7,7 @@ use tokmark_model::{
     StatusReason, Test, Timestamp, Uuid, Workload,
 };
 use tokmark_stats::{
-    Requests, RequestsWithEvents, ServingGradeInput, ServingInput, grade_serving,
-    summarize_serving,
+    Requests, RequestsWithEvents, ServingGradeInput, ServingInput, grade_serving, summarize_serving,
 };
 
 use super::client::distortion;
@@ -40,8 +39,7 @@ pub(super) fn record(
     let PointFacts { created_at, aborted, client, readings, cold } = facts;
     let input = ServingInput { workload, requests: &requests, cold: cold.as_ref() };
     let summary = summarize_serving(&input);
-    let (status, status_reason) =
-        ending(summary.as_ref(), aborted, options.interrupt.is_raised());
+    let (status, status_reason) = ending(summary.as_ref(), aborted, options.interrupt.is_raised());
     let mut client = client;
     client.calibration_p99_ns =
         options.calibration.map(|found| Nanos(found.ttft_p99.max(0.0) as u64));

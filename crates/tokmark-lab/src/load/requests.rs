@@ -53,10 +53,7 @@ impl PointRequests {
                 Some(error) => Err(error),
                 None => {
                     let n_events = log.n_events();
-                    Ok((
-                        Vec::new(),
-                        EventLog { n_events, file: Some(name), ..EventLog::default() },
-                    ))
+                    Ok((Vec::new(), EventLog { n_events, file: Some(name), ..EventLog::default() }))
                 }
             },
         }

@@ -72,10 +72,7 @@ fn before_cut_requests(window: Window, requests: &dyn Requests) -> Window {
 }
 
 /// A time of each request that was cut.
-fn cut<T>(
-    requests: &dyn Requests,
-    time: impl Fn(&RequestSample) -> T,
-) -> impl Iterator<Item = T> {
+fn cut<T>(requests: &dyn Requests, time: impl Fn(&RequestSample) -> T) -> impl Iterator<Item = T> {
     let is_cut = |request: &RequestSample| request.error == Some(RequestError::Cut);
     column(requests, |request| is_cut(request).then(|| time(request))).into_iter()
 }

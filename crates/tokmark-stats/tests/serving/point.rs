@@ -140,11 +140,7 @@ impl Point {
     }
 
     pub fn input(&self) -> ServingInput<'_> {
-        ServingInput {
-            workload: &self.workload,
-            requests: self,
-            cold: self.cold.as_ref(),
-        }
+        ServingInput { workload: &self.workload, requests: self, cold: self.cold.as_ref() }
     }
 
     pub fn summary(&self) -> ServingSummary {

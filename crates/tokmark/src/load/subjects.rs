@@ -113,9 +113,8 @@ impl Serving {
         let Some(started) = &self.started else { return Ok(args) };
         let (connection, workload) = (&mut args.connection, &mut args.workload);
         for (name, value) in started.load() {
-            let read = |error: String| {
-                anyhow!("recipe {}: load: {name}: {error}", started.recipe())
-            };
+            let read =
+                |error: String| anyhow!("recipe {}: load: {name}: {error}", started.recipe());
             match name.as_str() {
                 "api" => {
                     let api = flags::api(value).map_err(read)?;

@@ -4,7 +4,7 @@ use tokmark_lab::{Advice, Comfort};
 use tokmark_model::Record;
 
 use super::table::{load, memory, reasons, status_word, tokens};
-use super::words::{estimate, grade_of, half_width, number, short_id};
+use super::words::{counted, estimate, grade_of, half_width, number, short_id};
 
 /// The card: figures, grade, one plain sentence, and where the records are.
 pub(crate) fn quick(records: &[Record], advice: Option<&Advice>, place: &str) -> String {
@@ -22,10 +22,10 @@ pub(crate) fn quick(records: &[Record], advice: Option<&Advice>, place: &str) ->
             Some(summary) => line(
                 &name,
                 format!(
-                    "{} tok/s, {}, {} repetitions, grade {}",
+                    "{} tok/s{}, {}, grade {}",
                     estimate(&summary.rate),
                     half_width(summary),
-                    summary.n,
+                    counted(summary.n, "repetition"),
                     grade_of(record)
                 ),
             ),

@@ -1,6 +1,7 @@
 //! What people see. Views format; they compute no statistics.
 
 pub(crate) mod card;
+pub(crate) mod csv;
 pub(crate) mod devices;
 pub(crate) mod download;
 pub(crate) mod gap;
@@ -14,8 +15,9 @@ pub(crate) mod table;
 mod words;
 
 use tokmark_host::Headroom;
+use tokmark_hub::{Hub, LocalModel};
 use tokmark_lab::Subject;
-use tokmark_model::{MachineFacts, PlannedTest};
+use tokmark_model::{Bytes, MachineFacts, PlannedTest};
 
 /// Says so before it starts to swap.
 pub(crate) fn warn_of_memory(subject: &Subject, planned: &[PlannedTest], machine: &MachineFacts) {
@@ -29,6 +31,16 @@ pub(crate) fn warn_of_memory(subject: &Subject, planned: &[PlannedTest], machine
         "warning: the {need} of model and cache {word} the {available} of memory that is free; expect \
          swapping or the end of the engine"
     );
+}
+
+/// Says that a large file is read whole, once, before anything is measured.
+pub(crate) fn tell_of_hashing(hub: &Hub, model: &LocalModel) {
+    /// What is hashed in a second or two is not worth a line.
+    const LARGE: Bytes = Bytes(1 << 30);
+    let unread = hub.unhashed_bytes(model);
+    if unread > LARGE {
+        crate::output::say!("reading {} once to identify it ({unread})", model.file_name);
+    }
 }
 
 #[cfg(test)]

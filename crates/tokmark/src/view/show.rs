@@ -104,7 +104,7 @@ fn machine_line(record: &Record) -> String {
 
 fn figures(record: &Record, line: &mut impl FnMut(&str, String)) {
     let Some(summary) = &record.summary else { return };
-    line("rate", format!("{} tok/s, {}", estimate(&summary.rate), half_width(summary)));
+    line("rate", format!("{} tok/s{}", estimate(&summary.rate), half_width(summary)));
     if let Some(rate) = &summary.rate_per_sequence {
         line("a sequence", format!("{} tok/s", estimate(rate)));
     }

@@ -60,10 +60,18 @@ pub(crate) fn estimate(estimate: &Estimate) -> String {
 }
 
 /// `±1.4 %` of the rate, or a dash.
+/// `, ±1.9 %`, or nothing where there is no interval.
 pub(crate) fn half_width(summary: &Summary) -> String {
-    summary
-        .rate_half_width
-        .map_or_else(|| "-".to_owned(), |width| format!("±{:.1} %", width * 100.0))
+    let width = summary.rate_half_width;
+    width.map_or_else(String::new, |width| format!(", ±{:.1} %", width * 100.0))
+}
+
+/// `1 repetition`, `7 repetitions`.
+pub(crate) fn counted(n: impl Into<u64>, noun: &str) -> String {
+    match n.into() {
+        1 => format!("1 {noun}"),
+        n => format!("{n} {noun}s"),
+    }
 }
 
 pub(crate) fn grade(letter: GradeLetter) -> &'static str {

@@ -87,7 +87,8 @@ fn cache_suspected(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
         let computed = request.prompt_tokens?.n.checked_sub(request.cached_tokens.unwrap_or(0))?;
         (ttft.0 > 0).then(|| f64::from(computed) / ttft.as_secs_f64())
     };
-    let seen = median(&column(input.requests, rate)).filter(|_| input.workload.cache == CacheMode::Bust)?;
+    let seen = median(&column(input.requests, rate))
+        .filter(|_| input.workload.cache == CacheMode::Bust)?;
     let text = format!(
         "cache hit suspected: prompts at {seen:.0} tok/s, above the machine's ceiling of {ceiling:.0}"
     );

@@ -5,6 +5,8 @@ use tokmark_model::{
     CacheMode, Distribution, Load, Nanos, Record, Serving, ServingSummary, SystemRate,
 };
 
+use crate::view::csv::line;
+
 /// One of a summary's distributions.
 type Figure = fn(&ServingSummary) -> &Option<Distribution>;
 
@@ -16,23 +18,11 @@ struct Fields(Vec<(String, String)>);
 pub(crate) fn csv(records: &[Record]) -> String {
     let rows: Vec<Fields> = records.iter().map(fields).collect();
     let Some(first) = rows.first() else { return String::new() };
-    let mut text = join(first.0.iter().map(|(name, _)| name));
+    let mut text = line(first.0.iter().map(|(name, _)| name.as_str()));
     for row in &rows {
-        text += &join(row.0.iter().map(|(_, value)| value));
+        text += &line(row.0.iter().map(|(_, value)| value.as_str()));
     }
     text
-}
-
-fn join<'a>(fields: impl Iterator<Item = &'a String>) -> String {
-    fields.map(|field| quoted(field)).collect::<Vec<_>>().join(",") + "\n"
-}
-
-fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
-    }
 }
 
 impl Fields {
