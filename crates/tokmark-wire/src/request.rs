@@ -113,13 +113,13 @@ pub(crate) fn to_json(body: &impl Serialize) -> Vec<u8> {
 
 /// A tool as both APIs describe it.
 #[derive(Serialize)]
-struct Tool<'a> {
+pub(crate) struct Tool<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     function: &'a ToolDefinition,
 }
 
-fn tools<'a>(tools: &'a [ToolDefinition]) -> Vec<Tool<'a>> {
+pub(crate) fn tools<'a>(tools: &'a [ToolDefinition]) -> Vec<Tool<'a>> {
     tools.iter().map(|function| Tool { kind: "function", function }).collect()
 }
 

@@ -1,11 +1,11 @@
 //! Servers that count tokens of a text: what to ask, and how to read the answer.
 
 use serde::{Deserialize, Serialize};
-use tokmark_model::Message;
+use tokmark_model::{Message, ToolDefinition};
 
 use crate::WireError;
 use crate::decode::{Length, Number, object};
-use crate::request::{Said, conversation, to_json};
+use crate::request::{Said, Tool, conversation, to_json, tools};
 
 /// A tokenizer endpoint, asked by POST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +37,8 @@ struct Prompt<'a> {
 struct Conversation<'a> {
     model: &'a str,
     messages: Vec<Said<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Tool<'a>>,
 }
 
 impl TokenizerRoute {
@@ -55,12 +57,18 @@ impl TokenizerRoute {
         }
     }
 
-    /// Asks for the tokens of a conversation with the model's template, where the endpoint
-    /// knows templates.
-    pub fn messages_body(self, model: &str, messages: &[Message]) -> Option<Vec<u8>> {
+    /// Asks for the tokens of a conversation and its tools with the model's template, where the
+    /// endpoint knows templates.
+    pub fn messages_body(
+        self,
+        model: &str,
+        messages: &[Message],
+        definitions: &[ToolDefinition],
+    ) -> Option<Vec<u8>> {
         match self {
             TokenizerRoute::Vllm => {
-                Some(to_json(&Conversation { model, messages: conversation(messages) }))
+                let (messages, tools) = (conversation(messages), tools(definitions));
+                Some(to_json(&Conversation { model, messages, tools }))
             }
             TokenizerRoute::LlamaCpp | TokenizerRoute::Sglang => None,
         }
@@ -98,10 +106,21 @@ mod tests {
         assert_eq!(text(TokenizerRoute::Vllm), prompt);
         assert_eq!(text(TokenizerRoute::Sglang), prompt);
         let messages = [Message::text(Role::User, "hi")];
-        let body = TokenizerRoute::Vllm.messages_body("m", &messages).unwrap();
+        let body = TokenizerRoute::Vllm.messages_body("m", &messages, &[]).unwrap();
         let expected = br#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
         assert_eq!(body, expected);
-        assert_eq!(TokenizerRoute::LlamaCpp.messages_body("m", &messages), None);
+        let tool = ToolDefinition {
+            name: "look".to_owned(),
+            description: String::new(),
+            parameters: serde_json::json!({}),
+        };
+        let body = TokenizerRoute::Vllm.messages_body("m", &messages, &[tool]).unwrap();
+        let body = String::from_utf8(body).unwrap();
+        assert!(
+            body.contains(r#""tools":[{"type":"function","function":{"name":"look""#),
+            "{body}"
+        );
+        assert_eq!(TokenizerRoute::LlamaCpp.messages_body("m", &messages, &[]), None);
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub use error::WorkloadError;
 pub use fit::{CountTokens, LengthBasis};
 pub use length::{Length, MAX_TOKENS};
 pub use prompt::{N_KEPT_PROMPTS, PromptText, unique_opening, write_text};
-pub use shape::{Content, PastCall, Shape};
+pub use shape::{Content, PastCall, Shape, definitions_text};
 pub use source::{PlannedRequest, PromptSource, SourceOptions, Tokenizer};
 pub use trace::{
     BLOCK_TOKENS, MAX_LINE_BYTES, Trace, TraceFormat, TracePrompt, TraceSession, TraceTurn,

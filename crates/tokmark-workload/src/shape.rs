@@ -10,6 +10,8 @@ use crate::{Length, WorkloadError};
 pub(crate) mod check;
 mod tools;
 
+pub use self::check::definitions_text;
+
 /// What the text of the requests is about. Independent of the API that carries it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -156,7 +156,7 @@ fn check_room(shape: &Shape) -> Checked {
 
 /// The JSON of all definitions, as their tokens are counted; empty without tools. The order of
 /// its keys is fixed, whatever the JSON library does.
-pub(crate) fn definitions_text(tools: &[ToolDefinition]) -> String {
+pub fn definitions_text(tools: &[ToolDefinition]) -> String {
     let quoted = |text: &str| Value::from(text).to_string();
     let json = |tool: &ToolDefinition| {
         let (name, description) = (quoted(&tool.name), quoted(&tool.description));

@@ -31,6 +31,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
             "tokmark-run",
             "tokmark-stats",
             "tokmark-stub",
+            "tokmark-tokenizer",
             "tokmark-workload",
         ],
         &[],
@@ -43,6 +44,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("tokmark-stats", &[], &[]),
     ("tokmark-store", &[], &[]),
     ("tokmark-stub", &["tokmark-run"], &[]),
+    ("tokmark-tokenizer", &[], &[]),
     ("tokmark-wire", &[], &[]),
     ("tokmark-workload", &[], &[]),
     ("xtask", &[ANY], &[]),
@@ -57,6 +59,7 @@ const WALLS: &[(&str, &str)] = &[
     ("sea-orm", "tokmark-store"),
     ("sea-orm-migration", "tokmark-store"),
     ("sqlx", "tokmark-store"),
+    ("tokenizers", "tokmark-tokenizer"),
 ];
 
 /// Every edge that [`ROOMS`] and [`WALLS`] do not allow.
