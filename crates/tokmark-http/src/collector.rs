@@ -114,7 +114,7 @@ impl<'a> Collector<'a> {
         self.n_errors += u64::from(!sample.is_ok());
         let length = sample.end_ns.0.saturating_sub(sample.sent_ns.0);
         self.longest = self.longest.max(Duration::from_nanos(length));
-        self.log.push(sample, &finished.events)
+        self.log.push(sample, &finished.events, finished.uncounted().as_ref())
     }
 
     fn progress(&self, shared: &Shared) -> Progress {

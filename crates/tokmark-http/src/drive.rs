@@ -53,7 +53,7 @@ pub struct Driven {
 
 /// A request with its bytes.
 struct Made {
-    request: PlannedRequest,
+    request: Arc<PlannedRequest>,
     ready: Ready,
 }
 
@@ -243,11 +243,11 @@ async fn slot(shared: &Shared, pool: &Pool, done: &Sender<Finished>) {
         if shared.take().is_none() {
             return;
         }
-        let Made { request, ready } = follow_up.take().unwrap_or_else(|| shared.made_ahead());
-        let answer = shared.carry_out(pool, due, &ready, done).await;
+        let made = follow_up.take().unwrap_or_else(|| shared.made_ahead());
+        let answer = shared.carry_out(pool, due, &made, done).await;
         if let Some(answer) = answer {
-            let PlannedRequest { session, turn, messages, .. } = request;
-            let next = shared.source.follow_up(session, turn + 1, &messages, &answer);
+            let PlannedRequest { session, turn, messages, .. } = &*made.request;
+            let next = shared.source.follow_up(*session, turn + 1, messages, &answer);
             follow_up = next.map(|request| shared.make(request));
         }
     }
@@ -338,8 +338,8 @@ async fn conversation(
     done: &Sender<Finished>,
 ) {
     let (mut made, mut due) = (made, due);
-    while let Some(answer) = shared.carry_out(pool, due, &made.ready, done).await {
-        let PlannedRequest { session, turn, messages, .. } = &made.request;
+    while let Some(answer) = shared.carry_out(pool, due, &made, done).await {
+        let PlannedRequest { session, turn, messages, .. } = &*made.request;
         let next = shared.source.follow_up(*session, turn + 1, messages, &answer);
         let Some(request) = next.filter(|_| shared.wants_more()) else { return };
         let now = shared.clock.now();
@@ -414,7 +414,8 @@ impl Shared {
         let extra = format!("x-request-id: {index}\r\n");
         let bytes = self.endpoint.targets[replica].request("POST", body.path, &body.json, &extra);
         let (session, turn) = (request.session, request.turn);
-        Made { request, ready: Ready { index, session, turn, replica, bytes } }
+        let ready = Ready { index, session, turn, replica, bytes };
+        Made { request: Arc::new(request), ready }
     }
 
     /// Sends one request and reports it; the answer, if there was one.
@@ -422,9 +423,10 @@ impl Shared {
         &self,
         pool: &Pool,
         due: Nanos,
-        ready: &Ready,
+        made: &Made,
         done: &Sender<Finished>,
     ) -> Option<Message> {
+        let ready = &made.ready;
         let target = &self.endpoint.targets[ready.replica];
         let cut_now = self.cut_now.notified();
         if self.stop.load(Ordering::Relaxed) == CUT {
@@ -432,13 +434,17 @@ impl Shared {
             return None;
         }
         self.n_in_flight.fetch_add(1, Ordering::Relaxed);
-        let finished = tokio::select! {
+        let mut finished = tokio::select! {
             biased;
             finished = exchange(pool, target, ready, due, &self.rules, self.clock) => finished,
             () = cut_now => cut(ready, due, self.clock),
         };
         self.n_in_flight.fetch_sub(1, Ordering::Relaxed);
-        let answer = finished.sample.is_ok().then(|| finished.answer.clone());
+        let is_ok = finished.sample.is_ok();
+        if is_ok && finished.sample.prompt_tokens.is_none() {
+            finished.prompt = Some(made.request.clone());
+        }
+        let answer = is_ok.then(|| finished.answer.clone());
         let _ = done.send(finished);
         answer
     }
@@ -456,5 +462,13 @@ fn cut(ready: &Ready, due: Nanos, clock: Clock) -> Finished {
         ..RequestSample::default()
     };
     let answer = Message::text(tokmark_model::Role::Assistant, "");
-    Finished { index: ready.index, sample, events: Vec::new(), answer, reasoning: String::new() }
+    Finished {
+        index: ready.index,
+        sample,
+        events: Vec::new(),
+        answer,
+        reasoning: String::new(),
+        prompt: None,
+        first_event: String::new(),
+    }
 }

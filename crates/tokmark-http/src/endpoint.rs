@@ -8,12 +8,12 @@ use tokmark_wire::{
     system_fingerprint,
 };
 
-use crate::HttpError;
 use crate::fetch::{Fetched, fetch};
 use crate::target::{Target, TargetOptions};
+use crate::{HttpError, ServerTokenizer};
 
 /// Longest time for one question about the server.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same for an answer of one token.
 const FINGERPRINT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The same on ports where perhaps nothing listens.
@@ -155,12 +155,7 @@ impl Endpoint {
 
     /// Tokens of `text` by the server's own tokenizer; `None` where it has none.
     pub fn count_tokens(&self, text: &str) -> Option<u32> {
-        let route = self.abilities.tokenizer.as_ref()?;
-        let body = route.text_body(&self.facts.model, text);
-        let target = self.targets.first()?;
-        let answer =
-            runtime().ok()?.block_on(fetch(target, "POST", route.path(), &body, PROBE_TIMEOUT));
-        route.count(&answer.ok().filter(|answer| answer.head.status == 200)?.body).ok()
+        ServerTokenizer::new(self).ok()??.count_text(text)
     }
 }
 

@@ -1,12 +1,14 @@
 //! One request from due to its end: sends, reads, stamps, and sorts what went wrong.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokmark_model::{
     Api, CountSource, Message, Nanos, RequestError, RequestSample, ServerTimes, TokenCount,
 };
 use tokmark_wire::{Assembled, Decoder, Delta, Frame, Frames, Framing, Usage};
+use tokmark_workload::PlannedRequest;
 
 use crate::clock::Clock;
 use crate::connection::{Broken, Connection, Head};
@@ -52,6 +54,10 @@ pub struct Finished {
     pub answer: Message,
     /// Its reasoning.
     pub reasoning: String,
+    /// What was asked, where it was answered and the server did not count the prompt's tokens.
+    pub prompt: Option<Arc<PlannedRequest>>,
+    /// Text of the first of several text events, where the server did not count its tokens.
+    pub first_event: String,
 }
 
 /// What was read so far; outlives an attempt that is broken off.
@@ -60,6 +66,7 @@ struct Reading {
     sample: RequestSample,
     events: Vec<Nanos>,
     assembled: Assembled,
+    first_event: String,
     usage: Option<Usage>,
     retry_after: Option<Duration>,
     is_done: bool,
@@ -273,6 +280,7 @@ impl Reading {
             sample: RequestSample { due_ns: due, ..RequestSample::default() },
             events: Vec::new(),
             assembled: Assembled::default(),
+            first_event: String::new(),
             usage: None,
             retry_after: None,
             is_done: false,
@@ -295,6 +303,7 @@ impl Reading {
         };
         self.events.clear();
         self.assembled = Assembled::default();
+        self.first_event.clear();
         (self.usage, self.is_done) = (None, false);
     }
 
@@ -308,7 +317,11 @@ impl Reading {
             Frame::Done => self.is_done = true,
             Frame::Data(bytes) => {
                 let delta = decoder.decode(bytes).map_err(|_| RequestError::Malformed)?;
+                let is_first = delta.is_text && self.sample.first_text_ns.is_none();
                 self.note(&delta, at)?;
+                if is_first && delta.n_tokens.is_none() {
+                    self.keep_first(&delta);
+                }
             }
             Frame::Cut(_) => return Err(RequestError::BrokenStream),
             Frame::TooLong => return Err(RequestError::Malformed),
@@ -351,6 +364,14 @@ impl Reading {
         Ok(())
     }
 
+    /// The few letters of the first text event, to be counted when the point is over.
+    fn keep_first(&mut self, delta: &Delta<'_>) {
+        let calls = delta.tool_calls.iter().flat_map(|call| [&call.name, &call.arguments]);
+        for part in [&delta.reasoning, &delta.answer].into_iter().chain(calls) {
+            self.first_event.push_str(part);
+        }
+    }
+
     /// Whether a stream that ended without a fault was a whole answer.
     fn check_stream(&mut self) -> Result<(), RequestError> {
         if !self.is_done && self.sample.finish.is_none() {
@@ -360,7 +381,7 @@ impl Reading {
     }
 
     fn finish(self, index: u64) -> Finished {
-        let Reading { mut sample, events, assembled, usage, .. } = self;
+        let Reading { mut sample, events, assembled, mut first_event, usage, .. } = self;
         let count = |n: u32| TokenCount { n, source: CountSource::Usage };
         let times: ServerTimes = sample.server.unwrap_or_default();
         if let Some(usage) = usage {
@@ -376,6 +397,10 @@ impl Reading {
         let n_reasoning = sample.reasoning_tokens.map_or(0, |tokens| tokens.n);
         sample.hidden_reasoning = n_reasoning > 0 && reasoning.is_empty();
         let answer = assembled.to_message();
-        Finished { index, sample, events, answer, reasoning }
+        // A single event has no gaps that its tokens would count in.
+        if sample.n_text_events < 2 {
+            first_event = String::new();
+        }
+        Finished { index, sample, events, answer, reasoning, prompt: None, first_event }
     }
 }

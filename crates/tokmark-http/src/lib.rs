@@ -30,6 +30,8 @@ mod pool;
 mod receive;
 mod scrape;
 mod target;
+mod tokenizer;
+mod uncounted;
 
 pub use collector::{Ended, Flow, Progress, Watcher};
 pub use drive::{Driven, drive};
@@ -39,3 +41,5 @@ pub use exchange::Finished;
 pub use log::FinishedLog;
 pub use scrape::Scraper;
 pub use target::{Target, TargetOptions};
+pub use tokenizer::ServerTokenizer;
+pub use uncounted::Uncounted;

@@ -6,14 +6,20 @@ use std::path::Path;
 
 use tokmark_model::{Nanos, RequestSample, read_times, write_times};
 
+use crate::Uncounted;
+use crate::uncounted::TextLog;
+
 /// Bytes read at once. Requests that were due one after the other ended nearly so.
 const READ_AHEAD: usize = 256 * 1024;
 
 /// Finished requests, each with the times of its text events since it was sent. Lies in an
-/// unnamed temporary file; in memory are 16 bytes a request.
+/// unnamed temporary file; in memory are 16 bytes a request. The texts of requests that the
+/// server did not count lie in another such file until [`FinishedLog::count`].
 #[derive(Debug)]
 pub struct RequestLog {
     file: BufWriter<File>,
+    /// Made for the first request that has texts.
+    texts: Option<TextLog>,
     /// When each was due, and where its row begins in the file.
     rows: Vec<(Nanos, u64)>,
     n_bytes: u64,
@@ -28,7 +34,14 @@ impl RequestLog {
     /// When no temporary file can be made.
     pub fn new() -> io::Result<Self> {
         let file = BufWriter::with_capacity(READ_AHEAD, tempfile::tempfile()?);
-        Ok(RequestLog { file, rows: Vec::new(), n_bytes: 0, n_events: 0, scratch: Vec::new() })
+        Ok(RequestLog {
+            file,
+            texts: None,
+            rows: Vec::new(),
+            n_bytes: 0,
+            n_events: 0,
+            scratch: Vec::new(),
+        })
     }
 
     /// Requests in it.
@@ -41,11 +54,23 @@ impl RequestLog {
         self.n_events
     }
 
-    /// Appends one request.
+    /// Appends one request, with the texts that the server did not count.
     ///
     /// # Errors
     /// When the disk is full.
-    pub fn push(&mut self, sample: &RequestSample, events: &[Nanos]) -> io::Result<()> {
+    pub fn push(
+        &mut self,
+        sample: &RequestSample,
+        events: &[Nanos],
+        uncounted: Option<&Uncounted<'_>>,
+    ) -> io::Result<()> {
+        if let Some(uncounted) = uncounted {
+            let texts = match &mut self.texts {
+                Some(texts) => texts,
+                none => none.insert(TextLog::new()?),
+            };
+            texts.push(self.rows.len() as u64, uncounted)?;
+        }
         self.scratch.clear();
         serde_json::to_writer(&mut self.scratch, sample)?;
         let n_json = self.scratch.len() as u32;
@@ -67,7 +92,7 @@ impl RequestLog {
     pub fn finish(mut self) -> io::Result<FinishedLog> {
         self.rows.sort_unstable();
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        Ok(FinishedLog { file, rows: self.rows, n_events: self.n_events })
+        Ok(FinishedLog { file, texts: self.texts, rows: self.rows, n_events: self.n_events })
     }
 }
 
@@ -75,6 +100,7 @@ impl RequestLog {
 #[derive(Debug)]
 pub struct FinishedLog {
     file: File,
+    texts: Option<TextLog>,
     rows: Vec<(Nanos, u64)>,
     n_events: u64,
 }
@@ -90,15 +116,58 @@ impl FinishedLog {
         self.n_events
     }
 
+    /// Requests with texts that nobody counted yet.
+    pub fn n_uncounted(&self) -> u64 {
+        self.texts.as_ref().map_or(0, TextLog::len)
+    }
+
+    /// Hands the requests whose texts nobody counted to `count`, in the order in which they
+    /// ended, keeps what it makes of their samples, and forgets the texts.
+    ///
+    /// # Errors
+    /// When a file can't be read or written.
+    pub fn count(
+        &mut self,
+        count: &mut dyn FnMut(&mut RequestSample, &Uncounted<'_>),
+    ) -> io::Result<()> {
+        let Some(texts) = self.texts.take() else { return Ok(()) };
+        let mut texts = texts.read()?;
+        let mut next = texts.next()?;
+        let mut counted = RequestLog::new()?;
+        let mut offsets: Vec<u64> = self.rows.iter().map(|(_, offset)| *offset).collect();
+        offsets.sort_unstable();
+        self.read(offsets.into_iter(), &mut |mut sample, times| {
+            if let Some((_, own)) = next.take_if(|(at, _)| *at == counted.n_requests()) {
+                count(&mut sample, &own);
+                next = texts.next()?;
+            }
+            counted.push(&sample, &times, None)
+        })?;
+        *self = counted.finish()?;
+        Ok(())
+    }
+
     /// Hands over all requests in the order of their due times.
     ///
     /// # Errors
     /// When the file can't be read.
     pub fn visit(&self, visit: &mut dyn FnMut(RequestSample, Vec<Nanos>)) -> io::Result<()> {
+        let offsets = self.rows.iter().map(|(_, offset)| *offset);
+        self.read(offsets, &mut |sample, times| {
+            visit(sample, times);
+            Ok(())
+        })
+    }
+
+    fn read(
+        &self,
+        offsets: impl Iterator<Item = u64>,
+        visit: &mut dyn FnMut(RequestSample, Vec<Nanos>) -> io::Result<()>,
+    ) -> io::Result<()> {
         let broken = || io::Error::from(io::ErrorKind::InvalidData);
         let mut window = Window { file: &self.file, bytes: Vec::new(), start: 0 };
-        for (_, offset) in &self.rows {
-            let lengths = window.at(*offset, 8)?;
+        for offset in offsets {
+            let lengths = window.at(offset, 8)?;
             let length = |at: usize| {
                 let bytes = lengths.get(at..at + 4)?.try_into().ok()?;
                 usize::try_from(u32::from_le_bytes(bytes)).ok()
@@ -107,7 +176,7 @@ impl FinishedLog {
             let row = window.at(offset + 8, n_all)?;
             let sample = serde_json::from_slice(row.get(..n_json).ok_or_else(broken)?)?;
             let times = read_times(&mut row.get(n_json..).ok_or_else(broken)?);
-            visit(sample, times.ok_or_else(broken)?);
+            visit(sample, times.ok_or_else(broken)?)?;
         }
         Ok(())
     }
@@ -160,7 +229,7 @@ mod tests {
         // More than is read at once, the due times in no order.
         let due = |n: u64| n * 7_919 % 10_007;
         for n in 0..10_007 {
-            log.push(&sample(due(n)), &vec![Nanos(n); (n % 3) as usize]).unwrap();
+            log.push(&sample(due(n)), &vec![Nanos(n); (n % 3) as usize], None).unwrap();
         }
         assert_eq!((log.n_requests(), log.n_events()), (10_007, 10_006));
         let log = log.finish().unwrap();
@@ -174,5 +243,25 @@ mod tests {
             .unwrap();
             assert_eq!(next, 10_007);
         }
+    }
+
+    #[test]
+    fn counts_go_to_the_requests_whose_texts_they_are_of() {
+        let mut log = RequestLog::new().unwrap();
+        // What was due last ended first.
+        for n in 0..5 {
+            let sample = RequestSample { due_ns: Nanos(9 - n), ..Default::default() };
+            let answer = "x".repeat(n as usize).into();
+            let texts = Uncounted { answer, ..Uncounted::default() };
+            log.push(&sample, &[Nanos(n)], (n % 2 == 1).then_some(&texts)).unwrap();
+        }
+        let mut log = log.finish().unwrap();
+        assert_eq!(log.n_uncounted(), 2);
+        log.count(&mut |sample, texts| sample.n_text_events = texts.answer.len() as u32).unwrap();
+        let mut seen = Vec::new();
+        log.visit(&mut |sample, times| seen.push((sample.n_text_events, times[0].0))).unwrap();
+        assert_eq!(seen, [(0, 4), (3, 3), (0, 2), (1, 1), (0, 0)]);
+        assert_eq!((log.n_uncounted(), log.n_requests(), log.n_events()), (0, 5, 5));
+        log.count(&mut |_, _| panic!("nothing is left to be counted")).unwrap();
     }
 }
