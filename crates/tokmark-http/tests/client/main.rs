@@ -1,6 +1,7 @@
 //! The client against servers that behave, and servers that do not.
 
 mod support;
+mod uncounted;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -125,7 +126,7 @@ fn reasoning_that_is_not_streamed_is_seen_in_the_usage() {
 }
 
 #[test]
-fn tokens_come_from_the_usage_or_from_nowhere() {
+fn tokens_are_those_of_the_usage() {
     for sample in samples("tokens-per-event=4", 3) {
         let tokens = sample.output_tokens.unwrap();
         assert_eq!((tokens.n, tokens.source), (8, CountSource::Usage), "{sample:?}");
