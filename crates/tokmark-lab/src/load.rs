@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod client;
+mod count;
 mod live;
 mod point;
 mod ramp;
@@ -11,11 +12,13 @@ mod timeline;
 mod watcher;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokmark_host::BusyProcess;
 use tokmark_model::{MachineFacts, Uuid, Workload};
 use tokmark_run::Interrupt;
+use tokmark_tokenizer::LocalTokenizer;
 
 pub use calibrate::{Calibration, calibrate};
 pub use live::Live;
@@ -77,6 +80,8 @@ pub struct LoadOptions {
     pub first_load: Option<Duration>,
     /// Folder for the requests of points that have too many for their record.
     pub large_logs: PathBuf,
+    /// Counts what the server's `usage` does not, in place of the server's tokenizer.
+    pub tokenizer: Option<Arc<LocalTokenizer>>,
 }
 
 /// Is told what a point does.
@@ -85,6 +90,8 @@ pub trait LoadObserver {
     fn warming_up(&mut self, workload: &Workload);
     /// About ten times a second.
     fn live(&mut self, live: &Live);
+    /// The requests are over; the tokens of so many are still to be counted.
+    fn counting(&mut self, n_requests: u64);
     /// Other processes took `other_cores`, for the first time in this point.
     fn disturbed(&mut self, other_cores: f64, by: &[BusyProcess]);
 }

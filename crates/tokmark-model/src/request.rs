@@ -136,7 +136,7 @@ pub struct RequestSample {
     /// Tokens of the first of them, where the server says so or a tokenizer counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_event_tokens: Option<u32>,
-    /// Prompt tokens, template included.
+    /// Prompt tokens, template included where the server counted it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt_tokens: Option<TokenCount>,
     /// All tokens generated, reasoning included.

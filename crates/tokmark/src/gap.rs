@@ -143,6 +143,7 @@ fn served(
             is_fresh_server: false,
             first_load: None,
             large_logs: records.large_logs(),
+            tokenizer: None,
         };
         view.begin(&workload);
         let first_session = position * SESSIONS_PER_POINT;

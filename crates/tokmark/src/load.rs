@@ -4,11 +4,14 @@ mod points;
 mod secrets;
 pub(crate) mod subjects;
 
+use std::sync::Arc;
+
 use anyhow::{Context, bail, ensure};
 use tokmark_host::machine_facts;
 use tokmark_http::{Endpoint, EndpointOptions, TargetOptions, discover, usual_ports};
 use tokmark_lab::{Calibration, LoadExtent, LoadOptions, calibrate, measure_point};
 use tokmark_model::{Record, Status, Uuid};
+use tokmark_tokenizer::LocalTokenizer;
 
 use crate::args::LoadArgs;
 use crate::exit::Exit;
@@ -23,6 +26,7 @@ use subjects::{Servers, Serving};
 const SESSIONS_PER_POINT: u64 = 1 << 22;
 
 pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<Exit> {
+    let tokenizer = args.connection.tokenizer.as_deref().map(LocalTokenizer::open).transpose()?;
     if args.check_dialect {
         return crate::dialect_check::run(args);
     }
@@ -33,6 +37,7 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<Exit> {
         records: &records,
         run_id: Uuid::now_v7(),
         machine: machine_facts(&Default::default()),
+        tokenizer: tokenizer.map(Arc::new),
         measured: Vec::new(),
         n_points: 0,
         interrupted: false,
@@ -60,6 +65,7 @@ struct Run<'a> {
     records: &'a Records,
     run_id: Uuid,
     machine: tokmark_model::MachineFacts,
+    tokenizer: Option<Arc<LocalTokenizer>>,
     measured: Vec<Record>,
     n_points: u64,
     interrupted: bool,
@@ -156,6 +162,7 @@ impl Run<'_> {
             is_fresh_server: lane.is_fresh,
             first_load: lane.serving.first_load_limit(),
             large_logs: self.records.large_logs(),
+            tokenizer: self.tokenizer.clone(),
         };
         let (endpoint, view) = (&lane.endpoint, &mut lane.view);
         let workload = &point.workload;

@@ -7,6 +7,7 @@ use tokmark_model::{Load, Nanos, Record, RequestSample, Timestamp, Workload};
 use tokmark_run::{Extent, Schedule};
 use tokmark_workload::PromptSource;
 
+use super::count::count_tokens;
 use super::record::{PointFacts, record};
 use super::requests::PointRequests;
 use super::timeline::Timeline;
@@ -45,7 +46,12 @@ pub fn measure_point(
     let driven = drive(endpoint, source, workload, schedule, first_session, &mut watcher);
     let aborted = watcher.aborted.take();
     let readings = timeline.map(Timeline::finish).unwrap_or_default();
-    let driven = driven?;
+    let mut driven = driven?;
+    if driven.log.n_uncounted() > 0 {
+        observer.counting(driven.log.n_uncounted());
+    }
+    let (local, api) = (options.tokenizer.as_ref(), workload.api);
+    count_tokens(&mut driven.log, endpoint, local, api, &options.interrupt)?;
     let requests = PointRequests::take(driven.log, options).map_err(cannot_read)?;
     let facts = PointFacts { created_at, aborted, client: driven.client, readings, cold };
     record(endpoint, workload, requests, facts, options).map_err(cannot_read)

@@ -125,8 +125,8 @@ pub(crate) struct ConnectionArgs {
     /// Times that a refused request (429, 503, no connection) is tried again
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) retries: u32,
-    /// Model file whose tokenizer counts where the server's usage doesn't
-    #[arg(long, value_name = "GGUF")]
+    /// tokenizer.json of the model: counts what usage doesn't, in place of the server's tokenizer
+    #[arg(long, value_name = "FILE")]
     pub(crate) tokenizer: Option<PathBuf>,
 }
 

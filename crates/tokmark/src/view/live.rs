@@ -92,6 +92,14 @@ impl LoadObserver for LiveView {
         }
     }
 
+    fn counting(&mut self, n_requests: u64) {
+        // Off a terminal a pause without a line is nothing unusual.
+        if self.on_screen {
+            let requests = plural(n_requests, "request", "requests");
+            self.draw(format!("{}: counting tokens of {requests}", self.title));
+        }
+    }
+
     fn disturbed(&mut self, other_cores: f64, by: &[BusyProcess]) {
         let text = disturbance(&self.title, other_cores, by);
         self.bar.suspend(|| crate::output::say!("{text}"));

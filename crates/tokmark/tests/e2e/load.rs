@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
-use tokmark_model::{Record, Status};
+use tokmark_model::{CountSource, Record, Status, TokenCount};
 
 use crate::support::{Home, real_model, servers};
 
@@ -153,6 +153,7 @@ fn nothing_to_measure_is_wrong_usage_with_advice() {
     assert_eq!(refused.code, Some(2));
     assert!(refused.stderr.contains("is the server running?"), "{refused:?}");
     let stub = Stub::start(&home, &[]);
+    let no_tokenizer = home.write("model.gguf", b"GGUF").to_string_lossy().into_owned();
     for (args, says) in [
         (vec!["load", &stub.url, "--shape", "poem"], "chat"),
         (vec!["load", &stub.url, "--trace", "none.jsonl"], "none.jsonl"),
@@ -161,6 +162,8 @@ fn nothing_to_measure_is_wrong_usage_with_advice() {
         (vec!["load", &stub.url, "--header", "sk-secret"], "colon"),
         (vec!["load", &stub.url, "--api-key-env", "NO_SUCH_KEY"], "NO_SUCH_KEY"),
         (vec!["load", &stub.url, "--model", "other"], "it has stub"),
+        (vec!["load", &stub.url, "--tokenizer", "none.json"], "none.json"),
+        (vec!["load", &stub.url, "--tokenizer", &no_tokenizer], "give the tokenizer.json"),
         (vec!["load", "--recipe", "nobody"], "xllamacpp"),
         (vec!["load", "ftp://x"], "http"),
     ] {
@@ -222,6 +225,39 @@ fn traces_are_replayed_with_their_times_and_conversations() {
     assert_eq!(due, [0, 20, 30]);
     let n: Vec<u32> = requests.iter().map(|request| request.output_tokens.unwrap().n).collect();
     assert_eq!(n, [4, 5, 6]);
+}
+
+/// A tokenizer of words and marks, as a file.
+const WORDS: &str = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+    "normalizer": null, "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null,
+    "decoder": null,
+    "model": {"type": "WordLevel", "vocab": {"[UNK]": 0}, "unk_token": "[UNK]"}}"#;
+
+#[test]
+fn what_the_server_does_not_count_the_tokenizer_does_or_the_words() {
+    let home = Home::new();
+    let tokenizer = home.write("tokenizer.json", WORDS.as_bytes()).to_string_lossy().into_owned();
+    let counting = Stub::start(&home, &[]);
+    let silent = Stub::start(&home, &["--mode", "no-usage"]);
+    let with_tokenizer = ["--tokenizer", tokenizer.as_str()];
+    for (stub, more, source, n) in [
+        (&counting, &with_tokenizer[..], CountSource::Usage, 10),
+        (&silent, &with_tokenizer[..], CountSource::Local, 10),
+        // Ten words x 1.3.
+        (&silent, &with_tokenizer[..0], CountSource::Estimated, 13),
+    ] {
+        let args = ["load", &stub.url, "-c", "1", "--requests", "3", "--max-tokens", "10"];
+        let ran = home.run(&[&args[..], more, &["--calibrate", "off", "-o", "json"]].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let record = &records(&ran.stdout)[0];
+        for request in &record.serving.as_ref().unwrap().requests {
+            assert_eq!(request.output_tokens, Some(TokenCount { n, source }), "{request:?}");
+            assert_eq!(request.prompt_tokens.unwrap().source, source);
+        }
+        let reasons = &record.grade.as_ref().unwrap().reasons;
+        let is_told = reasons.iter().any(|reason| reason.code == "counts_estimated");
+        assert_eq!(is_told, source == CountSource::Estimated, "{reasons:?}");
+    }
 }
 
 #[test]
