@@ -187,6 +187,45 @@ impl Default for EngineParams {
 }
 
 impl EngineParams {
+    /// The settings in which a record may differ from others, under llama-bench's short
+    /// flags: the number of threads, and what is not as [`EngineParams::default`] has it.
+    /// `t2 fa=on ctk=q8_0`.
+    pub fn settings(&self) -> String {
+        let defaults = EngineParams::default();
+        let mut words = vec![format!("t{}", self.n_threads)];
+        let mut say = |differs: bool, word: String| {
+            if differs {
+                words.push(word);
+            }
+        };
+        let listed =
+            |values: &[f32]| values.iter().map(f32::to_string).collect::<Vec<_>>().join("/");
+        say(self.n_batch != defaults.n_batch, format!("b{}", self.n_batch));
+        say(self.n_ubatch != defaults.n_ubatch, format!("ub{}", self.n_ubatch));
+        say(self.type_k != defaults.type_k, format!("ctk={}", self.type_k));
+        say(self.type_v != defaults.type_v, format!("ctv={}", self.type_v));
+        say(self.n_gpu_layers != defaults.n_gpu_layers, format!("ngl={}", self.n_gpu_layers));
+        say(self.n_cpu_moe != defaults.n_cpu_moe, format!("ncmoe={}", self.n_cpu_moe));
+        say(self.flash_attn != defaults.flash_attn, format!("fa={}", self.flash_attn));
+        say(self.load_mode != defaults.load_mode, format!("lm={}", self.load_mode));
+        say(self.lazy_mode != defaults.lazy_mode, format!("lzm={}", self.lazy_mode));
+        say(self.split_mode != defaults.split_mode, format!("sm={}", self.split_mode));
+        say(self.main_gpu != defaults.main_gpu, format!("mg={}", self.main_gpu));
+        say(!self.devices.is_empty(), format!("dev={}", self.devices.join("/")));
+        say(!self.tensor_split.is_empty(), format!("ts={}", listed(&self.tensor_split)));
+        let overrides = &self.tensor_buft_overrides;
+        say(!overrides.is_empty(), format!("ot={}", overrides.len()));
+        say(self.poll != defaults.poll, format!("poll={}", self.poll));
+        say(self.cpu_mask != defaults.cpu_mask, format!("C={}", self.cpu_mask));
+        say(self.cpu_strict, "cpu-strict".to_owned());
+        say(!self.repack, "repack=0".to_owned());
+        say(self.no_kv_offload, "nkvo".to_owned());
+        say(self.no_op_offload, "nopo".to_owned());
+        say(self.no_host, "no-host".to_owned());
+        say(self.embeddings, "embd".to_owned());
+        words.join(" ")
+    }
+
     /// Whether `other` can run on the model as loaded for `self`: the fields that llama-bench
     /// compares before it keeps a model loaded, and the two for which it always loads anew.
     pub fn same_load(&self, other: &EngineParams) -> bool {
@@ -223,5 +262,18 @@ pub struct ProcessParams {
 impl Default for ProcessParams {
     fn default() -> Self {
         ProcessParams { numa: Numa::Disabled, prio: 0, rpc: Vec::new(), verbose: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_name_the_threads_and_what_is_not_the_default() {
+        let params = EngineParams { n_threads: 8, ..EngineParams::default() };
+        assert_eq!(params.settings(), "t8");
+        let other = EngineParams { flash_attn: FlashAttention::On, no_op_offload: true, ..params };
+        assert_eq!(other.settings(), format!("t8 fa={} nopo", FlashAttention::On));
     }
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokmark_model::{Bytes, EngineFacts, Nanos, Status, StatusReason};
 
 use crate::{Command, EngineError, Message, PROTOCOL_VERSION};
-use pipes::{Line, mentions_memory, read_log, read_messages};
+use pipes::{Line, last_words, mentions_memory, read_log, read_messages};
 use system::{is_kill, kill, oom_kills, signal_name, signal_of};
 
 /// Time for a worker to say hello.
@@ -396,8 +396,13 @@ impl WorkerProcess {
             (None, Some(code)) => format!("the engine's process left with exit code {code}"),
             (None, None) => "the engine's process died".to_owned(),
         };
-        let message = match log_tail.iter().rev().find(|line| !line.trim().is_empty()) {
-            Some(line) => format!("{message} (last words: {})", line.trim()),
+        let message = match self.limits.memory {
+            // Not every library says so when it gets no memory.
+            Some(limit) => format!("{message}, perhaps for the memory limit of {limit}"),
+            None => message,
+        };
+        let message = match last_words(&log_tail) {
+            Some(line) => format!("{message} (last words: {line})"),
             None => message,
         };
         Failure::Dead(Status::Crashed, reason(message))

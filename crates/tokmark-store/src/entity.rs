@@ -34,6 +34,8 @@ pub mod records {
         pub duration_ns: Option<i64>,
         pub record_version: i64,
         pub statistics_version: Option<i64>,
+        /// Of the engine, in llama-bench's short flags; empty for load points.
+        pub settings: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -101,6 +101,12 @@ impl Filter {
             SortKey::Test => &[C::TestKind, C::NPrompt, C::NGen, C::NDepth, C::NParallel],
         };
         let mut select = records::Entity::find().filter(self.condition());
+        if self.sort.key == SortKey::Rate {
+            // What has no samples is never ranked among what has.
+            let without = [RecordKind::ImportedSummary, RecordKind::Published];
+            let is_without = C::Kind.is_in(without.map(|kind| word(&kind)));
+            select = select.order_by(is_without, Order::Asc);
+        }
         for key in keys {
             select = if matches!(key, C::RateTps) {
                 select.order_by_with_nulls(*key, order.clone(), NullOrdering::Last)

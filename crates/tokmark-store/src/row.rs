@@ -52,6 +52,8 @@ pub struct RecordRow {
     pub record_version: u32,
     /// Version of the statistics; absent without a summary.
     pub statistics_version: Option<u32>,
+    /// The engine's settings in llama-bench's short flags; empty for a load point.
+    pub settings: String,
     /// Remarks, oldest first.
     pub notes: Vec<Note>,
     /// Labels.
@@ -104,6 +106,10 @@ pub(crate) fn columns(record: &Record) -> records::Model {
         duration_ns: duration(record).map(|time| i64::try_from(time.get()).unwrap_or(i64::MAX)),
         record_version: record.record_version.into(),
         statistics_version: record.statistics_version().map(Into::into),
+        settings: match record.serving {
+            Some(_) => String::new(),
+            None => storable(&record.params.settings()),
+        },
     }
 }
 
@@ -141,6 +147,7 @@ pub(crate) fn row(columns: records::Model) -> Result<RecordRow, String> {
         duration_ns: columns.duration_ns.map(nanos),
         record_version: count(columns.record_version)?,
         statistics_version: columns.statistics_version.map(count).transpose()?,
+        settings: columns.settings,
         notes: Vec::new(),
         tags: Vec::new(),
     })

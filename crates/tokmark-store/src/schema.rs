@@ -11,7 +11,7 @@ use sea_orm::sea_query::{
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 /// Version of the tables that this program makes and reads.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// What is found in a database before it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,7 @@ pub(crate) async fn migrate(db: &impl ConnectionTrait, found: i64) -> Result<(),
     for version in found + 1..=SCHEMA_VERSION {
         match version {
             1 => create_records(db, backend).await?,
+            2 => add_settings(db, backend).await?,
             other => unreachable!("version {other} has no step"),
         }
         let sql = format!("INSERT INTO tokmark_schema (version) VALUES ({version})");
@@ -73,6 +74,16 @@ pub(crate) async fn migrate(db: &impl ConnectionTrait, found: i64) -> Result<(),
 
 pub(crate) fn statement(db: &impl ConnectionTrait, sql: &str) -> Statement {
     Statement::from_string(db.get_database_backend(), sql)
+}
+
+/// Settings, so that a list can tell rows of one test apart. Older records have none there;
+/// their bodies have them.
+async fn add_settings(db: &impl ConnectionTrait, backend: DbBackend) -> Result<(), DbErr> {
+    let mut table = Table::alter();
+    table.table("tokmark_records");
+    table.add_column(text("settings", backend).not_null().default(""));
+    db.execute(&table).await?;
+    Ok(())
 }
 
 async fn create_records(db: &impl ConnectionTrait, backend: DbBackend) -> Result<(), DbErr> {

@@ -363,7 +363,12 @@ impl Bench<'_> {
             crate::view::warn_of_memory(subject, &of_it, &self.machine);
         }
         let estimate = session.estimate(&self.opened.subjects, planned);
-        crate::output::say!("{}", plan::tests(planned, estimate, self.args.measure.budget));
+        let measure = &self.args.measure;
+        let longest = match self.asked.repetitions {
+            Repetitions::Fixed { .. } => measure.timeout,
+            Repetitions::Adaptive { .. } => measure.budget,
+        };
+        crate::output::say!("{}", plan::tests(planned, estimate, longest));
         estimate
     }
 

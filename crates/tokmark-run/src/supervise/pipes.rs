@@ -69,11 +69,65 @@ fn excerpt(line: &[u8]) -> String {
         .collect()
 }
 
+/// The line of a dead engine's log that tells most: the last one about a failed check or an
+/// error, else the last one; what a backtrace adds behind it tells nothing.
+pub(super) fn last_words(log: &[String]) -> Option<&str> {
+    const TELLING: [&str; 4] = ["assert", "error", "what():", "abort"];
+    const BACKTRACE: [&str; 5] = ["backtrace", "#", "0x", "[new lwp", "[thread"];
+    let starts = |line: &str, words: &[&str]| {
+        let line = line.trim_start().to_lowercase();
+        words.iter().any(|word| line.starts_with(word))
+    };
+    let said = || log.iter().rev().map(|line| line.trim()).filter(|line| !line.is_empty());
+    let telling = |line: &&str| {
+        let line = line.to_lowercase();
+        TELLING.iter().any(|word| line.contains(word))
+    };
+    said()
+        .find(telling)
+        .or_else(|| said().find(|line| !starts(line, &BACKTRACE) && !line.contains("backtrace")))
+        .or_else(|| said().next())
+}
+
 pub(super) fn mentions_memory(log: &[String]) -> bool {
-    const WORDS: [&str; 5] =
-        ["out of memory", "bad_alloc", "failed to allocate", "cannot allocate", "alloc_buffer"];
+    const WORDS: [&str; 8] = [
+        "out of memory",
+        "bad_alloc",
+        "failed to allocate",
+        "cannot allocate",
+        "alloc_buffer",
+        // GGML_ASSERT(ctx->mem_buffer != NULL): an allocation failed.
+        "mem_buffer",
+        "length_error",
+        "mmap failed",
+    ];
     log.iter().any(|line| {
         let line = line.to_lowercase();
         WORDS.iter().any(|word| line.contains(word))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(lines: &[&str]) -> Vec<String> {
+        lines.iter().map(|line| (*line).to_owned()).collect()
+    }
+
+    #[test]
+    fn the_last_words_are_those_about_the_fault() {
+        let died = log(&[
+            "load_tensors: loading",
+            "ggml.c:1590: GGML_ASSERT(ctx->mem_buffer != NULL) failed",
+            "WARNING: GGML_BACKTRACE_LLDB may cause native MacOS Terminal.app to crash.",
+            "See: https://github.com/ggml-org/llama.cpp/pull/17869",
+            "warning: process 1 is already traced; skipping backtrace printing",
+        ]);
+        assert!(last_words(&died).unwrap().starts_with("ggml.c:1590"));
+        assert!(mentions_memory(&died));
+        let quiet = log(&["a line", "skipping backtrace printing", ""]);
+        assert_eq!(last_words(&quiet), Some("a line"));
+        assert_eq!(last_words(&[]), None);
+    }
 }

@@ -1,7 +1,7 @@
 //! The result of `tokmark quick`.
 
 use tokmark_lab::{Advice, Comfort};
-use tokmark_model::Record;
+use tokmark_model::{GradeLetter, Record};
 
 use super::table::{load, memory, reasons, status_word, tokens};
 use super::words::{counted, estimate, grade_of, half_width, number, short_id};
@@ -52,7 +52,7 @@ pub(crate) fn quick(records: &[Record], advice: Option<&Advice>, place: &str) ->
     }
     text += &reasons(records);
     if let Some(advice) = advice {
-        text += &format!("\n{}\n", sentence(advice));
+        text += &format!("\n{}\n", sentence(advice, doubt(records)));
     }
     let ids: Vec<String> = records.iter().map(|record| short_id(record.id)).collect();
     if !ids.is_empty() {
@@ -61,8 +61,17 @@ pub(crate) fn quick(records: &[Record], advice: Option<&Advice>, place: &str) ->
     text
 }
 
-/// One plain sentence: `Comfortable for chat and coding, usable for documents; ...`.
-fn sentence(advice: &Advice) -> String {
+/// Why the rates are not to be trusted, if so: the worst reason of the worst grade.
+fn doubt(records: &[Record]) -> Option<&str> {
+    let grades = records.iter().filter_map(|record| record.grade.as_ref());
+    let worst = grades.max_by_key(|grade| grade.letter)?;
+    let reason = worst.reasons.first().filter(|_| worst.letter >= GradeLetter::D)?;
+    Some(&reason.text)
+}
+
+/// One plain sentence: `Comfortable for chat and coding, usable for documents; ...`. Figures
+/// that are in doubt decide nothing but what was seen.
+fn sentence(advice: &Advice, doubt: Option<&str>) -> String {
     let uses = [(advice.chat, "chat"), (advice.documents, "documents"), (advice.coding, "coding")];
     let mut parts = Vec::new();
     for comfort in [Comfort::Comfortable, Comfort::Usable, Comfort::Slow] {
@@ -73,6 +82,9 @@ fn sentence(advice: &Advice) -> String {
         }
     }
     let mut text = parts.join(", ");
+    if let Some(doubt) = doubt {
+        text = format!("not to be trusted, because {doubt}; as measured {text}");
+    }
     if let Some(first) = text.get(..1).map(str::to_uppercase) {
         text.replace_range(..1, &first);
     }
@@ -117,9 +129,21 @@ mod tests {
             largest_context: Some(8192),
         };
         assert_eq!(
-            sentence(&advice),
+            sentence(&advice, None),
             "Comfortable for chat and coding, usable for documents; a context of up to 8192 \
              tokens fits."
+        );
+    }
+
+    #[test]
+    fn a_worthless_figure_says_so_in_the_sentence() {
+        let (chat, documents, coding) = (Comfort::Slow, Comfort::Slow, Comfort::Slow);
+        let advice = Advice { chat, documents, coding, largest_context: None };
+        let text = sentence(&advice, Some("other processes used 1.4 of 2 cores"));
+        assert_eq!(
+            text,
+            "Not to be trusted, because other processes used 1.4 of 2 cores; as measured slow for \
+             chat, documents and coding."
         );
     }
 }

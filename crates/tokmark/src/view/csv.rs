@@ -18,13 +18,14 @@ fn quoted(field: &str) -> String {
 /// A row a record for `tokmark history`.
 pub(crate) fn history(rows: &[RecordRow]) -> String {
     let mut text = "id,run_id,created_at,status,model_name,model_sha256,quantization,test,engine,\
-                    backends,machine_fingerprint,rate_tps,rate_low_tps,rate_high_tps,grade,tags,notes\n"
+                    backends,machine_fingerprint,rate_tps,rate_low_tps,rate_high_tps,grade,tags,notes,kind,settings\n"
         .to_owned();
     for row in rows {
         let rate = |rate: Option<tokmark_model::TokensPerSecond>| {
             rate.map_or_else(String::new, |rate| rate.get().to_string())
         };
-        let notes: Vec<&str> = row.notes.iter().map(|note| note.text.as_str()).collect();
+        let notes: Vec<String> = row.notes.iter().map(super::words::note).collect();
+        let kind = serde_json::to_value(row.kind).ok();
         let status = serde_json::to_value(row.status).ok();
         let fields = [
             row.id.to_string(),
@@ -44,6 +45,8 @@ pub(crate) fn history(rows: &[RecordRow]) -> String {
             row.grade.map(|grade| format!("{grade:?}")).unwrap_or_default(),
             row.tags.join(" "),
             notes.join("; "),
+            kind.and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default(),
+            row.settings.clone(),
         ];
         text += &line(fields.iter().map(String::as_str));
     }

@@ -22,11 +22,11 @@ pub(crate) fn subject(subject: &Subject, machine: &MachineFacts, n_threads: u32)
     )
 }
 
-/// One line on the tests and their length.
+/// One line on the tests and their length; `longest`: what one of them may take.
 pub(crate) fn tests(
     planned: &[PlannedTest],
     estimate: Option<Estimate>,
-    budget: Duration,
+    longest: Duration,
 ) -> String {
     let mut labels: Vec<String> = Vec::new();
     for planned in planned {
@@ -45,7 +45,7 @@ pub(crate) fn tests(
             format!("about {}, at most {}", duration(expected), duration(at_most))
         }
         Some(Estimate { expected, at_most: None }) => format!("about {}", duration(expected)),
-        None => format!("length unknown, at most {} a test", duration(budget)),
+        None => format!("length unknown, at most {} a test", duration(longest)),
     };
     format!("{what}; {how_long}")
 }

@@ -26,6 +26,7 @@ pub(crate) fn record(record: &Record) -> String {
     } else {
         line("model", model_line(record));
         line("engine", engine_line(record));
+        line("settings", settings_line(record));
         line("machine", machine_line(record));
     }
     line(
@@ -86,6 +87,23 @@ fn engine_line(record: &Record) -> String {
     parts.extend(engine.build.build_type.clone());
     parts.extend(engine.build.native.filter(|native| *native).map(|_| "native".to_owned()));
     parts.retain(|part| !part.trim().is_empty());
+    parts.join(", ")
+}
+
+/// Everything that decides what was run; the whole of it is in `-o json`.
+fn settings_line(record: &Record) -> String {
+    let (params, test) = (&record.params, &record.test);
+    let mut parts = vec![params.settings()];
+    parts.push(format!("batch {} / {}", params.n_batch, params.n_ubatch));
+    parts.push(format!("cache {} / {}", params.type_k, params.type_v));
+    if test.n_depth > 0 {
+        parts.push(format!("depth {}", test.n_depth));
+    }
+    if let Some(tokens) = &record.tokens {
+        let kind = serde_json::to_value(tokens.kind).ok();
+        let kind = kind.and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
+        parts.push(format!("{kind} tokens, seed {}", tokens.seed));
+    }
     parts.join(", ")
 }
 

@@ -1,6 +1,6 @@
 use comfy_table::{CellAlignment, Table, presets};
 use tokmark_hub::CachedModel;
-use tokmark_model::{Record, Status};
+use tokmark_model::{Record, RecordKind, Status};
 use tokmark_store::RecordRow;
 
 use super::words::{
@@ -47,9 +47,8 @@ impl BenchTable {
         let header = [
             "model",
             "test",
-            "params",
+            "settings",
             "tok/s",
-            "",
             "token p50/p99",
             "load",
             "peak mem",
@@ -57,7 +56,7 @@ impl BenchTable {
             "grade",
             "id",
         ];
-        let mut table = plain(&header, &[7, 8]);
+        let mut table = plain(&header, &[6, 7]);
         for record in &self.records {
             table.add_row(row(record));
         }
@@ -77,9 +76,8 @@ fn row(record: &Record) -> Vec<String> {
     vec![
         printable(&model(&record.model)),
         record.label(),
-        params(record),
-        rate,
-        summary.map_or_else(String::new, half_width),
+        record.params.settings(),
+        format!("{rate}{}", summary.map_or_else(String::new, half_width)),
         tokens(record),
         load(record),
         memory(record),
@@ -87,33 +85,6 @@ fn row(record: &Record) -> Vec<String> {
         grade_of(record).to_owned(),
         short_id(record.id),
     ]
-}
-
-/// The settings in which a row may differ from its neighbours.
-fn params(record: &Record) -> String {
-    let params = &record.params;
-    let defaults = tokmark_model::EngineParams::default();
-    let mut words = vec![format!("t{}", params.n_threads)];
-    let mut say = |differs: bool, word: String| {
-        if differs {
-            words.push(word);
-        }
-    };
-    say(params.n_batch != defaults.n_batch, format!("b{}", params.n_batch));
-    say(params.n_ubatch != defaults.n_ubatch, format!("ub{}", params.n_ubatch));
-    say(params.type_k != defaults.type_k, format!("ctk={}", params.type_k));
-    say(params.type_v != defaults.type_v, format!("ctv={}", params.type_v));
-    say(params.n_gpu_layers != defaults.n_gpu_layers, format!("ngl={}", params.n_gpu_layers));
-    say(params.n_cpu_moe != defaults.n_cpu_moe, format!("ncmoe={}", params.n_cpu_moe));
-    say(params.flash_attn != defaults.flash_attn, format!("fa={}", params.flash_attn));
-    say(params.load_mode != defaults.load_mode, format!("lm={}", params.load_mode));
-    say(params.split_mode != defaults.split_mode, format!("sm={}", params.split_mode));
-    say(params.poll != defaults.poll, format!("poll={}", params.poll));
-    say(params.cpu_mask != defaults.cpu_mask, format!("C={}", params.cpu_mask));
-    say(params.repack != defaults.repack, "repack=0".to_owned());
-    say(params.no_kv_offload, "nkvo=1".to_owned());
-    say(params.embeddings, "embd=1".to_owned());
-    words.join(" ")
 }
 
 pub(super) fn tokens(record: &Record) -> String {
@@ -162,26 +133,41 @@ pub(super) fn status_word(status: Status) -> &'static str {
     }
 }
 
-/// Every reason against a figure and every failure, one line each.
+/// Every reason against a figure and every failure, one line each. Rows of one label are told
+/// apart by their settings, or else by their ids.
 pub(super) fn reasons(records: &[Record]) -> String {
     let mut text = String::new();
     for record in records {
-        let label = record.label();
+        let name = name_among(record, records);
         if let Some(reason) = &record.status_reason {
             let word = status_word(record.status);
-            text += &format!("{label} {word}: {}\n", printable(&reason.message));
+            text += &format!("{name} {word}: {}\n", printable(&reason.message));
         }
         if let Some(grade) = &record.grade {
             for reason in &grade.reasons {
                 text +=
-                    &format!("{label} {}: {}\n", super::words::grade(reason.letter), reason.text);
+                    &format!("{name} {}: {}\n", super::words::grade(reason.letter), reason.text);
             }
         }
         for flag in &record.flags {
-            text += &format!("{label} note: {}\n", flag_words(record, flag));
+            text += &format!("{name} note: {}\n", flag_words(record, flag));
         }
     }
     text
+}
+
+fn name_among(record: &Record, records: &[Record]) -> String {
+    let label = record.label();
+    let same = |other: &&Record| other.id != record.id && other.label() == label;
+    let mut rivals = records.iter().filter(same).peekable();
+    if rivals.peek().is_none() {
+        return label;
+    }
+    let settings = record.params.settings();
+    match rivals.all(|other| other.params.settings() != settings) {
+        true => format!("{label} ({settings})"),
+        false => format!("{label} ({})", short_id(record.id)),
+    }
 }
 
 pub(super) fn flag_words(record: &Record, flag: &str) -> String {
@@ -203,7 +189,8 @@ pub(super) fn flag_words(record: &Record, flag: &str) -> String {
 
 /// The list of `tokmark history`.
 pub(crate) fn history(rows: &[RecordRow]) -> String {
-    let header = ["id", "when", "model", "test", "tok/s", "grade", "backend", "tags and notes"];
+    let header =
+        ["id", "when", "model", "test", "settings", "tok/s", "grade", "backend", "tags and notes"];
     let mut table = plain(&header, &[]);
     for row in rows {
         table.add_row(history_row(row));
@@ -213,8 +200,8 @@ pub(crate) fn history(rows: &[RecordRow]) -> String {
 
 /// The same in Markdown.
 pub(crate) fn history_md(rows: &[RecordRow]) -> String {
-    let mut text = "| id | when | model | test | tok/s | grade | backend | tags and notes |\n\
-                    | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+    let mut text = "| id | when | model | test | settings | tok/s | grade | backend | tags and \
+                    notes |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
     for row in rows {
         let cells: Vec<String> =
@@ -225,21 +212,31 @@ pub(crate) fn history_md(rows: &[RecordRow]) -> String {
 }
 
 fn history_row(row: &RecordRow) -> Vec<String> {
-    let rate = match (row.rate_tps, row.rate_low_tps.zip(row.rate_high_tps)) {
+    let mut rate = match (row.rate_tps, row.rate_low_tps.zip(row.rate_high_tps)) {
         (Some(rate), Some((low, high))) => {
             format!("{} ({} to {})", number(rate.get()), number(low.get()), number(high.get()))
         }
         (Some(rate), None) => number(rate.get()),
-        (None, _) => status_word(row.status).to_owned(),
+        (None, _) => String::new(),
     };
+    if row.status != Status::Ok || rate.is_empty() {
+        rate = format!("{rate} {}", status_word(row.status)).trim_start().to_owned();
+    }
     let name = with_quantization(&row.model_name, row.quantization.as_deref());
     let mut remarks: Vec<String> = row.tags.iter().map(|tag| format!("#{tag}")).collect();
-    remarks.extend(row.notes.iter().map(|note| note.text.clone()));
+    match row.kind {
+        RecordKind::Measured => {}
+        RecordKind::Imported => remarks.insert(0, "imported".to_owned()),
+        RecordKind::ImportedSummary => remarks.insert(0, "imported without samples".to_owned()),
+        RecordKind::Published => remarks.insert(0, "published".to_owned()),
+    }
+    remarks.extend(row.notes.iter().map(super::words::note));
     vec![
         short_id(row.id),
         row.created_at.strftime("%Y-%m-%d %H:%M").to_string(),
         printable(&name),
         printable(&row.label),
+        printable(&row.settings),
         rate,
         row.grade.map_or("-", grade).to_owned(),
         row.backends.clone(),

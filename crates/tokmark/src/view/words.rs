@@ -1,6 +1,8 @@
 //! Numbers as people read them.
 
-use tokmark_model::{Estimate, GradeLetter, ModelFacts, Nanos, NoInterval, Record, Summary};
+use tokmark_model::{
+    Estimate, GradeLetter, ModelFacts, Nanos, NoInterval, Note, Record, Summary,
+};
 
 /// Three significant digits: `7.13`, `128`, `4,821`.
 pub(crate) fn number(value: f64) -> String {
@@ -104,6 +106,11 @@ pub(crate) fn with_quantization(name: &str, quantization: Option<&str>) -> Strin
         }
         _ => name.to_owned(),
     }
+}
+
+/// A dated remark: `2026-11-21 no gain, reverted`.
+pub(crate) fn note(note: &Note) -> String {
+    format!("{} {}", note.at.strftime("%Y-%m-%d"), note.text)
 }
 
 /// The first 13 characters of a record's id: the millisecond in which it was made.
