@@ -25,8 +25,8 @@ pub use estimate::{Estimate, estimate_from_history};
 pub use gap::{Gap, GapPart, Overheads, gap_between, server_overheads};
 pub use guard::HostGuard;
 pub use load::{
-    Calibration, Live, LoadExtent, LoadObserver, LoadOptions, Ramp, calibrate, measure_point, ramp,
-    skipped_point, summarize_imported,
+    Calibration, Live, LoadExtent, LoadObserver, LoadOptions, Ramp, SpeedUp, calibrate,
+    measure_point, ramp, skipped_point, speed_ups, summarize_imported,
 };
 pub use measure::Measuring;
 pub use session::{Observer, Phase, Session, SessionOptions, Tally, WARM_UP_SHARE};

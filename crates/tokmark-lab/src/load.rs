@@ -8,6 +8,7 @@ mod point;
 mod ramp;
 mod record;
 mod requests;
+mod speed_up;
 mod timeline;
 mod watcher;
 
@@ -25,6 +26,7 @@ pub use live::Live;
 pub use point::measure_point;
 pub use ramp::{Ramp, ramp};
 pub use record::{skipped_point, summarize_imported};
+pub use speed_up::{SpeedUp, speed_ups};
 
 /// How many requests a point gets.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail, ensure};
 use tokmark_host::machine_facts;
 use tokmark_http::{Endpoint, EndpointOptions, TargetOptions, discover, usual_ports};
-use tokmark_lab::{Calibration, LoadExtent, LoadOptions, calibrate, measure_point};
+use tokmark_lab::{Calibration, LoadExtent, LoadOptions, calibrate, measure_point, speed_ups};
 use tokmark_model::{Record, Status, Uuid};
 use tokmark_tokenizer::LocalTokenizer;
 
@@ -39,7 +39,6 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<Exit> {
         machine: machine_facts(&Default::default()),
         tokenizer: tokenizer.map(Arc::new),
         measured: Vec::new(),
-        n_points: 0,
         interrupted: false,
     };
     let outcome = run.all(&mut servers);
@@ -56,6 +55,7 @@ struct Lane {
     points: Points,
     view: LiveView,
     is_fresh: bool,
+    n_points: u64,
     calibration: Option<Calibration>,
 }
 
@@ -67,7 +67,6 @@ struct Run<'a> {
     machine: tokmark_model::MachineFacts,
     tokenizer: Option<Arc<LocalTokenizer>>,
     measured: Vec<Record>,
-    n_points: u64,
     interrupted: bool,
 }
 
@@ -111,7 +110,7 @@ impl Run<'_> {
         let calibration = self.check_client(&points)?;
         let view = LiveView::new(&serving.name());
         let is_fresh = serving.is_fresh();
-        Ok(Lane { serving, endpoint, points, view, is_fresh, calibration })
+        Ok(Lane { serving, endpoint, points, view, is_fresh, n_points: 0, calibration })
     }
 
     /// Measures the next point of a server; whether there was one.
@@ -148,8 +147,9 @@ impl Run<'_> {
     }
 
     fn point(&mut self, lane: &mut Lane, point: &Point) -> anyhow::Result<Record> {
-        let first_session = if point.is_trace { 0 } else { self.n_points * SESSIONS_PER_POINT };
-        self.n_points += 1;
+        // The same prompts for the same point of every server: their requests make pairs.
+        let first_session = if point.is_trace { 0 } else { lane.n_points * SESSIONS_PER_POINT };
+        lane.n_points += 1;
         let options = LoadOptions {
             run_id: self.run_id,
             machine: self.machine.clone(),
@@ -199,12 +199,17 @@ impl Run<'_> {
             std::fs::write(file, page)
                 .with_context(|| format!("cannot write {}", file.display()))?;
         }
+        for found in speed_ups(&self.measured) {
+            output::say!("{}", view::speed_up(&found));
+        }
         match self.args.output.as_str() {
             "json" => output::print_json(&self.measured)?,
             "jsonl" => output::print(&view::request_lines(&self.measured)?)?,
             "csv" => output::print(&view::csv(&self.measured))?,
             "md" => output::print(&view::markdown(&self.measured))?,
-            _ => output::print(&view::table(&self.measured, self.records.place()))?,
+            _ => {
+                output::print(&view::table(&self.measured, self.records.place(), output::width()))?
+            }
         };
         Ok(())
     }

@@ -13,6 +13,11 @@ pub(crate) fn print(text: &str) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Columns of the terminal that shows standard output; `None` where that is none.
+pub(crate) fn width() -> Option<usize> {
+    console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns))
+}
+
 /// Prints `value` as indented JSON.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<Exit> {
     let mut text = serde_json::to_string_pretty(value)?;

@@ -1,6 +1,7 @@
 //! The client against servers that behave, and servers that do not.
 
 mod support;
+mod tls;
 mod uncounted;
 
 use std::io::{Read, Write};

@@ -12,9 +12,10 @@ pub(super) mod rows;
 #[cfg(test)]
 mod tests;
 
-use tokmark_lab::Calibration;
+use tokmark_lab::{Calibration, SpeedUp};
 use tokmark_model::{Nanos, Record, ServerFacts, ServingSummary};
 use tokmark_plot::Table;
+use tokmark_stats::Comparison;
 
 use super::words::{grade, number, printable, thousands, time};
 use figures::median_and_p99;
@@ -107,13 +108,37 @@ pub(crate) fn calibration(found: &Calibration, label: &str) -> String {
     )
 }
 
-/// The result for a terminal: a row a point, then what speaks against the figures.
-pub(crate) fn table(records: &[Record], place: &str) -> String {
+/// What speculative decoding brings at a point.
+pub(crate) fn speed_up(found: &SpeedUp) -> String {
+    let Comparison { n_pairs, ratio, interval, .. } = &found.comparison;
+    let ends = interval.map_or_else(
+        || "too few for an interval".to_owned(),
+        |ends| format!("{:.2} to {:.2}", ends.low, ends.high),
+    );
+    format!(
+        "{}: speculation makes {} {ratio:.2} ({ends}) times as fast per token as {}, on the same \
+         {n_pairs} prompts",
+        printable(&found.label),
+        printable(&found.with),
+        printable(&found.without)
+    )
+}
+
+/// The result for a terminal: a row a point, in two tables where one is wider than `width`
+/// columns, then what speaks against the figures.
+pub(crate) fn table(records: &[Record], place: &str, width: Option<usize>) -> String {
     if records.is_empty() {
         return "nothing was measured\n".to_owned();
     }
     let mut text = notes::subjects(records).into_iter().map(|line| line + "\n").collect::<String>();
-    text += &rows::points(records).text();
+    let whole = rows::points(records).text();
+    let widest = whole.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    if width.is_none_or(|width| widest <= width) {
+        text += &whole;
+    } else {
+        let [latencies, rates] = rows::latencies_and_rates(records);
+        text += &format!("{}\n{}", latencies.text(), rates.text());
+    }
     for more in comparison::tables(records) {
         text += &format!("\n{}:\n{}", more.caption, more.text());
     }

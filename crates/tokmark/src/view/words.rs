@@ -1,8 +1,6 @@
 //! Numbers as people read them.
 
-use tokmark_model::{
-    Estimate, GradeLetter, ModelFacts, Nanos, NoInterval, Note, Record, Summary,
-};
+use tokmark_model::{Estimate, GradeLetter, ModelFacts, Nanos, NoInterval, Note, Record, Summary};
 
 /// Three significant digits: `7.13`, `128`, `4,821`.
 pub(crate) fn number(value: f64) -> String {

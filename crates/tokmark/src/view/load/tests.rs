@@ -6,12 +6,12 @@ use super::*;
 
 #[test]
 fn the_table_of_a_run_with_a_failed_and_a_skipped_point() {
-    insta::assert_snapshot!(table(&example::run(), "tokmark.db"));
+    insta::assert_snapshot!(table(&example::run(), "tokmark.db", None));
 }
 
 #[test]
 fn the_table_of_two_recipes_lays_their_points_side_by_side() {
-    insta::assert_snapshot!(table(&two_recipes(), "tokmark.db"));
+    insta::assert_snapshot!(table(&two_recipes(), "tokmark.db", None));
 }
 
 #[test]
@@ -21,7 +21,7 @@ fn markdown_has_the_same_rows_and_remarks() {
 
 #[test]
 fn a_run_without_points_says_so() {
-    assert_eq!(table(&[], "tokmark.db"), "nothing was measured\n");
+    assert_eq!(table(&[], "tokmark.db", None), "nothing was measured\n");
     assert_eq!(csv(&[]), "");
     assert_eq!(request_lines(&[]).unwrap(), "");
 }
@@ -105,7 +105,7 @@ fn a_point_whose_requests_lie_in_a_file_names_it() {
     let line: serde_json::Value =
         serde_json::from_str(request_lines(std::slice::from_ref(&record)).unwrap().trim()).unwrap();
     assert_eq!(line["requests_file"], "1.requests");
-    assert!(table(&[record], "x").contains("they lie in 1.requests"));
+    assert!(table(&[record], "x", None).contains("they lie in 1.requests"));
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn answers_in_one_piece_have_dashes_with_a_reason() {
     serving.workload.stream = false;
     let summary = serving.summary.as_mut().unwrap();
     (summary.ttft_ms, summary.itl_ms, summary.tpot_ms) = (None, None, None);
-    let text = table(&[record], "x");
+    let text = table(&[record], "x", None);
     assert!(text.contains("answers came in one piece: no TTFT, ITL and TPOT"), "{text}");
 }
 
@@ -128,7 +128,16 @@ fn what_a_server_wrote_cannot_steer_the_terminal() {
     });
     record.status = tokmark_model::Status::Failed;
     let records = [record];
-    let texts = [table(&records, "x\u{7}"), markdown(&records), line(&records[0]), csv(&records)];
+    let texts =
+        [table(&records, "x\u{7}", None), markdown(&records), line(&records[0]), csv(&records)];
     // In a file for programs it stays as it was.
     assert!(texts[..3].iter().all(|text| !text.contains(['\u{1b}', '\u{7}'])));
+}
+
+#[test]
+fn a_narrow_terminal_gets_two_tables() {
+    let text = table(&example::run(), "tokmark.db", Some(110));
+    let rows = text.lines().take_while(|line| !line.is_empty());
+    assert!(rows.clone().all(|line| line.chars().count() <= 110), "{text}");
+    assert_eq!(text.lines().filter(|line| line.starts_with("point ")).count(), 2, "{text}");
 }
