@@ -94,7 +94,12 @@ impl Hub {
     ) -> Result<LocalModel, HubError> {
         match source {
             Source::Path(path) => self.local_path(path),
-            Source::Name(name) => self.cached(self.cache.find(name)?),
+            Source::Name(name) => match self.cache.find(name) {
+                Err(HubError::UnknownName { .. }) if Path::new(name).is_dir() => {
+                    Err(HubError::NotAFile { path: name.into(), found: "a folder" })
+                }
+                found => self.cached(found?),
+            },
             Source::Url { url, sha256 } => self.web_model(url, sha256.as_deref(), progress),
             Source::HuggingFace { owner, repo, quant, file } => {
                 // Whoever made it without parsing may have put `..` into it.

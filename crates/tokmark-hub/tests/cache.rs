@@ -99,6 +99,14 @@ fn copies_of_one_content_are_one_model() {
 }
 
 #[test]
+fn a_folder_that_is_no_name_is_called_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = folder.path().to_string_lossy().into_owned();
+    let error = hub(folder.path()).resolve(&Source::Name(name), &mut Silent).unwrap_err();
+    assert!(matches!(error, HubError::NotAFile { found: "a folder", .. }), "{error}");
+}
+
+#[test]
 fn an_empty_cache_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let error = named(&hub(folder.path()), "x").unwrap_err().to_string();

@@ -72,6 +72,9 @@ async fn connect_sqlite(
     options: &OpenOptions,
     origin: &Origin,
 ) -> Result<DatabaseConnection, StoreError> {
+    if path.is_dir() {
+        return Err(StoreError::Folder { store: origin.store.clone() });
+    }
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|error| {
             if error.kind() == std::io::ErrorKind::StorageFull {

@@ -18,6 +18,12 @@ pub enum StoreError {
         /// What the system said.
         reason: String,
     },
+    /// A folder stands where the file would be.
+    #[error("{store} is a folder: name a file in it with --db, as in {store}/tokmark.db")]
+    Folder {
+        /// Which store.
+        store: String,
+    },
     /// Somebody else held the lock for longer than the busy timeout.
     #[error(
         "{store} was locked by another program for over {:.0?}: end that program or try again",

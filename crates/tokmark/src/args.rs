@@ -3,6 +3,7 @@
 mod llama_bench;
 pub(crate) mod load;
 mod quantity;
+mod wrong;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use tokmark_compat::spelling;
 pub(crate) use llama_bench::LlamaBenchArgs;
 pub(crate) use load::{GapArgs, LoadArgs, StubArgs, WorkloadArgs};
 use quantity::{duration, percent, size};
+pub(crate) use wrong::{refused, unknown_flag};
 
 /// How well does this language model run here?
 #[derive(Debug, Parser)]
@@ -85,7 +87,7 @@ pub(crate) enum Subcommand {
   tokmark export --out records.json
   tokmark export --model smollm2 --out smollm2.jsonl")]
     Export(ExportArgs),
-    /// Read records that `export` or `-o tokmark-json` wrote
+    /// Read records that `export` or `-o tokmark-json` wrote, or results of AIPerf, GuideLLM, vLLM bench
     #[command(after_help = "Examples:
   tokmark import records.json
   tokmark import records.json smollm2.jsonl --db records.db")]
@@ -96,6 +98,22 @@ pub(crate) enum Subcommand {
   tokmark models add model.gguf")]
     Models(ModelsArgs),
 }
+
+/// Words of the record: how it came to be.
+const KINDS: [&str; 4] = ["measured", "imported", "imported_summary", "published"];
+/// Words of the record: grades, best first.
+const GRADES: [&str; 6] = ["A", "B", "C", "D", "E", "F"];
+/// Words of the record: how a test ended.
+const STATUSES: [&str; 8] = [
+    "ok",
+    "failed",
+    "crashed",
+    "timed_out",
+    "out_of_memory",
+    "interrupted",
+    "skipped",
+    "unsupported",
+];
 
 /// Where records are kept.
 #[derive(Debug, Clone, Args)]
@@ -191,8 +209,8 @@ pub(crate) struct FilterArgs {
     /// Name of the engine or of the server's dialect, e.g. llama.cpp
     #[arg(long, value_name = "NAME")]
     pub(crate) engine: Option<String>,
-    /// How records came to be: measured, imported, imported_summary, published
-    #[arg(long, value_name = "KIND")]
+    /// How records came to be
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(KINDS))]
     pub(crate) kind: Option<String>,
     /// Part of the back ends' names
     #[arg(long, value_name = "TEXT")]
@@ -200,11 +218,11 @@ pub(crate) struct FilterArgs {
     /// Fingerprint of a machine
     #[arg(long, value_name = "HASH")]
     pub(crate) machine: Option<String>,
-    /// This grade or better: A to F
-    #[arg(long, value_name = "LETTER")]
+    /// This grade or better
+    #[arg(long, value_name = "LETTER", value_parser = PossibleValuesParser::new(GRADES))]
     pub(crate) grade: Option<String>,
-    /// How tests ended: ok, failed, crashed, timed_out, out_of_memory, interrupted
-    #[arg(long, value_name = "STATUS")]
+    /// How tests ended
+    #[arg(long, value_name = "STATUS", value_parser = PossibleValuesParser::new(STATUSES))]
     pub(crate) status: Option<String>,
     /// A tag
     #[arg(long, value_name = "TAG")]
@@ -268,7 +286,7 @@ pub(crate) struct NoteArgs {
 pub(crate) struct TagArgs {
     /// The record's id, its first digits, or `last`
     pub(crate) id: String,
-    /// Tags
+    /// Tags, without blanks and commas
     #[arg(required = true)]
     pub(crate) tags: Vec<String>,
     /// Take these tags away
@@ -370,6 +388,31 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_words_of_a_filter_are_those_of_the_record() {
+        fn read<T: serde::de::DeserializeOwned>(words: &[&str]) {
+            for word in words {
+                let json = serde_json::Value::String((*word).to_owned());
+                assert!(serde_json::from_value::<T>(json).is_ok(), "{word}");
+            }
+        }
+        read::<tokmark_model::RecordKind>(&KINDS);
+        read::<tokmark_model::GradeLetter>(&GRADES);
+        read::<tokmark_model::Status>(&STATUSES);
+    }
+
+    #[test]
+    fn a_switch_may_be_given_again() {
+        for switch in ["-v", "--progress", "--offline", "--no-warmup"] {
+            let args = ["tokmark", "bench", switch, switch];
+            let args = normalize(args.map(OsString::from).to_vec());
+            let Subcommand::Bench(bench) = Cli::try_parse_from(args).unwrap().command else {
+                panic!("bench was asked for")
+            };
+            assert_eq!(bench.llama_bench.given().count(), 1, "{switch}");
+        }
     }
 
     #[test]

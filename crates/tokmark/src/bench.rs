@@ -24,6 +24,8 @@ use rows::RowPrinter;
 const MANY_TESTS: u128 = 1_000;
 /// Tests from which the length of a longer list is estimated.
 const SAMPLE_OF_TESTS: usize = 1_000;
+/// What `--prio` takes.
+const PRIORITIES: &str = "-1, 0, 1, 2 or 3";
 /// llama-bench's number of repetitions.
 const COMPAT_REPETITIONS: u32 = 5;
 
@@ -41,7 +43,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
     let hub = wiring::open_hub(flags.has("--offline"), flags.last("--hf-token"))?;
     let opened = open_models(&hub, &asked.matrix.models)?;
     let machine = wiring::machine(&args.measure);
-    let mut session = wiring::session(&args.measure, asked.measuring(args)?, machine.clone())?;
+    let mut session = wiring::session(&args.measure, asked.measuring(args), machine.clone())?;
     Bench { args, asked, records, opened, machine }.run(&mut session)
 }
 
@@ -51,6 +53,7 @@ struct Asked {
     defaults: Matrix,
     process: ProcessParams,
     repetitions: Repetitions,
+    delay: Duration,
     output: Output,
     error_output: Option<Format>,
 }
@@ -75,7 +78,8 @@ impl Asked {
         }
         let defaults = defaults(args);
         let matrix = matrix(flags)?.or_defaults(&defaults);
-        let repetitions = match (number::<u32>(flags, "--repetitions")?, args.compat) {
+        let repetitions = match (number::<u32>(flags, "--repetitions", "at least 1")?, args.compat)
+        {
             (Some(0), _) => bail!("--repetitions is 0; give at least 1"),
             (Some(n), _) => Repetitions::Fixed { n: if args.full { n.max(5) } else { n } },
             (None, true) => Repetitions::Fixed { n: COMPAT_REPETITIONS },
@@ -100,7 +104,7 @@ impl Asked {
         };
         let process = ProcessParams {
             numa: flags.last("--numa").map_or(Ok(Numa::Disabled), numa)?,
-            prio: number(flags, "--prio")?.unwrap_or(0),
+            prio: number(flags, "--prio", PRIORITIES)?.unwrap_or(0),
             rpc: flags
                 .values("--rpc")
                 .iter()
@@ -110,12 +114,14 @@ impl Asked {
             verbose: flags.has("--verbose"),
         };
         if !(-1..=3).contains(&process.prio) {
-            bail!("there is no priority {}; give -1, 0, 1, 2 or 3", process.prio);
+            bail!("there is no priority {}; give {PRIORITIES}", process.prio);
         }
-        Ok(Asked { matrix, defaults, process, repetitions, output, error_output })
+        let delay = number(flags, "--delay", "whole seconds, 0 or more")?.unwrap_or(0);
+        let delay = Duration::from_secs(delay);
+        Ok(Asked { matrix, defaults, process, repetitions, delay, output, error_output })
     }
 
-    fn measuring(&self, args: &BenchArgs) -> anyhow::Result<Measuring> {
+    fn measuring(&self, args: &BenchArgs) -> Measuring {
         let flags = &args.llama_bench;
         let longest = args.measure.budget.mul_f64(WARM_UP_SHARE);
         let warm_up = match (flags.has("--no-warmup"), args.compat) {
@@ -124,12 +130,12 @@ impl Asked {
             (false, true) => Some(Duration::ZERO),
             (false, false) => Some(longest),
         };
-        Ok(Measuring {
+        Measuring {
             process: self.process.clone(),
             repetitions: self.repetitions,
             warm_up,
-            delay: Duration::from_secs(number(flags, "--delay")?.unwrap_or(0)),
-        })
+            delay: self.delay,
+        }
     }
 }
 
@@ -185,11 +191,15 @@ fn matrix(flags: &LlamaBenchArgs) -> anyhow::Result<Matrix> {
     Ok(matrix)
 }
 
-fn number<T: std::str::FromStr>(flags: &LlamaBenchArgs, long: &str) -> anyhow::Result<Option<T>> {
+fn number<T: std::str::FromStr>(
+    flags: &LlamaBenchArgs,
+    long: &str,
+    expected: &str,
+) -> anyhow::Result<Option<T>> {
     let Some(text) = flags.last(long) else { return Ok(None) };
     match text.parse() {
         Ok(number) => Ok(Some(number)),
-        Err(_) => bail!("'{text}' is no number for {long}"),
+        Err(_) => bail!("invalid value '{text}' for {long}; give {expected}"),
     }
 }
 

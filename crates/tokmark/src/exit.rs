@@ -8,7 +8,7 @@ use tokmark_lab::Tally;
 pub(crate) enum Exit {
     /// All done.
     Done,
-    /// Wrong usage, or nothing could run.
+    /// Wrong usage, or nothing could run: no record was kept.
     Usage,
     /// Finished, with failed or timed-out rows.
     FailedRows,
@@ -24,7 +24,6 @@ impl Exit {
         match tally {
             _ if tally.interrupted => Exit::Interrupted,
             _ if tally.n_failed == 0 => Exit::Done,
-            _ if tally.n_ok == 0 => Exit::Usage,
             _ => Exit::FailedRows,
         }
     }
@@ -63,4 +62,18 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
             .downcast_ref::<io::Error>()
             .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_failure_is_a_failed_row_also_where_nothing_else_was_measured() {
+        let only_failed = Tally { n_ok: 0, n_failed: 1, interrupted: false };
+        assert_eq!(Exit::of(&only_failed).number(false), 3);
+        assert_eq!(Exit::of(&only_failed).number(true), 1);
+        let interrupted = Tally { interrupted: true, ..only_failed };
+        assert_eq!(Exit::of(&interrupted).number(false), 130);
+    }
 }

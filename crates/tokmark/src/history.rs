@@ -1,33 +1,30 @@
-//! The commands on what is kept: history, show, note, tag, rm, export, import.
+//! The commands on what is kept: history, show, note, tag, rm, export.
 
 use std::fs;
-use std::io::{Read, stdin};
-use std::path::Path;
 
 use anyhow::{Context, bail};
 use serde::de::DeserializeOwned;
 use tokmark_model::{GradeLetter, Note, Record, RecordId, Timestamp};
 use tokmark_store::{Direction, Filter, Sort, SortKey};
 
-use crate::args::{
-    ExportArgs, FilterArgs, HistoryArgs, ImportArgs, NoteArgs, RmArgs, ShowArgs, TagArgs,
-};
+use crate::args::{ExportArgs, FilterArgs, HistoryArgs, NoteArgs, RmArgs, ShowArgs, TagArgs};
 use crate::exit::Exit;
 use crate::output;
 use crate::view::{csv, show as show_view, table};
-use crate::wiring::Records;
+use crate::wiring::{Kept, Records};
 
 pub(crate) fn list(args: &HistoryArgs) -> anyhow::Result<Exit> {
     let filter = filter(&args.filter)?;
-    let records = Records::open(&args.store)?;
-    let store = records.store();
+    let kept = Records::open_existing(&args.store)?;
     if matches!(args.output.as_str(), "json" | "jsonl") {
-        let found = records.wait(store.records(&filter))?;
-        return output::print(&as_json(&found, args.output == "jsonl")?);
+        return output::print(&as_json(&found(&kept, &filter)?, args.output == "jsonl")?);
     }
-    let rows = records.wait(store.list(&filter))?;
+    let rows = match &kept {
+        Kept::Records(records) => records.wait(records.store().list(&filter))?,
+        Kept::NothingYet(_) => Vec::new(),
+    };
     if rows.is_empty() {
-        crate::output::say!("no records in {}", records.place());
+        crate::output::say!("{}", none(&kept)?);
     }
     match args.output.as_str() {
         "csv" => output::print(&csv::history(&rows)),
@@ -38,7 +35,7 @@ pub(crate) fn list(args: &HistoryArgs) -> anyhow::Result<Exit> {
 }
 
 pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
-    let records = Records::open(&args.store)?;
+    let records = Records::open_existing(&args.store)?.records()?;
     let id = find(&records, &args.id)?;
     let record = records.wait(records.store().get(id))?;
     match args.output.as_str() {
@@ -51,7 +48,7 @@ pub(crate) fn note(args: &NoteArgs) -> anyhow::Result<Exit> {
     if args.text.trim().is_empty() {
         bail!("the note is empty; give it a text");
     }
-    let records = Records::open(&args.store)?;
+    let records = Records::open_existing(&args.store)?.records()?;
     let id = find(&records, &args.id)?;
     let note = Note { at: Timestamp::now(), text: args.text.clone() };
     records.wait(records.store().note(id, &note))?;
@@ -59,7 +56,9 @@ pub(crate) fn note(args: &NoteArgs) -> anyhow::Result<Exit> {
 }
 
 pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Exit> {
-    let records = Records::open(&args.store)?;
+    // One with a blank, which another program made, may be taken away.
+    args.tags.iter().filter(|_| !args.remove).try_for_each(|tag| check_tag(tag))?;
+    let records = Records::open_existing(&args.store)?.records()?;
     let id = find(&records, &args.id)?;
     if args.remove {
         records.wait(records.store().untag(id, &args.tags))?;
@@ -70,7 +69,7 @@ pub(crate) fn tag(args: &TagArgs) -> anyhow::Result<Exit> {
 }
 
 pub(crate) fn remove(args: &RmArgs) -> anyhow::Result<Exit> {
-    let records = Records::open(&args.store)?;
+    let records = Records::open_existing(&args.store)?.records()?;
     // All are looked up first, so that a typing error removes nothing.
     let ids = args.ids.iter().map(|id| find(&records, id)).collect::<Result<Vec<_>, _>>()?;
     for id in ids {
@@ -82,8 +81,7 @@ pub(crate) fn remove(args: &RmArgs) -> anyhow::Result<Exit> {
 
 pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
     let filter = filter(&args.filter)?;
-    let records = Records::open(&args.store)?;
-    let found = records.wait(records.store().records(&filter))?;
+    let found = found(&Records::open_existing(&args.store)?, &filter)?;
     let Some(path) = &args.out else {
         return output::print(&as_json(&found, false)?);
     };
@@ -97,57 +95,36 @@ pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-pub(crate) fn import(args: &ImportArgs) -> anyhow::Result<Exit> {
-    let mut all = Vec::new();
-    for path in &args.files {
-        let text = read(path)?;
-        let found = if tokmark_compat::is_peer_file(&text) {
-            peer_records(path, &text)
-        } else {
-            parse_records(&text)
-        };
-        let found = found.with_context(|| path.display().to_string())?;
-        all.extend(found);
+/// Lists print tags with blanks between them.
+fn check_tag(tag: &str) -> anyhow::Result<()> {
+    if tag.is_empty() {
+        bail!("a tag is empty; give it a word");
     }
-    let records = Records::open(&args.store)?;
-    let n_new = records.wait(records.store().save_all(&all))?;
-    crate::output::say!("{n_new} new, {} known already, in {}", all.len() - n_new, records.place());
-    Ok(Exit::Done)
+    if tag.contains(|c: char| c.is_whitespace() || c == ',') {
+        bail!("the tag '{tag}' holds a blank or a comma; write it as one word, as in night-run");
+    }
+    Ok(())
 }
 
-fn read(path: &Path) -> anyhow::Result<String> {
-    if path == Path::new("-") {
-        let mut text = String::new();
-        stdin().read_to_string(&mut text).context("cannot read standard input")?;
-        return Ok(text);
+/// The records that the filter leaves.
+fn found(kept: &Kept, filter: &Filter) -> anyhow::Result<Vec<Record>> {
+    match kept {
+        Kept::Records(records) => Ok(records.wait(records.store().records(filter))?),
+        Kept::NothingYet(_) => Ok(Vec::new()),
     }
-    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// The results of another tool; where it kept its requests, the figures are made of them.
-fn peer_records(path: &Path, text: &str) -> anyhow::Result<Vec<Record>> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let mut records = tokmark_compat::read_peer(text, &name.unwrap_or_default(), Timestamp::now())?;
-    records.iter_mut().for_each(tokmark_lab::summarize_imported);
-    Ok(records)
-}
-
-/// One record, an array of records, or one record a line. Nothing is taken from a text
-/// with an error in it.
-fn parse_records(text: &str) -> anyhow::Result<Vec<Record>> {
-    let start = text.trim_start();
-    if start.is_empty() {
-        bail!("is empty; give records as `tokmark export` writes them");
-    }
-    if start.starts_with('[') {
-        return Ok(json::<Vec<Record>>(text)?);
-    }
-    let records = serde_json::Deserializer::from_str(text).into_iter::<Record>();
-    Ok(records.collect::<Result<Vec<_>, _>>()?)
-}
-
-fn json<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
-    serde_json::from_str(text)
+/// Why a list is empty.
+fn none(kept: &Kept) -> anyhow::Result<String> {
+    let records = match kept {
+        Kept::NothingYet(place) => return Ok(format!("no records yet in {place}")),
+        Kept::Records(records) => records,
+    };
+    let place = records.place();
+    Ok(match records.wait(records.store().count(&Filter::default()))? {
+        0 => format!("no records in {place}"),
+        n => format!("no records match ({n} in {place})"),
+    })
 }
 
 fn as_json(records: &[Record], lines: bool) -> anyhow::Result<String> {
@@ -217,4 +194,23 @@ fn moment(text: &str) -> anyhow::Result<Timestamp> {
         .or_else(|_| text.parse::<jiff::civil::Date>().map(Into::into))
         .map_err(|_| anyhow::anyhow!("'{text}' is no date; give one like 2026-11-01"))?;
     Ok(civil.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_one_word() {
+        for tag in ["baseline", "night-run", "über_2:1"] {
+            check_tag(tag).unwrap();
+        }
+        insta::assert_snapshot!(check_tag("").unwrap_err(), @"a tag is empty; give it a word");
+        for tag in [" ", "night run", "a,b", "a\tb"] {
+            assert!(
+                check_tag(tag).unwrap_err().to_string().contains("a blank or a comma"),
+                "{tag}"
+            );
+        }
+    }
 }

@@ -220,10 +220,8 @@ impl Run<'_> {
         };
         let n_failed = self.measured.iter().filter(is_failed).count();
         let n_skipped = self.measured.iter().filter(|r| r.status == Status::Skipped).count();
-        let n_ok = self.measured.iter().filter(|r| r.status == Status::Ok).count();
         match () {
             () if self.interrupted => Exit::Interrupted,
-            () if n_failed > 0 && n_ok == 0 => Exit::Usage,
             () if n_failed > 0 => Exit::FailedRows,
             () if n_skipped > 0 => Exit::Hopeless,
             () => Exit::Done,

@@ -7,6 +7,7 @@ mod dialect_check;
 mod exit;
 mod gap;
 mod history;
+mod import;
 mod load;
 mod models;
 mod output;
@@ -44,10 +45,15 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Exit> {
     if let Some(text) = args::compat_help(&args) {
         return output::print(&text);
     }
-    let cli = match Cli::try_parse_from(args) {
+    if let Some(message) = args::unknown_flag(&args) {
+        crate::output::say_bare!("{message}");
+        return Ok(Exit::Usage);
+    }
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
-            crate::output::say_bare!("{error}");
+            let message = args::refused(&error, &args).unwrap_or_else(|| error.to_string());
+            crate::output::say_bare!("{message}");
             return Ok(Exit::Usage);
         }
         Err(help) => return output::print(&help.to_string()),
@@ -64,7 +70,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Exit> {
         Subcommand::Tag(args) => history::tag(&args),
         Subcommand::Rm(args) => history::remove(&args),
         Subcommand::Export(args) => history::export(&args),
-        Subcommand::Import(args) => history::import(&args),
+        Subcommand::Import(args) => import::run(&args),
         Subcommand::Models(args) => models::run(args),
     }
 }

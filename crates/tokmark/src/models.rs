@@ -1,3 +1,9 @@
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use anyhow::Context;
+use tokmark_gguf::{Header, Limits};
 use tokmark_hub::Hub;
 
 use crate::args::{ModelsArgs, ModelsCommand};
@@ -11,11 +17,24 @@ pub(crate) fn run(args: ModelsArgs) -> anyhow::Result<Exit> {
         None => list(&hub),
         Some(ModelsCommand::Add { file, sha256 }) => {
             let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+            check(&file)?;
             let added = hub.add_file(&file, &name, sha256.as_deref())?;
             crate::output::say!("added {} to {}", added.file_name, hub.cache_dir().display());
             Ok(Exit::Done)
         }
     }
+}
+
+/// Whether it is a whole model. What is no file, or cannot be read, the hub tells.
+fn check(path: &Path) -> anyhow::Result<()> {
+    let opened = path.metadata().and_then(|metadata| Ok((metadata, File::open(path)?)));
+    let Some((metadata, file)) = opened.ok().filter(|(metadata, _)| metadata.is_file()) else {
+        return Ok(());
+    };
+    let size = metadata.len();
+    Header::read(&mut BufReader::new(file), &Limits::for_file_size(size))
+        .and_then(|header| header.check_file_size(size))
+        .with_context(|| path.display().to_string())
 }
 
 fn list(hub: &Hub) -> anyhow::Result<Exit> {

@@ -28,17 +28,28 @@ pub(crate) struct Records {
 impl Records {
     /// Opens the store that the arguments and the environment name.
     pub(crate) fn open(args: &StoreArgs) -> anyhow::Result<Self> {
-        let url = StoreUrl::from_arg(
-            args.db.as_deref(),
-            std::env::var("DATABASE_URL").ok().as_deref(),
-            std::env::var_os("TOKMARK_DATA").as_deref(),
-        )?;
+        Records::open_at(&store_url(args)?)
+    }
+
+    /// Opens it where there is one already, and makes none.
+    pub(crate) fn open_existing(args: &StoreArgs) -> anyhow::Result<Kept> {
+        let url = store_url(args)?;
+        match url.file().filter(|file| !file.exists()) {
+            None => Ok(Kept::Records(Records::open_at(&url)?)),
+            Some(file) if args.db.as_deref().is_some_and(|db| !db.is_empty()) => {
+                anyhow::bail!("no database at {}; check the path", file.display())
+            }
+            Some(_) => Ok(Kept::NothingYet(url.to_string())),
+        }
+    }
+
+    fn open_at(url: &StoreUrl) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("cannot start the store's runtime")?;
         let place = url.to_string();
-        let store = runtime.block_on(Store::open(&url))?;
+        let store = runtime.block_on(Store::open(url))?;
         Ok(Records { runtime, store, place })
     }
 
@@ -87,6 +98,38 @@ impl Records {
         };
         planned.iter().map(before).collect()
     }
+}
+
+/// What a store that may not exist yet holds.
+pub(crate) enum Kept {
+    /// It is there.
+    Records(Records),
+    /// It will be made there with the first record.
+    NothingYet(String),
+}
+
+impl Kept {
+    /// For a command that is about a record.
+    ///
+    /// # Errors
+    /// When nothing was kept yet.
+    pub(crate) fn records(self) -> anyhow::Result<Records> {
+        match self {
+            Kept::Records(records) => Ok(records),
+            Kept::NothingYet(place) => {
+                anyhow::bail!("no records yet in {place}; measure one, or name another with --db")
+            }
+        }
+    }
+}
+
+/// The store that the arguments and the environment name.
+fn store_url(args: &StoreArgs) -> anyhow::Result<StoreUrl> {
+    Ok(StoreUrl::from_arg(
+        args.db.as_deref(),
+        std::env::var("DATABASE_URL").ok().as_deref(),
+        std::env::var_os("TOKMARK_DATA").as_deref(),
+    )?)
 }
 
 /// The hub as environment and flags say.

@@ -157,6 +157,28 @@ pub fn to_long_flags(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> 
     long
 }
 
+/// The first word with a single dash that is no spelling of llama-bench, in arguments that
+/// went through [`to_long_flags`]. A parser that takes letters one by one would name but a
+/// part of it.
+pub fn first_unknown(args: &[OsString]) -> Option<&OsStr> {
+    let flags = args.iter().take_while(|arg| *arg != "--");
+    let is_short = |arg: &OsStr| {
+        let bytes = arg.as_encoded_bytes();
+        bytes.len() > 1 && bytes[0] == b'-' && bytes[1] != b'-'
+    };
+    flags.map(OsString::as_os_str).find(|arg| is_short(arg))
+}
+
+/// What to write for a flag that older versions of llama-bench had.
+pub fn replacement(spelling: &str) -> Option<&'static str> {
+    match spelling {
+        "-mmp" | "--mmap" => Some("-lm mmap for 1, -lm none for 0"),
+        "-dio" | "--direct-io" => Some("-lm dio"),
+        "-ncpumoe" => Some("-ncmoe"),
+        _ => None,
+    }
+}
+
 /// The flag in one argument, and the value joined to it by `=`.
 fn recognize(arg: &OsStr) -> Option<(&'static Flag, Option<&str>)> {
     let arg = arg.to_str()?;

@@ -154,6 +154,22 @@ fn a_flag_that_the_engine_cannot_do_is_a_clear_error() {
     insta::assert_snapshot!(find("-fitt").unwrap().check_supported(|_| false).unwrap_err(), @"--fit-target needs fitting to device memory, which this engine lacks: leave --fit-target out, or use an engine that has it");
 }
 
+#[test]
+fn a_word_that_is_no_flag_is_found_whole() {
+    let unknown = |args: &[&str]| {
+        let args = to_long_flags(args.iter().map(OsString::from));
+        first_unknown(&args).map(|word| word.to_str().unwrap().to_owned())
+    };
+    assert_eq!(unknown(&["-p", "8", "-mmp", "0"]).as_deref(), Some("-mmp"));
+    assert_eq!(unknown(&["-vv"]).as_deref(), Some("-vv"));
+    // Values, long flags, a lone dash and what follows `--` are left to the parser.
+    assert_eq!(unknown(&["-ngl", "-1", "-m", "-x", "--seed", "-", "--", "-mmp"]), None);
+    for old in ["-mmp", "--mmap", "-dio", "--direct-io", "-ncpumoe"] {
+        assert!(find(old).is_none() && replacement(old).is_some(), "{old}");
+    }
+    assert_eq!(replacement("-p"), None);
+}
+
 fn any_argument() -> impl Strategy<Value = String> {
     let spellings: Vec<_> = FLAGS.iter().flat_map(|flag| flag.spellings.iter().copied()).collect();
     prop_oneof![

@@ -71,7 +71,7 @@ impl Args for LlamaBenchArgs {
             let arg = clap::Arg::new(name(flag)).long(name(flag)).help(help).help_heading(heading);
             let arg = match (flag.long, flag.value, flag.repeat) {
                 ("--help", ..) => arg.action(clap::ArgAction::Help),
-                (_, None, _) => arg.action(clap::ArgAction::SetTrue),
+                (_, None, _) => arg.action(clap::ArgAction::SetTrue).overrides_with(name(flag)),
                 (_, Some(value), Repeat::Append | Repeat::Last) => arg
                     .action(clap::ArgAction::Append)
                     .value_name(value.replace(['<', '>'], ""))

@@ -96,10 +96,55 @@ fn a_bad_flag_is_named_with_what_would_be_right() {
     insta::assert_snapshot!(flag_error(&["-p", "8-"]), @"error: invalid value '8-' for --n-prompt: expected a whole number from 0 to 2147483647 or a range as in 1-8, 16-64+16, 128-1024*2");
     insta::assert_snapshot!(flag_error(&["-p", "0", "-n", "0"]), @"error: nothing to measure: give -p, -n or -pg a number of tokens above 0");
     insta::assert_snapshot!(flag_error(&["-r", "0"]), @"error: --repetitions is 0; give at least 1");
+    insta::assert_snapshot!(flag_error(&["-r", "-1"]), @"error: invalid value '-1' for --repetitions; give at least 1");
+    insta::assert_snapshot!(flag_error(&["--delay", "x"]), @"error: invalid value 'x' for --delay; give whole seconds, 0 or more");
+    insta::assert_snapshot!(flag_error(&["-mmp", "0"]), @"error: unknown flag '-mmp'; write -lm mmap for 1, -lm none for 0");
     insta::assert_snapshot!(flag_error(&["-o", "xml"]), @"error: 'xml' is no output format; give table, tokmark-json, csv, json, jsonl, md or sql");
     insta::assert_snapshot!(flag_error(&["--rpc", "host:1"]), @"error: --rpc needs the RPC back end, which this engine lacks: leave --rpc out, or build the engine with its RPC back end");
     insta::assert_snapshot!(flag_error(&["-fitt", "512"]), @"error: --fit-target needs fitting to device memory, which this engine lacks: leave --fit-target out, or use an engine that has it");
     insta::assert_snapshot!(flag_error(&["--prio", "9"]), @"error: there is no priority 9; give -1, 0, 1, 2 or 3");
+}
+
+#[test]
+fn flags_are_read_before_a_model_is_looked_for() {
+    let home = Home::new();
+    let ran = home.run(&["bench", "-m", "missing.gguf", "--delay", "x"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("--delay"), "{ran:?}");
+}
+
+#[test]
+fn a_folder_is_called_a_folder() {
+    let home = Home::new();
+    std::fs::create_dir(home.path("bad")).unwrap();
+    let model = home.run(&["bench", "-m", "bad"]);
+    let store = home.run(&["history", "--db", "bad"]);
+    assert_eq!((model.code, store.code), (Some(2), Some(2)), "{model:?} {store:?}");
+    insta::assert_snapshot!(error(&home, &model), @"error: `bad` is no model file: it is a folder; give the path of a GGUF file");
+    insta::assert_snapshot!(error(&home, &store), @"error: bad is a folder: name a file in it with --db, as in bad/tokmark.db");
+}
+
+#[test]
+fn what_is_no_whole_model_does_not_get_into_the_cache() {
+    let tiny = tiny_llama(&TinyLlama::default());
+    let files = [
+        (&b"<!DOCTYPE html><html>"[..], "an HTML page"),
+        (b"", "is empty"),
+        (&tiny[..40], "ends early"),
+        (&tiny[..tiny.len() - 100], "truncated"),
+    ];
+    for (bytes, says) in files {
+        let home = Home::new();
+        home.write("model.gguf", bytes);
+        let ran = home.run(&["models", "add", "model.gguf"]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        let said = error(&home, &ran);
+        assert!(said.contains("model.gguf") && said.contains(says), "{said}");
+        assert!(home.run(&["models"]).stderr.contains("no models"));
+    }
+    let home = Home::new();
+    home.tiny();
+    assert_eq!(home.run(&["models", "add", "tiny.gguf"]).code, Some(0));
 }
 
 #[test]

@@ -79,6 +79,21 @@ fn failures_have_its_exit_code() {
 }
 
 #[test]
+fn switches_may_be_repeated_and_unknown_words_are_named_in_its_manner() {
+    let home = Home::new();
+    let tiny = home.tiny();
+    let args = ["-m", &*tiny.to_string_lossy(), "-p", "8", "-n", "0", "-r", "1", "-v", "-v"];
+    let ran = llama_bench(
+        &home,
+        &[&args[..], &["--progress", "--progress", "--offline", "--offline"]].concat(),
+    );
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = llama_bench(&home, &["-mmp", "0"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
+    insta::assert_snapshot!(ran.stderr, @"error: invalid parameter for argument: -mmp; write -lm mmap for 1, -lm none for 0");
+}
+
+#[test]
 fn devices_are_listed_as_it_lists_them() {
     let home = Home::new();
     let ran = llama_bench(&home, &["--list-devices"]);

@@ -171,7 +171,7 @@ fn a_closed_pipe_is_quiet() {
 #[test]
 fn a_hang_before_the_first_test_is_that_tests_own() {
     let (_home, ran, records) = suite("fake:hang@0", &["--timeout", "1s"]);
-    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert_eq!(ran.code, Some(3), "{ran:?}");
     assert!(statuses(&records).iter().all(|status| *status == Status::TimedOut), "{records:?}");
 }
 

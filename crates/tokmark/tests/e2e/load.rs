@@ -138,7 +138,7 @@ fn a_server_that_refuses_everything_is_given_up_and_heavier_points_are_skipped()
     let stub = Stub::start(&home, &["--mode", "status=500"]);
     let args = ["load", &stub.url, "-c", "1,2,4", "--requests", "30", "-o", "json"];
     let ran = home.run(&args);
-    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert_eq!(ran.code, Some(3), "{ran:?}");
     let records = records(&ran.stdout);
     let statuses: Vec<Status> = records.iter().map(|record| record.status).collect();
     assert_eq!(statuses, [Status::Failed, Status::Skipped, Status::Skipped]);

@@ -103,6 +103,56 @@ fn history_filters_and_sorts() {
 }
 
 #[test]
+fn an_empty_list_says_whether_the_filter_or_the_store_is_empty() {
+    let home = measured();
+    let ran = home.run(&["history", "--model", "nothing"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.starts_with("no records match (2 in "), "{ran:?}");
+    let wrong = home.run(&["history", "--grade", "x"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(wrong.stderr.contains("A, B, C, D, E, F"), "{wrong:?}");
+}
+
+#[test]
+fn reading_makes_no_database() {
+    let home = Home::new();
+    for args in
+        [&["history"][..], &["show", "last"], &["rm", "last"], &["export"], &["note", "last", "x"]]
+    {
+        let ran = home.run(&[args, &["--db", "folder/typo.db"]].concat());
+        assert_eq!(ran.code, Some(2), "{args:?} {ran:?}");
+        assert!(ran.stderr.contains("no database at folder/typo.db"), "{args:?} {ran:?}");
+    }
+    let ran = home.run(&["history"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.starts_with("no records yet in "), "{ran:?}");
+    assert_eq!(home.run(&["export"]).stdout, "[]\n");
+    assert_eq!(home.run(&["show", "last"]).code, Some(2));
+    assert_eq!(std::fs::read_dir(home.path("")).unwrap().count(), 0, "nothing was made");
+}
+
+#[test]
+fn a_tag_is_one_word() {
+    let home = measured();
+    for tag in ["", "night run", "a,b"] {
+        let ran = home.run(&["tag", "last", tag]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.stderr.contains("tag"), "{ran:?}");
+    }
+    assert!(home.records().iter().all(|record| record.tags.is_empty()));
+}
+
+#[test]
+fn import_says_what_it_was_given() {
+    let home = Home::new();
+    let ran = home.bench("null", &["-p", "8", "-n", "0", "-r", "1", "-o", "json"]);
+    home.write("bench.json", ran.stdout.as_bytes());
+    let ran = home.run(&["import", "bench.json"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("llama-bench's format"), "{ran:?}");
+}
+
+#[test]
 fn removing_takes_all_or_nothing() {
     let home = measured();
     let ids: Vec<String> = home.records().iter().map(|record| record.id.to_string()).collect();
