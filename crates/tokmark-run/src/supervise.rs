@@ -96,7 +96,7 @@ impl Interrupt {
     }
 
     /// Whether a worker's end may be this interrupt's doing.
-    fn has_killed(&self) -> bool {
+    pub fn has_killed(&self) -> bool {
         self.shared.has_killed.load(Ordering::SeqCst)
     }
 

@@ -119,7 +119,11 @@ fn count(cpus: f64) -> String {
 /// unknown.
 fn steal(input: &GradeInput<'_>, readings: &Readings<'_>) -> Option<GradeReason> {
     let cores = readings.share(|n| n.steal_ns.map(|time| time.0 as f64))?;
-    let share = cores / input.n_cpus_allowed.filter(|n| *n > 0.0).unwrap_or(1.0);
+    stolen(cores / input.n_cpus_allowed.filter(|n| *n > 0.0).unwrap_or(1.0))
+}
+
+/// The reason against figures of a machine of whose CPU time this share was stolen.
+pub(crate) fn stolen(share: f64) -> Option<GradeReason> {
     let letter = letter(share, STEAL_TOUCHED, STEAL_WORTHLESS)?;
     let text = format!("the hypervisor took {:.0} % of the CPU time", share * 100.0);
     Some(reason(letter, "steal", text))

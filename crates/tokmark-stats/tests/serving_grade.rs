@@ -17,6 +17,7 @@ struct Run {
     client: ClientCheck,
     is_local: bool,
     other_cores: Option<f64>,
+    stolen_share: Option<f64>,
     asked: Option<f64>,
     status: Status,
     ceiling: Option<TokensPerSecond>,
@@ -34,6 +35,7 @@ impl Run {
             },
             is_local: true,
             other_cores: Some(0.0),
+            stolen_share: Some(0.0),
             asked: None,
             status: Status::Ok,
             ceiling: None,
@@ -58,6 +60,7 @@ impl Run {
             client: &self.client,
             is_local: self.is_local,
             other_cores: self.other_cores,
+            stolen_share: self.stolen_share,
             asked_half_width: self.asked,
             abort_error_share: None,
             prefill_ceiling_tps: self.ceiling,
@@ -107,6 +110,16 @@ fn other_processes_touch_a_local_server() {
         run.assert_only(letter, "other_processes");
     }
     Run { other_cores: Some(0.09), ..Run::quiet(60) }.assert_clean();
+}
+
+#[test]
+fn time_that_the_hypervisor_took_touches_the_point() {
+    for (share, letter) in [(0.02, GradeLetter::E), (0.10, GradeLetter::E), (0.11, GradeLetter::F)]
+    {
+        Run { stolen_share: Some(share), ..Run::quiet(60) }.assert_only(letter, "steal");
+    }
+    Run { stolen_share: Some(0.019), ..Run::quiet(60) }.assert_clean();
+    Run { stolen_share: None, ..Run::quiet(60) }.assert_clean();
 }
 
 #[test]

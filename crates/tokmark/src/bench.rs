@@ -61,7 +61,10 @@ struct Asked {
 /// What goes to standard output.
 enum Output {
     Table,
+    /// An array of our records.
     Records,
+    /// One of our records a line, as soon as it is kept.
+    RecordLines,
     LlamaBench(Format),
     Nothing,
 }
@@ -89,11 +92,12 @@ impl Asked {
             (None | Some("table"), false) => Output::Table,
             (None, true) => Output::LlamaBench(Format::Md),
             (Some("tokmark-json"), _) => Output::Records,
+            (Some("tokmark-jsonl"), _) => Output::RecordLines,
             (Some(word), _) => match Format::read("--output", word) {
                 Ok(Some(format)) => Output::LlamaBench(format),
                 Ok(None) => Output::Nothing,
                 Err(_) => bail!(
-                    "'{word}' is no output format; give table, tokmark-json, csv, json, jsonl, \
+                    "'{word}' is no output format; give table, tokmark-json, tokmark-jsonl, csv, json, jsonl, \
                      md or sql"
                 ),
             },

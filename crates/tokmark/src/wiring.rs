@@ -173,8 +173,9 @@ pub(crate) fn interrupt() -> Interrupt {
             // Without a handler Ctrl-C ends the program at once, which loses at most one test.
             let _ = ctrlc::set_handler(move || {
                 raised.raise();
-                // While a file is hashed, say: nothing here would ever look.
-                if raised.is_idle_and_urgent() {
+                // While a file is hashed, say: nothing here would ever look. Where a worker was
+                // killed for it, its record is being saved.
+                if raised.is_idle_and_urgent() && !raised.has_killed() {
                     std::process::exit(i32::from(Exit::Interrupted.number(false)));
                 }
             });

@@ -41,6 +41,8 @@ pub(super) fn record(
     let summary = summarize_serving(&input);
     let (status, status_reason) = ending(summary.as_ref(), aborted, options.interrupt.is_raised());
     let mut client = client;
+    client.peak_bytes =
+        tokmark_host::process_memory(std::process::id()).map(|memory| memory.peak);
     client.calibration_p99_ns =
         options.calibration.map(|found| Nanos(found.ttft_p99.max(0.0) as u64));
     if let Some(summary) = &summary {
@@ -57,6 +59,7 @@ pub(super) fn record(
             client: &client,
             is_local: server.is_local,
             other_cores: readings.other_cores,
+            stolen_share: stolen_share(&readings, &options.machine),
             asked_half_width: asked_half_width(&options.extent),
             abort_error_share: Some(options.abort_errors),
             prefill_ceiling_tps: None,
@@ -138,6 +141,12 @@ pub fn skipped_point(
         recipe: None,
     }));
     record
+}
+
+/// Stolen CPU time / wall time x allowed CPUs.
+fn stolen_share(readings: &Readings, machine: &MachineFacts) -> Option<f64> {
+    let all = readings.length.as_secs_f64() * machine.cpu.n_allowed.max(1.0);
+    Some(readings.stolen?.as_secs_f64() / all).filter(|share| share.is_finite())
 }
 
 /// How the point ended. Some failed requests are figures; none that succeeded is a failure.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokmark_host::Sensors;
 use tokmark_http::{Endpoint, Scraper};
-use tokmark_model::{Bytes, TimelinePoint};
+use tokmark_model::{Bytes, Nanos, TimelinePoint};
 
 /// Time between two readings.
 const EVERY: Duration = Duration::from_millis(500);
@@ -21,6 +21,10 @@ pub(super) struct Readings {
     pub(super) points: Vec<TimelinePoint>,
     /// Mean of the cores that other processes used, where known.
     pub(super) other_cores: Option<f64>,
+    /// CPU time that the hypervisor took.
+    pub(super) stolen: Option<Nanos>,
+    /// How long was read.
+    pub(super) length: Duration,
     /// Largest sum of the server's resident memory.
     pub(super) server_bytes: Option<Bytes>,
 }
@@ -58,8 +62,8 @@ fn read(scraper: Option<&Scraper>, server_pids: &[u32], is_over: &AtomicBool) ->
     let client = Sensors::new(me, &[]);
     let own: Vec<u32> = server_pids.iter().copied().chain([me]).collect();
     let machine = (!server_pids.is_empty()).then(|| Sensors::new(me, &own));
-    let first = machine.as_ref().map(Sensors::read);
-    let mut before = (client.read(), first.clone());
+    let first = (client.read(), machine.as_ref().map(Sensors::read));
+    let mut before = first.clone();
     let mut every = EVERY;
     let mut readings = Readings::default();
     while !is_over.load(Ordering::Relaxed) {
@@ -86,9 +90,12 @@ fn read(scraper: Option<&Scraper>, server_pids: &[u32], is_over: &AtomicBool) ->
         let now = server_memory(server_pids);
         readings.server_bytes = readings.server_bytes.max(now);
     }
-    if let (Some(sensors), Some(first)) = (&machine, &first) {
+    if let (Some(sensors), Some(first)) = (&machine, &first.1) {
         readings.other_cores = sensors.read().since(first).other_cores;
     }
+    let last = client.read();
+    readings.stolen = last.since(&first.0).steal_ns;
+    readings.length = last.wall_since(&first.0);
     readings
 }
 

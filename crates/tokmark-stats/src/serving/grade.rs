@@ -17,7 +17,7 @@ use super::itl_is_per_event;
 use super::precision::serving_precision;
 use super::requests::{Requests, count};
 use crate::grade::reason;
-use crate::guard::{OTHER_CORES_TOUCHED, OTHER_CORES_WORTHLESS};
+use crate::guard::{OTHER_CORES_TOUCHED, OTHER_CORES_WORTHLESS, stolen};
 
 /// Half width of the median time to first token and of the median request rate that a point
 /// must reach to count as converged where none was asked.
@@ -45,6 +45,8 @@ pub struct ServingGradeInput<'a> {
     /// Mean cores that processes other than the server, its children and Tokmark used during
     /// the point, where the server is local and this could be read.
     pub other_cores: Option<f64>,
+    /// CPU time that the hypervisor took from the client's machine / wall time x allowed CPUs.
+    pub stolen_share: Option<f64>,
     /// Precision that was asked for; [`DEFAULT_SERVING_HALF_WIDTH`] where none was.
     pub asked_half_width: Option<f64>,
     /// Share of errors at which a point is given up; [`DEFAULT_ABORT_ERROR_SHARE`] where none
@@ -86,6 +88,7 @@ fn machine(input: &ServingGradeInput<'_>) -> Vec<GradeReason> {
         let text = format!("other processes used {cores:.1} cores");
         reasons.push(reason(letter, "other_processes", text));
     }
+    reasons.extend(input.stolen_share.and_then(stolen));
     let sensors = [
         ("other processes", input.is_local && input.other_cores.is_none()),
         ("the client's wake-up lateness", input.client.wakeup_p99_ns.is_none()),

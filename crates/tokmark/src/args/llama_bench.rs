@@ -39,7 +39,7 @@ impl LlamaBenchArgs {
 fn default(flag: &Flag) -> Option<&'static str> {
     match flag.long {
         "--repetitions" => Some("as many as --interval needs"),
-        "--output" => Some("table; also tokmark-json"),
+        "--output" => Some("table; also tokmark-json, tokmark-jsonl"),
         "--model" => Some("SmolLM2-135M-Instruct Q4_1"),
         _ => flag.default,
     }

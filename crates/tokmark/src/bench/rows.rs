@@ -69,6 +69,10 @@ impl<'a> RowPrinter<'a> {
                 stdout.write_all(if self.n_records == 0 { b"[\n" } else { b",\n" })?;
                 serde_json::to_writer_pretty(&mut stdout, record)?;
             }
+            (Output::RecordLines, _) => {
+                serde_json::to_writer(&mut stdout, record)?;
+                stdout.write_all(b"\n")?;
+            }
             (_, Some(printer)) => {
                 printer.row(&mut stdout, record, name)?;
             }

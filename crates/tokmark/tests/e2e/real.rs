@@ -156,3 +156,21 @@ fn busy_processes_are_named_by_the_grade() {
     assert!(found.text.starts_with("other processes used "), "{found:?}");
     assert!(grade.letter >= GradeLetter::E);
 }
+
+#[test]
+fn too_little_memory_is_said_in_the_row_and_the_run_goes_on() {
+    let home = Home::new();
+    let model = real_model().to_string_lossy().into_owned();
+    for limit in ["10MiB", "40MiB", "60MiB", "80MiB"] {
+        let args = ["-p", "8", "-n", "0", "-r", "1", "--memory-limit", limit];
+        let mut all = vec!["bench", "-m", &model];
+        all.extend(args);
+        let ran = home.run(&all);
+        assert_eq!(ran.code, Some(3), "{limit}: {ran:?}");
+        let record = home.records().pop().unwrap();
+        assert!(matches!(record.status, Status::OutOfMemory | Status::Crashed), "{limit}");
+        let message = record.status_reason.unwrap().message;
+        assert!(message.contains("memory limit of"), "{limit}: {message}");
+        assert!(!message.contains("backtrace"), "{limit}: {message}");
+    }
+}

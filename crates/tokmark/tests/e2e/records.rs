@@ -210,3 +210,15 @@ fn lists_of_recorded_records_look_as_they_should() {
     }
     insta::assert_snapshot!("show", home.run(&["show", "last"]).stdout);
 }
+
+#[test]
+fn records_come_a_line_each_also_of_what_failed() {
+    let home = Home::new();
+    let args = ["-p", "8,16", "-n", "0", "-r", "1", "-o", "tokmark-jsonl"];
+    let ran = home.bench("fake:abort@0", &args);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let records: Vec<Record> =
+        ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(records.len(), 2, "{ran:?}");
+    assert!(records.iter().any(|record| record.status_reason.is_some()), "{ran:?}");
+}

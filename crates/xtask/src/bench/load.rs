@@ -23,6 +23,9 @@ const EVENTS_PER_S: f64 = 85_000.0;
 const MEMORY: u64 = 100_000_000;
 /// Issue 3: variation of a constant rate.
 const CONSTANT_CV: f64 = 0.03;
+/// Runs with 1,000 streams. Time that a hypervisor takes meanwhile is in the client's times and
+/// in the stub's, in both at other moments; the run that lost least is judged.
+const RUNS: usize = 5;
 /// In the adversarial modes medians may be off by this, ms: less than one event.
 const EXACT_WITHIN_MS: f64 = 2.0;
 /// Modes that deceive other clients, and whether the answer has tokens to count.
@@ -121,8 +124,28 @@ impl Bench {
 
     fn thousand_streams(&self) -> Result<bool> {
         let args = ["-c", "1000", "--requests", "20000", "--max-tokens", "64"];
-        let outcome = self.load(&[], &args)?;
-        println!("1,000 streams at TTFT 50 ms, ITL 10 ms:");
+        println!(
+            "1,000 streams at TTFT 50 ms, ITL 10 ms; each run, then the one with least steal:"
+        );
+        let mut least: Option<(f64, Outcome)> = None;
+        for _ in 0..RUNS {
+            let before = super::proc::stolen_seconds()?;
+            let outcome = self.load(&[], &args)?;
+            let stolen = super::proc::stolen_seconds()? - before;
+            let own = outcome.summary()?.ttft_ms.as_ref().context("no TTFT")?;
+            let truth = outcome.truth.ttft_ms();
+            println!(
+                "  TTFT mean {:.2}, p99 {:.2}, truth {:.2} and {:.2}; stolen {stolen:.2} s",
+                own.mean,
+                own.quantile(0.99).map_or(f64::NAN, |quantile| quantile.value),
+                truth.iter().sum::<f64>() / truth.len().max(1) as f64,
+                quantile(&truth, 0.99).unwrap_or(f64::NAN),
+            );
+            if least.as_ref().is_none_or(|(so_far, _)| stolen < *so_far) {
+                least = Some((stolen, outcome));
+            }
+        }
+        let (_, outcome) = least.context("no run")?;
         let summary = outcome.summary()?;
         let truth = outcome.truth.ttft_ms();
         let own = summary.ttft_ms.as_ref().context("no TTFT")?;

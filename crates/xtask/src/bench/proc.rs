@@ -81,6 +81,18 @@ pub(super) fn busy_cores(window: Duration) -> Result<f64> {
 /// Linux's USER_HZ, the same on every processor that it runs on today.
 const TICKS_PER_SECOND: f64 = 100.0;
 
+/// CPU time that the hypervisor took from this machine since it began, in seconds.
+///
+/// # Errors
+/// Where there is no `/proc/stat`.
+pub(super) fn stolen_seconds() -> Result<f64> {
+    let stat = fs::read_to_string("/proc/stat").context("/proc/stat can't be read")?;
+    let all = stat.lines().next().context("/proc/stat is empty")?;
+    // proc(5): `cpu` user nice system idle iowait irq softirq steal.
+    let ticks = all.split_whitespace().nth(8).and_then(|ticks| ticks.parse::<f64>().ok());
+    Ok(ticks.context("/proc/stat is not understood")? / TICKS_PER_SECOND)
+}
+
 fn read_busy() -> Result<u64> {
     let stat = fs::read_to_string("/proc/stat").context("/proc/stat can't be read")?;
     busy_ticks(&stat).context("/proc/stat is not understood")
