@@ -42,4 +42,5 @@ pub use log::FinishedLog;
 pub use scrape::Scraper;
 pub use target::{Target, TargetOptions};
 pub use tokenizer::ServerTokenizer;
+pub use tokmark_wire::ServerGauges;
 pub use uncounted::Uncounted;

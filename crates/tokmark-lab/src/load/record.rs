@@ -41,8 +41,7 @@ pub(super) fn record(
     let summary = summarize_serving(&input);
     let (status, status_reason) = ending(summary.as_ref(), aborted, options.interrupt.is_raised());
     let mut client = client;
-    client.peak_bytes =
-        tokmark_host::process_memory(std::process::id()).map(|memory| memory.peak);
+    client.peak_bytes = tokmark_host::process_memory(std::process::id()).map(|memory| memory.peak);
     client.calibration_p99_ns =
         options.calibration.map(|found| Nanos(found.ttft_p99.max(0.0) as u64));
     if let Some(summary) = &summary {
@@ -65,7 +64,7 @@ pub(super) fn record(
             prefill_ceiling_tps: None,
         })
     });
-    let speculation = speculation(&requests);
+    let speculation = speculation(&requests, readings.drafted);
     let (samples, events) = requests.into_columns()?;
     let mut record = blank(options.run_id, RecordKind::Measured, created_at);
     record.status = status;
@@ -214,14 +213,18 @@ fn engine(server: &ServerFacts) -> EngineFacts {
     }
 }
 
-/// The server's own count of drafted and accepted tokens, over all answers that have it.
-fn speculation(requests: &PointRequests) -> Option<Speculation> {
+/// The server's own count of drafted and accepted tokens: over all answers that have it, else
+/// what its counters grew by.
+fn speculation(requests: &PointRequests, counters: Option<(u64, u64)>) -> Option<Speculation> {
     let (mut n_drafted, mut n_accepted) = (0u64, 0u64);
     requests.visit(&mut |request, _| {
         let own = request.server.unwrap_or_default();
         n_drafted += u64::from(own.n_drafted.unwrap_or(0));
         n_accepted += u64::from(own.n_accepted.unwrap_or(0));
     });
+    if let (0, Some(counted)) = (n_drafted, counters) {
+        (n_drafted, n_accepted) = counted;
+    }
     let method = "as the server reports".to_owned();
     (n_drafted > 0).then_some(Speculation { method, n_drafted, n_accepted })
 }

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokmark_host::Sensors;
-use tokmark_http::{Endpoint, Scraper};
+use tokmark_http::{Endpoint, Scraper, ServerGauges};
 use tokmark_model::{Bytes, Nanos, TimelinePoint};
 
 /// Time between two readings.
@@ -23,6 +23,8 @@ pub(super) struct Readings {
     pub(super) other_cores: Option<f64>,
     /// CPU time that the hypervisor took.
     pub(super) stolen: Option<Nanos>,
+    /// Tokens drafted and accepted meanwhile by the server's own counters.
+    pub(super) drafted: Option<(u64, u64)>,
     /// How long was read.
     pub(super) length: Duration,
     /// Largest sum of the server's resident memory.
@@ -64,6 +66,7 @@ fn read(scraper: Option<&Scraper>, server_pids: &[u32], is_over: &AtomicBool) ->
     let machine = (!server_pids.is_empty()).then(|| Sensors::new(me, &own));
     let first = (client.read(), machine.as_ref().map(Sensors::read));
     let mut before = first.clone();
+    let counted = scraper.and_then(Scraper::read).unwrap_or_default();
     let mut every = EVERY;
     let mut readings = Readings::default();
     while !is_over.load(Ordering::Relaxed) {
@@ -78,6 +81,7 @@ fn read(scraper: Option<&Scraper>, server_pids: &[u32], is_over: &AtomicBool) ->
             busy_cores: now.1.as_ref().zip(before.1.as_ref()).and_then(|(n, b)| n.busy_cores(b)),
             client_cores: now.0.own_cores(&before.0),
         });
+        readings.drafted = drafted(&counted, &gauges).or(readings.drafted);
         before = now;
         if readings.points.len() > MOST {
             let mut position = 0;
@@ -97,6 +101,15 @@ fn read(scraper: Option<&Scraper>, server_pids: &[u32], is_over: &AtomicBool) ->
     readings.stolen = last.since(&first.0).steal_ns;
     readings.length = last.wall_since(&first.0);
     readings
+}
+
+/// What both counters grew by; `None` where the server has none, and where they began anew.
+fn drafted(before: &ServerGauges, now: &ServerGauges) -> Option<(u64, u64)> {
+    let grown = |before: Option<f64>, now: Option<f64>| {
+        let grown = now? - before.unwrap_or(0.0);
+        (grown >= 0.0).then_some(grown.round() as u64)
+    };
+    Some((grown(before.n_drafted, now.n_drafted)?, grown(before.n_accepted, now.n_accepted)?))
 }
 
 fn server_memory(pids: &[u32]) -> Option<Bytes> {
