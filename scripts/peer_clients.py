@@ -41,9 +41,7 @@ class Load:
         return self.file(name)
 
     def read(self, name):
-        """The only file of that name, which may hold asterisks."""
-        (path,) = glob.glob(self.file(name))
-        with open(path, encoding="utf-8") as file:
+        with open(self.file(name), encoding="utf-8") as file:
             return json.load(file)
 
 

@@ -165,13 +165,12 @@ def run_client(command, folder, environment, limit_s):
 
 
 def last_words(folder):
-    """The last line that a client printed, for a table."""
-    for name in ("stderr", "stdout"):
+    """The last line of each output of a client, for a note."""
+    for name in ("stdout", "stderr"):
         with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
             lines = [line.strip() for line in file if line.strip()]
         if lines:
-            return lines[-1][:200]
-    return "it printed nothing"
+            yield f"{name} ends with `{lines[-1][:160]}`"
 
 
 def measure(client, load, stub, environment, limit_s):
@@ -185,8 +184,12 @@ def measure(client, load, stub, environment, limit_s):
     took["others_cores"] = max(0.0, others_s / took["wall_s"])
     try:
         own, reason = client.figures(load), None
-    except (ValueError, KeyError, IndexError, TypeError, OSError) as error:
-        own, reason = {}, f"{type(error).__name__}: {last_words(load.folder)}"
+    except FileNotFoundError as error:
+        own, reason = {}, f"it wrote no {os.path.basename(error.filename)}"
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        own, reason = {}, f"its result reads otherwise than expected ({error!r})"
+    if reason:
+        reason = "; ".join([reason, *last_words(load.folder)])
         print(f"peers: {client.name} gave no figures: {reason}", file=sys.stderr)
     return {
         "client": client.name,

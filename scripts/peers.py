@@ -136,7 +136,7 @@ def notes(result):
     if took["was_cut"]:
         yield f"{who}: interrupted after {took['wall_s']:.0f} s."
     if result["reason"]:
-        yield f"{who}: no figures, exit code {took['exit_code']}; {result['reason']}"
+        yield f"{who}: no figures, exit code {took['exit_code']}: {result['reason']}."
     if took["others_cores"] > BUSY_CORES:
         yield f"{who}: other processes used {took['others_cores']:.2f} cores."
     if result["truth"]["n_abandoned"]:
