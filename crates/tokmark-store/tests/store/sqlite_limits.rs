@@ -113,15 +113,15 @@ fn paths_that_can_be_no_file_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "text").unwrap();
-    for path in [
-        file.join("tokmark.db"),
-        file.join("deeper/tokmark.db"),
-        folder.path().to_owned(),
-        PathBuf::from("/proc/tokmark.db"),
-    ] {
+    for path in
+        [file.join("tokmark.db"), file.join("deeper/tokmark.db"), PathBuf::from("/proc/tokmark.db")]
+    {
         let error = block_on(Store::open(&StoreUrl::Sqlite(path.clone()))).unwrap_err();
         assert!(matches!(error, StoreError::NoWriteAccess { .. }), "{path:?}: {error:?}");
     }
+    let here = StoreUrl::Sqlite(folder.path().to_owned());
+    let error = block_on(Store::open(&here)).unwrap_err();
+    assert!(matches!(error, StoreError::Folder { .. }), "{error:?}");
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub(crate) fn quick(records: &[Record], advice: Option<&Advice>, place: &str) ->
     }
     text += &reasons(records);
     if let Some(advice) = advice {
-        text += &format!("\n{}\n", sentence(advice, doubt(records)));
+        text += &format!("\n{}\n", sentence(advice, doubt(records).as_deref()));
     }
     let ids: Vec<String> = records.iter().map(|record| short_id(record.id)).collect();
     if !ids.is_empty() {
@@ -61,12 +61,13 @@ pub(crate) fn quick(records: &[Record], advice: Option<&Advice>, place: &str) ->
     text
 }
 
-/// Why the rates are not to be trusted, if so: the worst reason of the worst grade.
-fn doubt(records: &[Record]) -> Option<&str> {
+/// Why the rates are in doubt, if so: the worst reason of the worst grade.
+fn doubt(records: &[Record]) -> Option<String> {
     let grades = records.iter().filter_map(|record| record.grade.as_ref());
     let worst = grades.max_by_key(|grade| grade.letter)?;
     let reason = worst.reasons.first().filter(|_| worst.letter >= GradeLetter::D)?;
-    Some(&reason.text)
+    let how = if worst.letter == GradeLetter::D { "uncertain" } else { "not to be trusted" };
+    Some(format!("{how}, because {}", reason.text))
 }
 
 /// One plain sentence: `Comfortable for chat and coding, usable for documents; ...`. Figures
@@ -83,7 +84,7 @@ fn sentence(advice: &Advice, doubt: Option<&str>) -> String {
     }
     let mut text = parts.join(", ");
     if let Some(doubt) = doubt {
-        text = format!("not to be trusted, because {doubt}; as measured {text}");
+        text = format!("{doubt}; as measured {text}");
     }
     if let Some(first) = text.get(..1).map(str::to_uppercase) {
         text.replace_range(..1, &first);
@@ -139,7 +140,10 @@ mod tests {
     fn a_worthless_figure_says_so_in_the_sentence() {
         let (chat, documents, coding) = (Comfort::Slow, Comfort::Slow, Comfort::Slow);
         let advice = Advice { chat, documents, coding, largest_context: None };
-        let text = sentence(&advice, Some("other processes used 1.4 of 2 cores"));
+        let text = sentence(
+            &advice,
+            Some("not to be trusted, because other processes used 1.4 of 2 cores"),
+        );
         assert_eq!(
             text,
             "Not to be trusted, because other processes used 1.4 of 2 cores; as measured slow for \

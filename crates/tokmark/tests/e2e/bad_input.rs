@@ -99,7 +99,7 @@ fn a_bad_flag_is_named_with_what_would_be_right() {
     insta::assert_snapshot!(flag_error(&["-r", "-1"]), @"error: invalid value '-1' for --repetitions; give at least 1");
     insta::assert_snapshot!(flag_error(&["--delay", "x"]), @"error: invalid value 'x' for --delay; give whole seconds, 0 or more");
     insta::assert_snapshot!(flag_error(&["-mmp", "0"]), @"error: unknown flag '-mmp'; write -lm mmap for 1, -lm none for 0");
-    insta::assert_snapshot!(flag_error(&["-o", "xml"]), @"error: 'xml' is no output format; give table, tokmark-json, csv, json, jsonl, md or sql");
+    insta::assert_snapshot!(flag_error(&["-o", "xml"]), @"error: 'xml' is no output format; give table, tokmark-json, tokmark-jsonl, csv, json, jsonl, md or sql");
     insta::assert_snapshot!(flag_error(&["--rpc", "host:1"]), @"error: --rpc needs the RPC back end, which this engine lacks: leave --rpc out, or build the engine with its RPC back end");
     insta::assert_snapshot!(flag_error(&["-fitt", "512"]), @"error: --fit-target needs fitting to device memory, which this engine lacks: leave --fit-target out, or use an engine that has it");
     insta::assert_snapshot!(flag_error(&["--prio", "9"]), @"error: there is no priority 9; give -1, 0, 1, 2 or 3");
