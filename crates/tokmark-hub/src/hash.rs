@@ -69,7 +69,7 @@ impl HashCache {
     /// Size of a file whose hash is not known.
     pub(crate) fn unhashed_bytes(&self, path: &Path) -> Option<u64> {
         let metadata = fs::metadata(path).ok()?;
-        self.known(path, &metadata).is_none().then(|| metadata.len())
+        self.known(path, &metadata).is_none().then_some(metadata.len())
     }
 
     /// Remembers that the file at `path` as it is now has this hash. Failure is silent:

@@ -34,7 +34,6 @@ fn check(record: &Record, recipe: &str) {
     assert_eq!(serving.recipe.as_deref(), Some(recipe));
     assert_eq!(serving.summary.as_ref().unwrap().n_ok, 4, "{recipe}: {:?}", serving.requests);
     assert!(serving.server.version.is_some(), "{recipe}: {:?}", serving.server);
-    assert!(serving.cold.is_some(), "{recipe}");
     for request in &serving.requests {
         // The server's usage and the events that we saw: a token may show no text.
         let tokens = request.output_tokens.unwrap().n;
@@ -61,6 +60,9 @@ fn each_named_engine_is_started_measured_and_stopped() {
             assert_eq!(record.serving.as_ref().unwrap().server.dialect, recipe);
             check(record, recipe);
         }
+        // Only the first point met a server that nobody had asked anything.
+        let cold = records.iter().map(|record| record.serving.as_ref().unwrap().cold.is_some());
+        assert_eq!(cold.collect::<Vec<_>>(), [true, false], "{recipe}");
     }
 }
 
@@ -71,7 +73,9 @@ fn all_in_one(engines: &[String]) -> String {
         std::fs::read_to_string(path.join(format!("{name}.yaml"))).unwrap()
     };
     let entry = |recipe: &str, packages: &str, model: PathBuf| {
-        let own = shipped(recipe).replace("{model}", &model.to_string_lossy());
+        let own = shipped(recipe)
+            .replace("{model}", &model.to_string_lossy())
+            .replace("{name}", "smollm2");
         let path = format!("  PYTHONPATH: {}", servers().join(packages).display());
         let own = match own.contains("\nenv:\n") {
             true => own.replace("\nenv:\n", &format!("\nenv:\n{path}\n")),
