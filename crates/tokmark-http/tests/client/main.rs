@@ -104,7 +104,8 @@ fn an_opening_event_is_no_token_and_a_late_trailer_no_slow_one() {
 #[test]
 fn reasoning_is_told_from_the_answer_in_all_its_forms() {
     for mode in ["reasoning-content=3", "reasoning=3", "think-tags=3", "split-think-tags=3"] {
-        let stub = stub(Dialect::OpenAi, mode);
+        // Far enough apart that a late read does not take reasoning and answer together.
+        let stub = stub(Dialect::OpenAi, &format!("{mode},itl-ms=60"));
         let endpoint = endpoint(&stub.url(), TargetOptions::default());
         for finished in requests(&endpoint, &workload(Load::Concurrency { n: 1 }), 3, 1) {
             let sample = &finished.sample;
