@@ -69,7 +69,8 @@ impl RequestLog {
                 Some(texts) => texts,
                 none => none.insert(TextLog::new()?),
             };
-            texts.push(self.rows.len() as u64, uncounted)?;
+            let is_whole = sample.prompt_tokens.is_none() || sample.output_tokens.is_none();
+            texts.push(self.rows.len() as u64, uncounted, is_whole)?;
         }
         self.scratch.clear();
         serde_json::to_writer(&mut self.scratch, sample)?;
@@ -116,9 +117,11 @@ impl FinishedLog {
         self.n_events
     }
 
-    /// Requests with texts that nobody counted yet.
-    pub fn n_uncounted(&self) -> u64 {
-        self.texts.as_ref().map_or(0, TextLog::len)
+    /// Requests with texts that nobody counted yet. `with_tokenizer`: also those of which the
+    /// server counted all but a part, such as the first event.
+    pub fn n_uncounted(&self, with_tokenizer: bool) -> u64 {
+        let n = if with_tokenizer { TextLog::len } else { TextLog::n_whole };
+        self.texts.as_ref().map_or(0, n)
     }
 
     /// Hands the requests whose texts nobody counted to `count`, in the order in which they
@@ -246,6 +249,19 @@ mod tests {
     }
 
     #[test]
+    fn a_first_event_alone_is_nothing_without_a_tokenizer() {
+        let count = tokmark_model::TokenCount { n: 8, source: tokmark_model::CountSource::Usage };
+        let (prompt_tokens, output_tokens) = (Some(count), Some(count));
+        let counted = RequestSample { prompt_tokens, output_tokens, ..Default::default() };
+        let texts = Uncounted { first_event: "x".into(), ..Uncounted::default() };
+        let mut log = RequestLog::new().unwrap();
+        log.push(&counted, &[], Some(&texts)).unwrap();
+        log.push(&RequestSample { prompt_tokens: None, ..counted }, &[], Some(&texts)).unwrap();
+        let log = log.finish().unwrap();
+        assert_eq!((log.n_uncounted(true), log.n_uncounted(false)), (2, 1));
+    }
+
+    #[test]
     fn counts_go_to_the_requests_whose_texts_they_are_of() {
         let mut log = RequestLog::new().unwrap();
         // What was due last ended first.
@@ -256,12 +272,12 @@ mod tests {
             log.push(&sample, &[Nanos(n)], (n % 2 == 1).then_some(&texts)).unwrap();
         }
         let mut log = log.finish().unwrap();
-        assert_eq!(log.n_uncounted(), 2);
+        assert_eq!((log.n_uncounted(true), log.n_uncounted(false)), (2, 2));
         log.count(&mut |sample, texts| sample.n_text_events = texts.answer.len() as u32).unwrap();
         let mut seen = Vec::new();
         log.visit(&mut |sample, times| seen.push((sample.n_text_events, times[0].0))).unwrap();
         assert_eq!(seen, [(0, 4), (3, 3), (0, 2), (1, 1), (0, 0)]);
-        assert_eq!((log.n_uncounted(), log.n_requests(), log.n_events()), (0, 5, 5));
+        assert_eq!((log.n_uncounted(true), log.n_requests(), log.n_events()), (0, 5, 5));
         log.count(&mut |_, _| panic!("nothing is left to be counted")).unwrap();
     }
 }

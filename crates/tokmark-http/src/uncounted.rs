@@ -104,6 +104,8 @@ impl Finished {
 pub(crate) struct TextLog {
     file: BufWriter<File>,
     n: u64,
+    /// Requests that lack the count of a whole prompt or output.
+    n_whole: u64,
     scratch: Vec<u8>,
 }
 
@@ -111,7 +113,7 @@ impl TextLog {
     /// An empty log in a temporary file that vanishes with it.
     pub(crate) fn new() -> io::Result<Self> {
         let file = BufWriter::with_capacity(256 * 1024, tempfile::tempfile()?);
-        Ok(TextLog { file, n: 0, scratch: Vec::new() })
+        Ok(TextLog { file, n: 0, n_whole: 0, scratch: Vec::new() })
     }
 
     /// How many requests have texts.
@@ -119,13 +121,24 @@ impl TextLog {
         self.n
     }
 
-    pub(crate) fn push(&mut self, position: u64, texts: &Uncounted<'_>) -> io::Result<()> {
+    /// Of those, the ones of which the server counted not all but a part.
+    pub(crate) fn n_whole(&self) -> u64 {
+        self.n_whole
+    }
+
+    pub(crate) fn push(
+        &mut self,
+        position: u64,
+        texts: &Uncounted<'_>,
+        is_whole: bool,
+    ) -> io::Result<()> {
         self.scratch.clear();
         serde_json::to_writer(&mut self.scratch, texts)?;
         self.file.write_all(&position.to_le_bytes())?;
         self.file.write_all(&(self.scratch.len() as u64).to_le_bytes())?;
         self.file.write_all(&self.scratch)?;
         self.n += 1;
+        self.n_whole += u64::from(is_whole);
         Ok(())
     }
 

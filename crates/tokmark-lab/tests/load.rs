@@ -7,8 +7,7 @@ use tokmark_host::BusyProcess;
 use tokmark_http::{Endpoint, EndpointOptions};
 use tokmark_lab::{Live, LoadExtent, LoadObserver, LoadOptions, measure_point};
 use tokmark_model::{
-    Api, CacheMode, CountSource, LengthControl, Load, MachineFacts, Nanos, Record, RequestSample,
-    Think, Uuid, Workload,
+    CountSource, Load, MachineFacts, Nanos, Record, RequestSample, Uuid, Workload,
 };
 use tokmark_run::Interrupt;
 use tokmark_stub::{Dialect, Options, Stub};
@@ -39,26 +38,10 @@ fn point(dialect: Dialect, mode: &str, tokenizer: Option<Arc<LocalTokenizer>>) -
     };
     let source = Arc::new(PromptSource::from_shape(shape, SourceOptions::default()).unwrap());
     let workload = Workload {
-        shape: "chat".to_owned(),
-        shape_sha256: None,
-        arrival: Load::Concurrency { n: 1 },
         n_prompt: Some(40),
         n_output: Some(8),
-        turns: 1,
-        n_tools: 0,
-        api: Api::Chat,
-        stream: true,
-        temperature: None,
-        seed: 1,
-        think: Think::Auto,
-        cache: CacheMode::Bust,
-        length_control: LengthControl::LimitOnly,
-        n_warmup: 0,
-        duration_ns: None,
         timeout_ns: Some(Nanos(20_000_000_000)),
-        n_retries: 0,
-        reuse_connections: true,
-        service_levels: Vec::new(),
+        ..Workload::new("chat", Load::Concurrency { n: 1 })
     };
     let options = LoadOptions {
         run_id: Uuid::nil(),

@@ -232,6 +232,32 @@ pub struct Workload {
 }
 
 impl Workload {
+    /// Single streamed chat requests of this shape, and nothing else asked.
+    pub fn new(shape: &str, arrival: Load) -> Self {
+        Workload {
+            shape: shape.to_owned(),
+            shape_sha256: None,
+            arrival,
+            n_prompt: None,
+            n_output: None,
+            turns: 1,
+            n_tools: 0,
+            api: Api::default(),
+            stream: true,
+            temperature: None,
+            seed: 0,
+            think: Think::default(),
+            cache: CacheMode::default(),
+            length_control: LengthControl::default(),
+            n_warmup: 0,
+            duration_ns: None,
+            timeout_ns: None,
+            n_retries: 0,
+            reuse_connections: true,
+            service_levels: Vec::new(),
+        }
+    }
+
     /// `chat x 4`, `rag 2/s poisson`: the name of the point in tables.
     pub fn label(&self) -> String {
         format!("{} {}", self.shape, self.arrival.label())

@@ -97,8 +97,8 @@ impl Asked {
                 Ok(Some(format)) => Output::LlamaBench(format),
                 Ok(None) => Output::Nothing,
                 Err(_) => bail!(
-                    "'{word}' is no output format; give table, tokmark-json, tokmark-jsonl, csv, json, jsonl, \
-                     md or sql"
+                    "'{word}' is no output format; give table, tokmark-json, tokmark-jsonl, \
+                     csv, json, jsonl, md or sql"
                 ),
             },
         };

@@ -7,8 +7,7 @@ use tokmark_lab::{
     Gap, LoadExtent, LoadOptions, Subject, gap_between, measure_point, server_overheads,
 };
 use tokmark_model::{
-    CacheMode, EngineParams, LengthControl, Load, PlannedTest, ProcessParams, Record, Test, Think,
-    Uuid, Workload,
+    CacheMode, EngineParams, Load, PlannedTest, ProcessParams, Record, Test, Uuid, Workload,
 };
 use tokmark_workload::{Length, PromptSource, Shape, SourceOptions};
 
@@ -107,29 +106,14 @@ fn served(
     let mut view = LiveView::new("");
     for (position, n) in (0u64..).zip(AT_ONCE) {
         let workload = Workload {
-            shape: "gap".to_owned(),
             shape_sha256: Some(sha256.clone()),
-            arrival: Load::Concurrency { n },
             n_prompt: Some(args.prompt_tokens),
             n_output: Some(args.max_tokens),
-            turns: 1,
-            n_tools: 0,
             api: endpoint.api(),
-            stream: true,
-            temperature: None,
             seed: 42,
-            think: Think::Auto,
-            cache: CacheMode::Bust,
-            length_control: match endpoint.abilities().length_control {
-                LengthControl::LimitOnly => LengthControl::LimitOnly,
-                other => other,
-            },
+            length_control: endpoint.abilities().length_control,
             n_warmup: n,
-            duration_ns: None,
-            timeout_ns: None,
-            n_retries: 0,
-            reuse_connections: true,
-            service_levels: Vec::new(),
+            ..Workload::new("gap", Load::Concurrency { n })
         };
         let options = LoadOptions {
             run_id: Uuid::now_v7(),

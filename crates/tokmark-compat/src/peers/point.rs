@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 use tokmark_model::{
-    Api, Arrivals, CacheMode, EventLog, Load, ModelFacts, Nanos, RECORD_VERSION, Record,
-    RecordKind, RequestError, RequestSample, ServerFacts, Serving, ServingSummary, Speculation,
-    Status, StatusReason, Test, Timestamp, Tool, Uuid, Workload,
+    Arrivals, CacheMode, EventLog, Load, ModelFacts, Nanos, RECORD_VERSION, Record, RecordKind,
+    RequestError, RequestSample, ServerFacts, Serving, ServingSummary, Speculation, Status,
+    StatusReason, Test, Timestamp, Tool, Uuid, Workload,
 };
 
 use super::flags;
@@ -182,28 +182,7 @@ impl Point {
 }
 
 fn workload(load: Load) -> Workload {
-    Workload {
-        shape: "imported".to_owned(),
-        shape_sha256: None,
-        arrival: load,
-        n_prompt: None,
-        n_output: None,
-        turns: 1,
-        n_tools: 0,
-        api: Api::Chat,
-        stream: true,
-        temperature: None,
-        seed: 0,
-        think: Default::default(),
-        cache: CacheMode::Keep,
-        length_control: Default::default(),
-        n_warmup: 0,
-        duration_ns: None,
-        timeout_ns: None,
-        n_retries: 0,
-        reuse_connections: true,
-        service_levels: Vec::new(),
-    }
+    Workload { cache: CacheMode::Keep, ..Workload::new("imported", load) }
 }
 
 /// Gaps of a gamma distribution of this shape, which AIPerf calls smoothness and vLLM

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokmark_http::{
     Endpoint, EndpointOptions, Finished, Flow, Progress, TargetOptions, Watcher, drive,
 };
-use tokmark_model::{Api, CacheMode, LengthControl, Load, Nanos, RequestSample, Think, Workload};
+use tokmark_model::{Load, Nanos, RequestSample, Workload};
 use tokmark_run::{Extent, Schedule};
 use tokmark_stub::{Dialect, Options, Running, Stub};
 use tokmark_workload::{Length, PromptSource, Shape, SourceOptions};
@@ -23,26 +23,10 @@ pub fn stub(dialect: Dialect, mode: &str) -> Running {
 
 pub fn workload(arrival: Load) -> Workload {
     Workload {
-        shape: "chat".to_owned(),
-        shape_sha256: None,
-        arrival,
         n_prompt: Some(20),
         n_output: Some(8),
-        turns: 1,
-        n_tools: 0,
-        api: Api::Chat,
-        stream: true,
-        temperature: None,
-        seed: 1,
-        think: Think::Auto,
-        cache: CacheMode::Bust,
-        length_control: LengthControl::LimitOnly,
-        n_warmup: 0,
-        duration_ns: None,
         timeout_ns: Some(Nanos(20_000_000_000)),
-        n_retries: 0,
-        reuse_connections: true,
-        service_levels: Vec::new(),
+        ..Workload::new("chat", arrival)
     }
 }
 

@@ -13,6 +13,8 @@ use tokmark_model::{Api, CountSource, RequestSample, TokenCount};
 use tokmark_run::Interrupt;
 use tokmark_tokenizer::LocalTokenizer;
 
+use super::LoadObserver;
+
 /// Tokens of a word, where nothing better is known.
 const TOKENS_PER_WORD: f64 = 1.3;
 /// First events are short and repeat; counts of texts up to this length are remembered.
@@ -85,10 +87,14 @@ pub(super) fn count_tokens(
     local: Option<&Arc<LocalTokenizer>>,
     api: Api,
     interrupt: &Interrupt,
+    observer: &mut dyn LoadObserver,
 ) -> Result<(), HttpError> {
-    if log.n_uncounted() == 0 {
+    let can_tokenize = local.is_some() || endpoint.abilities().tokenizer.is_some();
+    let n_uncounted = log.n_uncounted(can_tokenize);
+    if n_uncounted == 0 {
         return Ok(());
     }
+    observer.counting(n_uncounted);
     let tokenizer: Option<Box<dyn TokenCounter>> = match local {
         Some(local) => Some(Box::new(local.clone())),
         None => match ServerTokenizer::new(endpoint)? {

@@ -47,11 +47,8 @@ pub fn measure_point(
     let aborted = watcher.aborted.take();
     let readings = timeline.map(Timeline::finish).unwrap_or_default();
     let mut driven = driven?;
-    if driven.log.n_uncounted() > 0 {
-        observer.counting(driven.log.n_uncounted());
-    }
     let (local, api) = (options.tokenizer.as_ref(), workload.api);
-    count_tokens(&mut driven.log, endpoint, local, api, &options.interrupt)?;
+    count_tokens(&mut driven.log, endpoint, local, api, &options.interrupt, observer)?;
     let requests = PointRequests::take(driven.log, options).map_err(cannot_read)?;
     let facts = PointFacts { created_at, aborted, client: driven.client, readings, cold };
     record(endpoint, workload, requests, facts, options).map_err(cannot_read)

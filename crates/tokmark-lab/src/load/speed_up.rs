@@ -63,3 +63,65 @@ fn token_times(record: &Record) -> BTreeMap<(u32, u32), Nanos> {
     };
     serving.requests.iter().filter_map(time).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use tokmark_model::{
+        ClientCheck, CountSource, Load, RecordKind, RequestSample, ServerFacts, Serving,
+        Speculation, Timestamp, TokenCount, Uuid, Workload,
+    };
+
+    use super::*;
+    use crate::record::blank;
+
+    /// A server's point of 10 prompts: each further token takes `tpot_ms` and some more with
+    /// the prompt's number.
+    fn point(recipe: &str, tpot_ms: u64, n_drafted: u64) -> Record {
+        let request = |session: u32| {
+            let span = 10 * (tpot_ms + u64::from(session % 3)) * 1_000_000;
+            RequestSample {
+                session,
+                first_text_ns: Some(Nanos(0)),
+                last_text_ns: Some(Nanos(span)),
+                end_ns: Nanos(span),
+                n_text_events: 11,
+                output_tokens: Some(TokenCount { n: 11, source: CountSource::Usage }),
+                ..RequestSample::default()
+            }
+        };
+        let mut record = blank(Uuid::nil(), RecordKind::Measured, Timestamp::UNIX_EPOCH);
+        record.speculation = Some(Speculation { n_drafted, ..Speculation::default() });
+        record.serving = Some(Box::new(Serving {
+            workload: Workload::new("chat", Load::Concurrency { n: 1 }),
+            server: ServerFacts::default(),
+            requests: (0..10).map(request).collect(),
+            events: None,
+            cold: None,
+            summary: None,
+            client: ClientCheck::default(),
+            timeline: Vec::new(),
+            recipe: Some(recipe.to_owned()),
+        }));
+        record
+    }
+
+    #[test]
+    fn the_speed_up_is_that_of_the_same_prompts() {
+        let found = speed_ups(&[point("plain", 20, 0), point("drafting", 10, 7)]);
+        let [SpeedUp { with, without, comparison, .. }] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((with.as_str(), without.as_str()), ("drafting", "plain"));
+        assert_eq!(comparison.n_pairs, 10);
+        // 20 / 10, 21 / 11 and 22 / 12, most of them the first.
+        assert!((comparison.ratio - 21.0 / 11.0).abs() < 1e-9, "{comparison:?}");
+        let interval = comparison.interval.unwrap();
+        assert!(interval.low >= 22.0 / 12.0 - 1e-9 && interval.high <= 2.0 + 1e-9, "{interval:?}");
+    }
+
+    #[test]
+    fn other_work_and_servers_that_all_draft_have_no_speed_up() {
+        let mut other = point("plain", 20, 0);
+        other.serving.as_mut().unwrap().workload.seed = 5;
+        assert!(speed_ups(&[other, point("drafting", 10, 7)]).is_empty());
+        assert!(speed_ups(&[point("a", 20, 3), point("b", 10, 7)]).is_empty());
+    }
+}

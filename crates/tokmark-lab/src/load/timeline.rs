@@ -66,7 +66,7 @@ fn read(scraper: Option<&Scraper>, server_pids: &[u32], is_over: &AtomicBool) ->
     let machine = (!server_pids.is_empty()).then(|| Sensors::new(me, &own));
     let first = (client.read(), machine.as_ref().map(Sensors::read));
     let mut before = first.clone();
-    let counted = scraper.and_then(Scraper::read).unwrap_or_default();
+    let counted = scraper.and_then(Scraper::read);
     let mut every = EVERY;
     let mut readings = Readings::default();
     while !is_over.load(Ordering::Relaxed) {
@@ -81,7 +81,8 @@ fn read(scraper: Option<&Scraper>, server_pids: &[u32], is_over: &AtomicBool) ->
             busy_cores: now.1.as_ref().zip(before.1.as_ref()).and_then(|(n, b)| n.busy_cores(b)),
             client_cores: now.0.own_cores(&before.0),
         });
-        readings.drafted = drafted(&counted, &gauges).or(readings.drafted);
+        readings.drafted =
+            counted.as_ref().and_then(|before| drafted(before, &gauges)).or(readings.drafted);
         before = now;
         if readings.points.len() > MOST {
             let mut position = 0;
@@ -105,6 +106,7 @@ fn read(scraper: Option<&Scraper>, server_pids: &[u32], is_over: &AtomicBool) ->
 
 /// What both counters grew by; `None` where the server has none, and where they began anew.
 fn drafted(before: &ServerGauges, now: &ServerGauges) -> Option<(u64, u64)> {
+    // A counter that was not there when the others were read began with 0 since.
     let grown = |before: Option<f64>, now: Option<f64>| {
         let grown = now? - before.unwrap_or(0.0);
         (grown >= 0.0).then_some(grown.round() as u64)

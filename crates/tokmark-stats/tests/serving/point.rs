@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use tokmark_model::{
-    Api, Arrivals, CacheMode, CountSource, LatencyKind, LengthControl, Load, Nanos, RequestError,
-    RequestSample, ServiceLevel, ServingSummary, Think, TokenCount, Workload,
+    Arrivals, CountSource, LatencyKind, LengthControl, Load, Nanos, RequestError, RequestSample,
+    ServiceLevel, ServingSummary, TokenCount, Workload,
 };
 use tokmark_stats::{Requests, RequestsWithEvents, ServingInput, summarize_serving};
 
@@ -17,28 +17,7 @@ pub fn tokens(n: u32) -> Option<TokenCount> {
 }
 
 pub fn workload(arrival: Load) -> Workload {
-    Workload {
-        shape: "chat".to_owned(),
-        shape_sha256: None,
-        arrival,
-        n_prompt: None,
-        n_output: None,
-        turns: 1,
-        n_tools: 0,
-        api: Api::Chat,
-        stream: true,
-        temperature: None,
-        seed: 1,
-        think: Think::Auto,
-        cache: CacheMode::Bust,
-        length_control: LengthControl::IgnoreEos,
-        n_warmup: 0,
-        timeout_ns: None,
-        duration_ns: None,
-        n_retries: 0,
-        reuse_connections: true,
-        service_levels: vec![],
-    }
+    Workload { length_control: LengthControl::IgnoreEos, ..Workload::new("chat", arrival) }
 }
 
 /// A load point under construction; `times[i]` belongs to `requests[i]`.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use tokmark_http::Endpoint;
 use tokmark_lab::{Ramp, ramp, skipped_point};
-use tokmark_model::{CacheMode, LengthControl, Load, Record, Status, Uuid, Workload};
+use tokmark_model::{CacheMode, Load, Record, Status, Uuid, Workload};
 use tokmark_workload::{Length, PromptSource, Shape, SourceOptions, Tokenizer, Trace};
 
 use crate::args::{LoadArgs, WorkloadArgs};
@@ -304,10 +304,7 @@ pub(crate) fn base_workload(
         seed: flags.seed,
         think: flags.think,
         cache: flags.cache,
-        length_control: match endpoint.abilities().length_control {
-            LengthControl::LimitOnly => LengthControl::LimitOnly,
-            other => other,
-        },
+        length_control: endpoint.abilities().length_control,
         n_warmup: 0,
         duration_ns: args.extent.duration.map(Into::into),
         timeout_ns: Some(args.connection.timeout.into()),
