@@ -26,12 +26,14 @@
 
 mod compare;
 mod dependence;
+mod experiment;
 mod grade;
 mod guard;
 mod histogram;
 mod normal;
 mod order;
 mod probe;
+mod random;
 mod serving;
 mod session;
 mod stopping;
@@ -40,10 +42,14 @@ mod tokens;
 mod trend;
 
 pub use compare::{
-    CompareOptions, Comparison, DEFAULT_MAX_PAIRS, DEFAULT_SAME_WITHIN, Looks, PairGoal, PairRule,
-    Verdict, compare, decide_together, holm,
+    CompareOptions, DEFAULT_MAX_PAIRS, DEFAULT_SAME_WITHIN, PairGoal, PairRule, compare,
+    decide_together, holm,
 };
 pub use dependence::{CORRELATION_ALPHA, MAX_LAG1, autocorrelation_lag1, correlation};
+pub use experiment::{
+    FEWEST_FOR_POWER, POWER_TRIES, VisitTimes, is_decided, is_disturbed, is_experiment_look,
+    judge_experiment, overall, visit_time,
+};
 pub use grade::{DEFAULT_HALF_WIDTH, GradeInput, grade};
 pub use guard::{
     CGROUP_THROTTLED, CLOCK_FLAGGED, OTHER_CORES_TOUCHED, OTHER_CORES_WORTHLESS, PRESSURE_FLAGGED,
