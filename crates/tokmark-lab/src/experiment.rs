@@ -230,13 +230,13 @@ impl Progress {
             return false;
         }
         self.judge(plan);
-        let is_measured: Vec<bool> = self.lost.iter().map(Option::is_none).collect();
-        self.decided = is_decided(&self.contests, &is_measured);
+        self.decided = is_decided(&self.contests);
         true
     }
 
     fn judge(&mut self, plan: &ExperimentPlan) {
-        self.contests = judge_experiment(&plan.design, plan.variants.len(), &self.times);
+        let is_measured: Vec<bool> = self.lost.iter().map(Option::is_none).collect();
+        self.contests = judge_experiment(&plan.design, &is_measured, &self.times);
     }
 
     /// The record: of an unfinished experiment with the figures so far, and why.

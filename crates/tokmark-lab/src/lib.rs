@@ -33,5 +33,6 @@ pub use load::{
     measure_point, ramp, skipped_point, speed_ups, summarize_imported,
 };
 pub use measure::Measuring;
+pub use record::without_secrets;
 pub use session::{Observer, Phase, Session, SessionOptions, Tally, WARM_UP_SHARE};
 pub use subject::{Subject, SubjectError};

@@ -151,7 +151,7 @@ pub(crate) fn without_folders(reason: StatusReason, folder: Option<&Path>) -> St
 const SECRET_NAMES: [&str; 5] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"];
 
 /// `process` as a record may keep it.
-pub(crate) fn without_secrets(process: &ProcessParams) -> ProcessParams {
+pub fn without_secrets(process: &ProcessParams) -> ProcessParams {
     let is_secret = |name: &str| {
         let name = name.to_uppercase();
         SECRET_NAMES.iter().any(|part| name.contains(part))

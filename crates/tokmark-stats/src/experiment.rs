@@ -53,16 +53,22 @@ pub fn visit_time(record: &Record, test: &Test) -> Option<Nanos> {
 }
 
 /// Figures and verdicts of an experiment from its visits in the order made, one [`Contest`] for
-/// each test of `design`. Visits of planted blocks enter only [`Power`].
+/// each test of `design`. Visits of planted blocks enter only [`Power`]. `is_measured` has an
+/// entry for each variant; one that was left out has no figure, whatever was measured before.
 ///
 /// The k-th visit of one variant and the k-th of another are a pair: in every block of visits
 /// they are adjacent in time, or, with several variants, equally far apart there and back. All
 /// comparisons of the experiment are one family for Holm's correction.
-pub fn judge_experiment(design: &Design, n_variants: usize, visits: &[VisitTimes]) -> Vec<Contest> {
+pub fn judge_experiment(
+    design: &Design,
+    is_measured: &[bool],
+    visits: &[VisitTimes],
+) -> Vec<Contest> {
+    let n_variants = is_measured.len();
     let options = CompareOptions { same_within: design.same_within, looks: design.looks };
     let mut contests: Vec<Contest> = (0..design.tests.len())
         .map(|test| {
-            let times = Times::of(visits, test, n_variants);
+            let times = Times::of(visits, test, is_measured);
             let pairings = times.pairings(&options);
             let power = design
                 .planted_delay
@@ -104,15 +110,9 @@ pub fn overall(contests: &[Contest]) -> Verdict {
     }
 }
 
-/// Whether every comparison between variants that are still measured has its verdict: then no
-/// further visit is needed.
-pub fn is_decided(contests: &[Contest], is_measured: &[bool]) -> bool {
-    let measured = |variant: u32| is_measured.get(variant as usize).copied().unwrap_or(false);
-    let mut pairings = contests
-        .iter()
-        .flat_map(|contest| &contest.pairings)
-        .filter(|pairing| measured(pairing.first) && measured(pairing.second))
-        .peekable();
+/// Whether every comparison has its verdict: then no further visit is needed.
+pub fn is_decided(contests: &[Contest]) -> bool {
+    let mut pairings = contests.iter().flat_map(|contest| &contest.pairings).peekable();
     pairings.peek().is_some()
         && pairings.all(|pairing| pairing.comparison.verdict != Verdict::Undecided)
 }
@@ -137,14 +137,15 @@ struct Times {
 }
 
 impl Times {
-    fn of(visits: &[VisitTimes], test: usize, n_variants: usize) -> Self {
-        let mut times = Times { plain: vec![Vec::new(); n_variants], planted: Default::default() };
+    fn of(visits: &[VisitTimes], test: usize, is_measured: &[bool]) -> Self {
+        let plain = vec![Vec::new(); is_measured.len()];
+        let mut times = Times { plain, planted: Default::default() };
         for VisitTimes { visit, times: of_visit } in visits {
             let time = of_visit.get(test).copied().flatten();
             if visit.planted {
                 times.planted[usize::from(visit.delayed)].push(time);
-            } else if let Some(variant) = times.plain.get_mut(visit.variant as usize) {
-                variant.push(time);
+            } else if is_measured.get(visit.variant as usize) == Some(&true) {
+                times.plain[visit.variant as usize].push(time);
             }
         }
         times
@@ -183,7 +184,8 @@ fn logs(pairs: &[(Nanos, Nanos)]) -> Vec<f64> {
 
 /// What would be found of a second variant that takes `share` longer: each try draws as many
 /// pairs as were made, with replacement, from the deviations of all pairs, those of planted
-/// blocks included, from their medians. `None` with too few pairs.
+/// blocks included, from their medians. It is found where the interval of the ratio lies below 1,
+/// whatever is called the same. `None` with too few pairs.
 fn power(times: &Times, share: f64, seed: u64, options: &CompareOptions) -> Option<Power> {
     let measured = pairs(&times.plain[0], &times.plain[1]);
     let planted = logs(&pairs(&times.planted[0], &times.planted[1]));
@@ -206,7 +208,8 @@ fn power(times: &Times, share: f64, seed: u64, options: &CompareOptions) -> Opti
                     (Nanos(UNIT_NS as u64), Nanos((UNIT_NS * (-log).exp()) as u64))
                 })
                 .collect();
-            compare(&tried, options).is_some_and(|found| found.verdict == Verdict::Slower)
+            let interval = compare(&tried, options).and_then(|found| found.interval);
+            interval.is_some_and(|interval| interval.high < 1.0)
         })
         .count();
     Some(Power {

@@ -36,6 +36,8 @@ pub mod records {
         pub statistics_version: Option<i64>,
         /// Of the engine, in llama-bench's short flags; empty for load points.
         pub settings: String,
+        /// A visit of an experiment.
+        pub is_visit: bool,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -41,6 +41,8 @@ pub struct Filter {
     pub tag: Option<String>,
     /// A run.
     pub run_id: Option<Uuid>,
+    /// Visits of experiments alone, or everything else.
+    pub is_visit: Option<bool>,
     /// Begun at this time or later, to the microsecond.
     pub since: Option<Timestamp>,
     /// Begun before this time, to the microsecond.
@@ -155,6 +157,7 @@ impl Filter {
             .add_option(graded)
             .add_option(tagged)
             .add_option(self.run_id.map(|run_id| ColumnTrait::eq(&C::RunId, run_id)))
+            .add_option(self.is_visit.map(|visit| ColumnTrait::eq(&C::IsVisit, visit)))
             .add_option(since)
             .add_option(until)
     }

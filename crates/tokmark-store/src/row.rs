@@ -52,8 +52,11 @@ pub struct RecordRow {
     pub record_version: u32,
     /// Version of the statistics; absent without a summary.
     pub statistics_version: Option<u32>,
-    /// The engine's settings in llama-bench's short flags; empty for a load point.
+    /// The engine's settings in llama-bench's short flags; empty for a load point and an
+    /// experiment.
     pub settings: String,
+    /// One visit of an experiment, whose record has the same `run_id`.
+    pub is_visit: bool,
     /// Remarks, oldest first.
     pub notes: Vec<Note>,
     /// Labels.
@@ -106,16 +109,21 @@ pub(crate) fn columns(record: &Record) -> records::Model {
         duration_ns: duration(record).map(|time| i64::try_from(time.get()).unwrap_or(i64::MAX)),
         record_version: record.record_version.into(),
         statistics_version: record.statistics_version().map(Into::into),
-        settings: match record.serving {
-            Some(_) => String::new(),
-            None => storable(&record.params.settings()),
+        settings: match (&record.serving, &record.experiment) {
+            (None, None) => storable(&record.params.settings()),
+            _ => String::new(),
         },
+        is_visit: record.visit.is_some(),
     }
 }
 
-/// `pp`, `tg`, `pg`, or `load`.
+/// `pp`, `tg`, `pg`, `load`, or `experiment`.
 fn test_kind(record: &Record) -> String {
-    if record.serving.is_some() { "load".to_owned() } else { word(&record.test.kind()) }
+    match (&record.experiment, &record.serving) {
+        (Some(_), _) => "experiment".to_owned(),
+        (None, Some(_)) => "load".to_owned(),
+        (None, None) => word(&record.test.kind()),
+    }
 }
 
 /// The row of these columns, without notes and tags.
@@ -148,6 +156,7 @@ pub(crate) fn row(columns: records::Model) -> Result<RecordRow, String> {
         record_version: count(columns.record_version)?,
         statistics_version: columns.statistics_version.map(count).transpose()?,
         settings: columns.settings,
+        is_visit: columns.is_visit,
         notes: Vec::new(),
         tags: Vec::new(),
     })

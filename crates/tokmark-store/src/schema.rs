@@ -11,7 +11,7 @@ use sea_orm::sea_query::{
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 /// Version of the tables that this program makes and reads.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 /// What is found in a database before it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,7 @@ pub(crate) async fn migrate(db: &impl ConnectionTrait, found: i64) -> Result<(),
         match version {
             1 => create_records(db, backend).await?,
             2 => add_settings(db, backend).await?,
+            3 => add_is_visit(db).await?,
             other => unreachable!("version {other} has no step"),
         }
         let sql = format!("INSERT INTO tokmark_schema (version) VALUES ({version})");
@@ -82,6 +83,15 @@ async fn add_settings(db: &impl ConnectionTrait, backend: DbBackend) -> Result<(
     let mut table = Table::alter();
     table.table("tokmark_records");
     table.add_column(text("settings", backend).not_null().default(""));
+    db.execute(&table).await?;
+    Ok(())
+}
+
+/// Whether a record is a visit of an experiment, which lists leave out.
+async fn add_is_visit(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    let mut table = Table::alter();
+    table.table("tokmark_records");
+    table.add_column(ColumnDef::new("is_visit").boolean().not_null().default(false));
     db.execute(&table).await?;
     Ok(())
 }

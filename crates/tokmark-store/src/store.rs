@@ -98,6 +98,28 @@ impl Store {
         Ok(n_new)
     }
 
+    /// Saves `record` in place of the one with the id `old`, which it continues: takes over
+    /// that one's notes and tags, and removes it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`]; those of [`Store::save`].
+    pub async fn replace(&self, old: RecordId, record: &Record) -> Result<(), StoreError> {
+        let Record { notes, tags, .. } = self.get(old).await?;
+        let mut record = record.clone();
+        record.notes.extend(notes);
+        record.tags.extend(tags);
+        let body = body(&record)?;
+        let transaction = self.begin_on(old).await?;
+        self.insert(&transaction, &record, body).await?;
+        self.merge(&transaction, &record).await?;
+        records::Entity::delete_by_id(old)
+            .exec(&transaction)
+            .await
+            .map_err(|error| self.origin.db(error))?;
+        self.commit(transaction).await
+    }
+
     /// The one record whose id begins with these hexadecimal digits; hyphens and case
     /// don't matter. Ids begin with the time: all records of 65 seconds share 8 digits,
     /// those of one millisecond share 12.
@@ -302,6 +324,7 @@ impl Store {
             .filter(C::Kind.eq(word(&RecordKind::Measured)))
             .filter(C::Status.eq(word(&Status::Ok)))
             .filter(C::DurationNs.is_not_null())
+            .filter(C::IsVisit.eq(false))
             .order_by(C::CreatedAtUs, Order::Desc)
             .into_tuple()
             .one(&self.db)

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod experiment;
 mod llama_bench;
 pub(crate) mod load;
 mod quantity;
@@ -13,6 +14,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser};
 use tokmark_compat::spelling;
 
+pub(crate) use experiment::{AbArgs, CompareArgs, ExperimentArgs, Repeat};
 pub(crate) use llama_bench::LlamaBenchArgs;
 pub(crate) use load::{GapArgs, LoadArgs, StubArgs, WorkloadArgs};
 use quantity::{duration, percent, size};
@@ -52,6 +54,12 @@ pub(crate) enum Subcommand {
   tokmark gap model.gguf
   tokmark gap model.gguf --url 127.0.0.1:8080 --budget 10s")]
     Gap(Box<GapArgs>),
+    /// Compare 2 to 4 models in turn, and say which is faster where that can be told
+    #[command(after_help = EXPERIMENTS)]
+    Compare(Box<CompareArgs>),
+    /// Compare two variants of settings, models or environments, A B B A; exit code 1 where B is worse
+    #[command(disable_help_flag = true, disable_version_flag = true, after_help = EXPERIMENTS)]
+    Ab(Box<AbArgs>),
     /// Be a server of known times, to check any load client against
     #[command(after_help = "Examples:
   tokmark stub --port 8123 --for 2s
@@ -99,6 +107,17 @@ pub(crate) enum Subcommand {
     Models(ModelsArgs),
 }
 
+/// What each command that compares is for; the same text in the help of all.
+const EXPERIMENTS: &str = "Which command compares what:
+  compare   models: which of 2 to 4 is the fastest here
+  ab        variants of one thing: did a setting, a file or a variable change the speed; exit code for CI
+  diff      two records that are there: what differs between them, and is that fair to compare
+  watch     the history: when did a series change, and what changed with it
+
+Examples:
+  tokmark compare model.gguf other.gguf --context 256 --generate 32 --repetitions 3
+  tokmark ab -m model.gguf -p 64 -n 16 --a '-t 1' --b '-t 2' --budget 1m";
+
 /// Words of the record: how it came to be.
 const KINDS: [&str; 4] = ["measured", "imported", "imported_summary", "published"];
 /// Words of the record: grades, best first.
@@ -132,6 +151,13 @@ pub(crate) struct MeasureArgs {
     /// Time for one test, warm-up included
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) budget: Duration,
+    #[command(flatten)]
+    pub(crate) conditions: Conditions,
+}
+
+/// Under which conditions tests run, whatever decides how often.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Conditions {
     /// End a test that takes longer than this, loading included
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration)]
     pub(crate) timeout: Duration,
@@ -230,6 +256,9 @@ pub(crate) struct FilterArgs {
     /// The records of one run
     #[arg(long, value_name = "ID")]
     pub(crate) run: Option<uuid::Uuid>,
+    /// Also the single visits of experiments; --run shows those of one
+    #[arg(long)]
+    pub(crate) visits: bool,
     /// Begun at this date or time or later, e.g. 2026-11-01
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
@@ -354,7 +383,7 @@ pub(crate) fn is_called_llama_bench(args: &[OsString]) -> bool {
 
 /// Turns llama-bench's spellings into long flags, for the command that takes them.
 pub(crate) fn normalize(args: Vec<OsString>) -> Vec<OsString> {
-    if args.get(1).is_none_or(|command| command != "bench") {
+    if args.get(1).is_none_or(|command| command != "bench" && command != "ab") {
         return args;
     }
     let mut args = args.into_iter();

@@ -42,8 +42,9 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
     let records = Records::open_for_writing(&args.store)?;
     let hub = wiring::open_hub(flags.has("--offline"), flags.last("--hf-token"))?;
     let opened = open_models(&hub, &asked.matrix.models)?;
-    let machine = wiring::machine(&args.measure);
-    let mut session = wiring::session(&args.measure, asked.measuring(args), machine.clone())?;
+    let machine = wiring::machine(&args.measure.conditions);
+    let mut session =
+        wiring::session(&args.measure.conditions, asked.measuring(args), machine.clone())?;
     Bench { args, asked, records, opened, machine }.run(&mut session)
 }
 
@@ -106,20 +107,7 @@ impl Asked {
             Some(word) => Format::read("--output-err", word)?,
             None => None,
         };
-        let process = ProcessParams {
-            numa: flags.last("--numa").map_or(Ok(Numa::Disabled), numa)?,
-            prio: number(flags, "--prio", PRIORITIES)?.unwrap_or(0),
-            rpc: flags
-                .values("--rpc")
-                .iter()
-                .flat_map(|list| list.split(','))
-                .map(str::to_owned)
-                .collect(),
-            verbose: flags.has("--verbose"),
-        };
-        if !(-1..=3).contains(&process.prio) {
-            bail!("there is no priority {}; give {PRIORITIES}", process.prio);
-        }
+        let process = process(flags)?;
         let delay = number(flags, "--delay", "whole seconds, 0 or more")?.unwrap_or(0);
         let delay = Duration::from_secs(delay);
         Ok(Asked { matrix, defaults, process, repetitions, delay, output, error_output })
@@ -143,6 +131,26 @@ impl Asked {
     }
 }
 
+/// Settings of the engine's process.
+pub(crate) fn process(flags: &LlamaBenchArgs) -> anyhow::Result<ProcessParams> {
+    let process = ProcessParams {
+        numa: flags.last("--numa").map_or(Ok(Numa::Disabled), numa)?,
+        prio: number(flags, "--prio", PRIORITIES)?.unwrap_or(0),
+        rpc: flags
+            .values("--rpc")
+            .iter()
+            .flat_map(|list| list.split(','))
+            .map(str::to_owned)
+            .collect(),
+        verbose: flags.has("--verbose"),
+        ..ProcessParams::default()
+    };
+    if !(-1..=3).contains(&process.prio) {
+        bail!("there is no priority {}; give {PRIORITIES}", process.prio);
+    }
+    Ok(process)
+}
+
 /// Defaults of this call: llama-bench's, or the full suite's.
 fn defaults(args: &BenchArgs) -> Matrix {
     let mut defaults = Matrix::defaults(tokmark_host::n_math_threads());
@@ -156,7 +164,8 @@ fn defaults(args: &BenchArgs) -> Matrix {
     defaults
 }
 
-fn matrix(flags: &LlamaBenchArgs) -> anyhow::Result<Matrix> {
+/// The lists that the flags give.
+pub(crate) fn matrix(flags: &LlamaBenchArgs) -> anyhow::Result<Matrix> {
     const NOT_LISTS: [&str; 11] = [
         "--repetitions",
         "--output",
@@ -379,7 +388,7 @@ impl Bench<'_> {
         let estimate = session.estimate(&self.opened.subjects, planned);
         let measure = &self.args.measure;
         let longest = match self.asked.repetitions {
-            Repetitions::Fixed { .. } => measure.timeout,
+            Repetitions::Fixed { .. } => measure.conditions.timeout,
             Repetitions::Adaptive { .. } => measure.budget,
         };
         crate::output::say!("{}", plan::tests(planned, estimate, longest));

@@ -8,6 +8,8 @@ use tokmark_lab::Tally;
 pub(crate) enum Exit {
     /// All done.
     Done,
+    /// The second variant is worse than the first.
+    Worse,
     /// Wrong usage, or nothing could run: no record was kept.
     Usage,
     /// Finished, with failed or timed-out rows.
@@ -34,6 +36,7 @@ impl Exit {
             (Exit::Done, _) => 0,
             (Exit::Interrupted, _) => 130,
             (_, true) => 1,
+            (Exit::Worse, false) => 1,
             (Exit::Usage, false) => 2,
             (Exit::FailedRows, false) => 3,
             (Exit::Hopeless, false) => 4,

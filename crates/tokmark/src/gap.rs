@@ -70,8 +70,8 @@ fn embedded(args: &GapArgs, subject: Subject, records: &Records) -> anyhow::Resu
         warm_up: Some(budget.mul_f64(tokmark_lab::WARM_UP_SHARE)),
         delay: Default::default(),
     };
-    let machine = wiring::machine(&measure);
-    let mut session = wiring::session(&measure, measuring, machine)?;
+    let machine = wiring::machine(&measure.conditions);
+    let mut session = wiring::session(&measure.conditions, measuring, machine)?;
     let mut progress = ProgressView::new(None);
     let mut measured = Vec::new();
     session.run(&[subject], &planned, &mut progress, |record| {

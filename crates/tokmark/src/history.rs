@@ -139,9 +139,10 @@ fn as_json(records: &[Record], lines: bool) -> anyhow::Result<String> {
     Ok(text)
 }
 
-fn find(records: &Records, id: &str) -> anyhow::Result<RecordId> {
+/// The record that the user names: an id, its first digits, or `last`.
+pub(crate) fn find(records: &Records, id: &str) -> anyhow::Result<RecordId> {
     if id == "last" {
-        let newest = Filter { limit: Some(1), ..Filter::default() };
+        let newest = Filter { limit: Some(1), is_visit: Some(false), ..Filter::default() };
         let rows = records.wait(records.store().list(&newest))?;
         let row = rows.first().with_context(|| format!("no records in {}", records.place()))?;
         return Ok(row.id);
@@ -170,6 +171,7 @@ fn filter(args: &FilterArgs) -> anyhow::Result<Filter> {
         status: args.status.as_deref().map(word).transpose()?,
         tag: args.tag.clone(),
         run_id: args.run,
+        is_visit: (!args.visits && args.run.is_none()).then_some(false),
         since: args.since.as_deref().map(moment).transpose()?,
         until: args.until.as_deref().map(moment).transpose()?,
         limit: args.limit,

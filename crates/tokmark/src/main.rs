@@ -5,6 +5,7 @@ mod args;
 mod bench;
 mod dialect_check;
 mod exit;
+mod experiment;
 mod gap;
 mod history;
 mod import;
@@ -63,6 +64,8 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Exit> {
         Subcommand::Bench(args) => bench::run(&args),
         Subcommand::Load(args) => load::run(&args),
         Subcommand::Gap(args) => gap::run(&args),
+        Subcommand::Compare(args) => experiment::compare::run(&args),
+        Subcommand::Ab(args) => experiment::ab::run(&args),
         Subcommand::Stub(args) => stub::run(&args),
         Subcommand::History(args) => history::list(&args),
         Subcommand::Show(args) => history::show(&args),

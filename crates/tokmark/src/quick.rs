@@ -23,7 +23,7 @@ pub(crate) fn run(args: QuickArgs) -> anyhow::Result<Exit> {
         None => wiring::fetch_default(&hub)?,
     };
     let subject = wiring::open_subject(&hub, &local, &asked_as)?;
-    let machine = wiring::machine(&args.measure);
+    let machine = wiring::machine(&args.measure.conditions);
     // Before the engine takes its share.
     let available = tokmark_host::available_memory();
 
@@ -40,7 +40,7 @@ pub(crate) fn run(args: QuickArgs) -> anyhow::Result<Exit> {
     };
     let subjects = [subject];
     let before = records.durations_before(&subjects, &planned, &machine);
-    let mut session = wiring::session(&args.measure, measuring, machine.clone())?;
+    let mut session = wiring::session(&args.measure.conditions, measuring, machine.clone())?;
     crate::output::say!("{}", plan::subject(&subjects[0], &machine, n_threads));
     let estimate = estimate_from_history(&before, args.measure.budget)
         .or_else(|| session.estimate(&subjects, &planned));

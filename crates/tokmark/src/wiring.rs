@@ -13,7 +13,7 @@ use tokmark_model::{
 use tokmark_run::{Interrupt, Limits};
 use tokmark_store::{Store, StoreUrl};
 
-use crate::args::{MeasureArgs, StoreArgs};
+use crate::args::{Conditions, MeasureArgs, StoreArgs};
 use crate::exit::Exit;
 use crate::view::download::DownloadBar;
 use crate::worker;
@@ -185,7 +185,7 @@ pub(crate) fn interrupt() -> Interrupt {
 }
 
 /// The machine as records keep it.
-pub(crate) fn machine(args: &MeasureArgs) -> MachineFacts {
+pub(crate) fn machine(args: &Conditions) -> MachineFacts {
     tokmark_host::machine_facts(&FactOptions { host_name: args.host_name })
 }
 
@@ -199,12 +199,21 @@ pub(crate) struct Measuring {
 
 /// A session as the arguments say.
 pub(crate) fn session(
-    args: &MeasureArgs,
+    args: &Conditions,
     measuring: Measuring,
     machine: MachineFacts,
 ) -> anyhow::Result<Session> {
+    Ok(Session::new(session_options(args, measuring, machine)?))
+}
+
+/// The same before it is a session.
+pub(crate) fn session_options(
+    args: &Conditions,
+    measuring: Measuring,
+    machine: MachineFacts,
+) -> anyhow::Result<SessionOptions> {
     let kind = if args.tokens == "text" { TokenKind::Text } else { TokenKind::Random };
-    Ok(Session::new(SessionOptions {
+    Ok(SessionOptions {
         worker: worker::command(&args.engine, &measuring.process)?,
         limits: Limits { memory: args.memory_limit.map(Bytes) },
         interrupt: interrupt(),
@@ -217,7 +226,7 @@ pub(crate) fn session(
         wait_quiet: args.wait_quiet,
         cold: args.cold,
         machine,
-    }))
+    })
 }
 
 /// Adaptive repetitions as the arguments say.

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use tokmark_lab::HostGuard;
 use tokmark_llama::LlamaEngine;
-use tokmark_model::ProcessParams;
+use tokmark_model::{Nanos, ProcessParams};
 use tokmark_run::{
-    FakeClock, FakeEngine, MonotonicClock, NoGuard, NullEngine, WorkerCommand, claim_stdout, serve,
+    FakeClock, FakeEngine, MonotonicClock, NoGuard, NullEngine, Script, WorkerCommand,
+    claim_stdout, serve,
 };
 
 /// First argument of a worker.
@@ -17,12 +18,16 @@ pub(crate) const NAME: &str = "__worker";
 /// How to start a worker with `engine`: `llama`, `null`, or `fake:FAULT@RUN`.
 pub(crate) fn command(engine: &str, process: &ProcessParams) -> anyhow::Result<WorkerCommand> {
     let parent = std::process::id().to_string();
-    let process_json = serde_json::to_string(process)?;
+    // The environment goes its own way: arguments can be read by everybody.
+    let without_env = ProcessParams { env: Default::default(), ..process.clone() };
+    let process_json = serde_json::to_string(&without_env)?;
+    // A failed assertion would otherwise start a debugger for its backtrace.
+    let mut env: Vec<(OsString, OsString)> = vec![("GGML_NO_BACKTRACE".into(), "1".into())];
+    env.extend(process.env.iter().map(|(name, value)| (name.into(), value.into())));
     Ok(WorkerCommand {
         program: std::env::current_exe()?,
         args: [NAME, engine, &parent, &process_json].map(OsString::from).to_vec(),
-        // A failed assertion would otherwise start a debugger for its backtrace.
-        env: vec![("GGML_NO_BACKTRACE".into(), "1".into())],
+        env,
         verbose: process.verbose,
     })
 }
@@ -70,8 +75,19 @@ fn serve_engine(args: &[OsString]) -> Result<(), String> {
                 .map(|fault| fault.trim_start_matches(':').parse())
                 .unwrap_or_else(|| Err(format!("there is no engine '{fake}'")))?;
             let clock = FakeClock::default();
-            serve(FakeEngine::new(clock.clone(), script), NoGuard, clock, input, output)
+            serve(FakeEngine::new(clock.clone(), paced(script)), NoGuard, clock, input, output)
         }
     };
     served.map_err(|error| error.to_string())
+}
+
+/// Per cent of the script's times that the fake engine takes, for tests of environments.
+const FAKE_PACE: &str = "TOKMARK_FAKE_PACE";
+
+fn paced(script: Script) -> Script {
+    let percent: Option<u64> = std::env::var(FAKE_PACE).ok().and_then(|text| text.parse().ok());
+    let percent = percent.unwrap_or(100);
+    let scaled = |time: Nanos| Nanos(time.get() * percent / 100);
+    let steps = script.steps.iter().copied().map(scaled).collect();
+    Script { prompt: scaled(script.prompt), steps, ..script }
 }

@@ -124,6 +124,8 @@ impl Point {
                 timeline: Vec::new(),
                 recipe: None,
             })),
+            visit: None,
+            experiment: None,
             published: None,
             notes: Vec::new(),
             tags: Vec::new(),

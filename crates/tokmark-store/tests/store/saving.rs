@@ -15,6 +15,7 @@ on_both_databases!(
     importing_twice_changes_nothing,
     notes_and_tags_are_added_and_taken_away,
     removed_records_are_gone,
+    a_continued_record_takes_the_place_of_the_one_before,
     a_newer_schema_is_refused,
 );
 
@@ -39,6 +40,17 @@ async fn saving_again_changes_nothing(place: &Place) {
     let without = Record { notes: Vec::new(), tags: Vec::new(), ..awkward(1) };
     assert!(!store.save(&without).await.unwrap());
     assert_eq!(all(&store).await, [awkward(1)]);
+}
+
+async fn a_continued_record_takes_the_place_of_the_one_before(place: &Place) {
+    let store = place.open().await;
+    store.save(&awkward(1)).await.unwrap();
+    let continued = Record { notes: Vec::new(), tags: Vec::new(), ..record(2) };
+    store.replace(record(1).id, &continued).await.unwrap();
+    let Record { notes, tags, .. } = awkward(1);
+    assert_eq!(all(&store).await, [Record { notes, tags, ..continued }]);
+    let gone = store.replace(record(1).id, &record(3)).await.unwrap_err();
+    assert!(matches!(gone, StoreError::NotFound { .. }), "{gone}");
 }
 
 async fn another_record_under_the_same_id_is_refused(place: &Place) {

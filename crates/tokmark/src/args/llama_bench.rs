@@ -29,6 +29,17 @@ impl LlamaBenchArgs {
         self.given.iter().any(|(flag, _)| flag.long == long)
     }
 
+    /// These flags, and those of `base` that are not among them.
+    pub(crate) fn over(&self, base: &LlamaBenchArgs) -> LlamaBenchArgs {
+        let mut given = self.given.clone();
+        let others = base
+            .given
+            .iter()
+            .filter(|(flag, _)| !self.given.iter().any(|(own, _)| own.long == flag.long));
+        given.extend(others.cloned());
+        LlamaBenchArgs { given }
+    }
+
     /// Every flag given.
     pub(crate) fn given(&self) -> impl Iterator<Item = (&'static Flag, &[String])> {
         self.given.iter().map(|(flag, values)| (*flag, values.as_slice()))

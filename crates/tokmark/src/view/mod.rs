@@ -4,6 +4,7 @@ pub(crate) mod card;
 pub(crate) mod csv;
 pub(crate) mod devices;
 pub(crate) mod download;
+pub(crate) mod experiment;
 pub(crate) mod gap;
 pub(crate) mod live;
 pub(crate) mod load;

@@ -32,6 +32,19 @@ fn finish(table: &Table) -> String {
     text
 }
 
+/// A table of `rows` under `header`, the columns in `right` right-aligned.
+pub(crate) fn of(
+    header: &[&str],
+    right: &[usize],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> String {
+    let mut table = plain(header, right);
+    for row in rows {
+        table.add_row(row);
+    }
+    finish(&table)
+}
+
 /// The table of `tokmark bench`: a row a test, then every reason against a figure.
 #[derive(Debug, Default)]
 pub(crate) struct BenchTable {

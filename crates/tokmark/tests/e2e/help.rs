@@ -12,7 +12,7 @@ fn help(args: &[&str]) -> String {
 #[test]
 fn every_command_has_a_help_text_with_two_examples() {
     for command in [
-        "quick", "bench", "load", "gap", "stub", "history", "show", "note", "tag", "rm", "export",
+        "quick", "bench", "load", "gap", "compare", "ab", "stub", "history", "show", "note", "tag", "rm", "export",
         "import", "models",
     ] {
         let text = help(&[command, "--help"]);

@@ -3,6 +3,7 @@
 mod bad_input;
 mod compat;
 mod examples;
+mod experiments;
 mod faults;
 mod help;
 mod load;

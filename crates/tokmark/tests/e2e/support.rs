@@ -94,6 +94,19 @@ impl Home {
         serde_json::from_str(&ran.stdout).unwrap()
     }
 
+    /// Every record that `export` gives with these filters, oldest first.
+    pub fn records_with(&self, filters: &[&str]) -> Vec<Record> {
+        let ran = self.run(&[&["export", "--reverse"], filters].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        serde_json::from_str(&ran.stdout).unwrap()
+    }
+
+    /// How many records are kept so far, while another call keeps more.
+    pub fn n_kept(&self) -> usize {
+        let ran = self.run(&["history", "-o", "csv", "--visits"]);
+        ran.stdout.lines().count().saturating_sub(1)
+    }
+
     /// Starts a call and leaves it running.
     pub fn start(&self, args: &[impl AsRef<OsStr>]) -> Child {
         self.command(args)

@@ -1,0 +1,133 @@
+//! The commands that compare: `ab` and `compare`.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+
+use super::quantity::{duration, percent};
+use super::{Conditions, LlamaBenchArgs, StoreArgs};
+
+/// Prompt tokens that `compare` takes.
+pub(crate) const CONTEXT: RangeInclusive<u32> = 256..=4096;
+/// Generated tokens that `compare` takes.
+pub(crate) const GENERATE: RangeInclusive<u32> = 32..=256;
+/// Repetitions that `compare` takes.
+pub(crate) const REPETITIONS: RangeInclusive<u32> = 1..=5;
+
+/// What every experiment takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExperimentArgs {
+    /// Time for the whole experiment; it ends earlier when every verdict is there
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub(crate) budget: Duration,
+    /// Continue the experiment with this id, or the `last` one; the other arguments as before
+    #[arg(long, value_name = "ID")]
+    pub(crate) resume: Option<String>,
+    /// Write a report with plots, one file that needs no other
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) conditions: Conditions,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AbArgs {
+    /// The first variant: `env NAME=VALUE ...` and llama-bench's flags, beyond those for both
+    #[arg(
+        long,
+        value_name = "VARIANT",
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) a: String,
+    /// The second variant, whose speed over the first's is told
+    #[arg(
+        long,
+        value_name = "VARIANT",
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) b: String,
+    /// Call variants the same where the interval of their ratio lies within this
+    #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = percent)]
+    pub(crate) tolerance: f64,
+    /// Make at most so many pairs of visits [default: as many as the budget allows, up to 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(6..=1000))]
+    pub(crate) pairs: Option<u32>,
+    /// In one block of four the worker delays itself by this, to say what would be found
+    #[arg(long, value_name = "PERCENT", default_value = "3%", value_parser = percent)]
+    pub(crate) power: f64,
+    /// Make no blocks with a delay
+    #[arg(long)]
+    pub(crate) no_power: bool,
+    #[command(flatten)]
+    pub(crate) llama_bench: LlamaBenchArgs,
+    #[command(flatten)]
+    pub(crate) experiment: ExperimentArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// 2 to 4 models: path, URL, hf:owner/repo:QUANT, or a name in the cache [default: ask]
+    #[arg(value_name = "MODEL")]
+    pub(crate) models: Vec<String>,
+    /// A server beside the models, asked one request at a time; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Vec<String>,
+    /// Prompt tokens
+    #[arg(long, value_name = "N", default_value_t = 512,
+          value_parser = clap::value_parser!(u32).range(range(CONTEXT)))]
+    pub(crate) context: u32,
+    /// Tokens generated after the prompt
+    #[arg(long, value_name = "N", default_value_t = 128,
+          value_parser = clap::value_parser!(u32).range(range(GENERATE)))]
+    pub(crate) generate: u32,
+    /// How often all models are measured, there and back: 1 to 5, or adaptive
+    #[arg(long, value_name = "N", default_value = "adaptive", value_parser = repetitions)]
+    pub(crate) repetitions: Repeat,
+    /// Call models the same where the interval of their ratio lies within this
+    #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = percent)]
+    pub(crate) same_within: f64,
+    /// CPU threads [default: as llama-bench]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) threads: Option<u32>,
+    /// How to print the result
+    #[arg(short, long, value_name = "FORMAT", default_value = "table",
+          value_parser = PossibleValuesParser::new(["table", "json", "md"]))]
+    pub(crate) output: String,
+    #[command(flatten)]
+    pub(crate) experiment: ExperimentArgs,
+}
+
+/// How often `compare` measures all models, there and back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Until every verdict is there, or the budget is spent.
+    Adaptive,
+    /// So many times.
+    Times(u32),
+}
+
+fn range(range: RangeInclusive<u32>) -> RangeInclusive<i64> {
+    i64::from(*range.start())..=i64::from(*range.end())
+}
+
+fn repetitions(text: &str) -> Result<Repeat, String> {
+    if text == "adaptive" {
+        return Ok(Repeat::Adaptive);
+    }
+    match text.parse() {
+        Ok(n) if REPETITIONS.contains(&n) => Ok(Repeat::Times(n)),
+        _ => {
+            let (from, to) = (REPETITIONS.start(), REPETITIONS.end());
+            Err(format!("give {from} to {to}, or adaptive"))
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! `tokmark ab`: two variants of one thing.
+
+use anyhow::{Context, bail, ensure};
+use tokmark_compat::{Matrix, validate};
+use tokmark_hub::{Hub, Source};
+use tokmark_lab::{Arm, LocalArm, Session, Subject};
+use tokmark_model::{
+    Design, Looks, PlannedTest, ProcessParams, Question, Record, Repetitions, Test, Variant,
+    Verdict,
+};
+
+use super::variant::{VariantWords, check_single, read};
+use super::{REPETITIONS_IN_VISIT, Run, check_html, environment, exit, rounds_within};
+use crate::args::{AbArgs, LlamaBenchArgs};
+use crate::exit::Exit;
+use crate::output;
+use crate::view::experiment as view;
+use crate::wiring::{self, Measuring, Records};
+
+/// Most pairs that the budget alone decides on.
+const MOST_PAIRS: u32 = 100;
+
+/// A variant with what it takes to visit it.
+struct Prepared {
+    variant: Variant,
+    subject: Subject,
+    planned: Vec<PlannedTest>,
+    process: ProcessParams,
+    session: Session,
+}
+
+pub(crate) fn run(args: &AbArgs) -> anyhow::Result<Exit> {
+    let output = match args.llama_bench.last("--output") {
+        None => "table",
+        Some(word @ ("table" | "md" | "json")) => word,
+        Some(word) => bail!("'{word}' is no output format of ab; give table, md or json"),
+    };
+    let words = [read("--a", &args.a)?, read("--b", &args.b)?];
+    environment::check("--a", &words[0].env)?;
+    environment::check("--b", &words[1].env)?;
+    check_html(&args.experiment)?;
+    let records = Records::open_for_writing(&args.experiment.store)?;
+    let offline = args.llama_bench.has("--offline");
+    let hub = wiring::open_hub(offline, args.llama_bench.last("--hf-token"))?;
+    let [a, b] = &words;
+    let mut prepared =
+        vec![prepare(args, &hub, "A", &args.a, a)?, prepare(args, &hub, "B", &args.b, b)?];
+    let tests: Vec<Test> = prepared[0].planned.iter().map(|planned| planned.test).collect();
+    if same(&prepared[0], &prepared[1]) {
+        output::say!(
+            "the variants differ in nothing: this shows what two equal ones look like here (A/A)"
+        );
+    }
+    output::say!("{}", view::variants(prepared.iter().map(|p| &p.variant), &tests));
+    let mut round = std::time::Duration::ZERO;
+    for each in &mut prepared {
+        let length = each.session.visit_length(&each.subject, &each.planned);
+        match length {
+            Ok(length) => round += length,
+            Err(reason) => bail!("{} cannot be measured: {}", each.variant.name, reason.message),
+        }
+    }
+    let budget = args.experiment.budget;
+    let n_rounds =
+        args.pairs.unwrap_or_else(|| rounds_within(budget, round, !args.no_power, MOST_PAIRS));
+    let design = Design {
+        tests,
+        n_repetitions: repetitions(&args.llama_bench)?,
+        n_rounds,
+        seed: args.experiment.conditions.seed,
+        looks: Looks::Sequential { max_pairs: n_rounds },
+        same_within: args.tolerance,
+        planted_delay: (!args.no_power).then_some(args.power),
+    };
+    output::say!("{}", view::length(n_rounds, round, !args.no_power));
+    let variants = prepared.iter().map(|p| p.variant.clone()).collect();
+    let run = Run::new(&args.experiment, &records, Question::Ab, variants, design)?;
+    let machine = wiring::machine(&args.experiment.conditions);
+    let mut arms: Vec<Box<dyn Arm>> = Vec::new();
+    for each in prepared {
+        let measuring = measuring(each.process, run.plan.design.n_repetitions);
+        let options =
+            wiring::session_options(&args.experiment.conditions, measuring, machine.clone())?;
+        let session = Session::in_run(options, run.plan.run_id);
+        arms.push(Box::new(LocalArm::new(session, each.subject, each.planned)));
+    }
+    let record = run.measure(&mut arms, output)?;
+    Ok(verdict_exit(&record))
+}
+
+/// 1 where the second variant is worse.
+fn verdict_exit(record: &Record) -> Exit {
+    match (exit(record), tokmark_lab::verdict(record)) {
+        (Exit::Done, Some(Verdict::Slower)) => Exit::Worse,
+        (exit, _) => exit,
+    }
+}
+
+fn same(a: &Prepared, b: &Prepared) -> bool {
+    super::same_variants(std::slice::from_ref(&a.variant), std::slice::from_ref(&b.variant))
+        && a.process == b.process
+}
+
+fn repetitions(flags: &LlamaBenchArgs) -> anyhow::Result<u32> {
+    match flags.last("--repetitions").map(str::parse) {
+        None => Ok(REPETITIONS_IN_VISIT),
+        Some(Ok(n)) if n > 0 => Ok(n),
+        Some(_) => bail!("--repetitions: give how often a visit repeats each test, at least 1"),
+    }
+}
+
+fn measuring(process: ProcessParams, n: u32) -> Measuring {
+    Measuring {
+        process,
+        repetitions: Repetitions::Fixed { n },
+        // One repetition, at the tested depth and length.
+        warm_up: Some(std::time::Duration::ZERO),
+        delay: std::time::Duration::ZERO,
+    }
+}
+
+/// Model, settings and tests of a variant: its own flags over those for both.
+fn prepare(
+    args: &AbArgs,
+    hub: &Hub,
+    name: &str,
+    given: &str,
+    words: &VariantWords,
+) -> anyhow::Result<Prepared> {
+    let flags = words.flags.over(&args.llama_bench);
+    let mut defaults = Matrix::defaults(tokmark_host::n_math_threads());
+    defaults.models.clear();
+    let matrix = crate::bench::matrix(&flags)?.or_defaults(&defaults);
+    check_single(name, &matrix)?;
+    let local = match matrix.models.as_slice() {
+        [] => wiring::fetch_default(hub)?,
+        [model] => wiring::fetch(hub, &Source::parse(model)?)?,
+        models => bail!("{name}: {} models; give one", models.len()),
+    };
+    let subject = wiring::open_subject(hub, &local, name)
+        .with_context(|| format!("{name} cannot be measured"))?;
+    let matrix = Matrix { models: vec![name.to_owned()], ..matrix };
+    let planned: Vec<PlannedTest> = matrix.expand().collect();
+    ensure!(!planned.is_empty(), "nothing to measure: give -p, -n or -pg tokens above 0");
+    planned.iter().try_for_each(validate)?;
+    let process = ProcessParams { env: words.env.clone(), ..crate::bench::process(&flags)? };
+    let machine = wiring::machine(&args.experiment.conditions);
+    crate::view::warn_of_memory(&subject, &planned, &machine);
+    let n = repetitions(&args.llama_bench)?;
+    let conditions = &args.experiment.conditions;
+    let session = wiring::session(conditions, measuring(process.clone(), n), machine)?;
+    let variant = Variant {
+        name: name.to_owned(),
+        given: view::without_folders(given),
+        model: subject.facts.clone(),
+        params: planned[0].params.clone(),
+        env: tokmark_lab::without_secrets(&process).env,
+        ..Variant::default()
+    };
+    Ok(Prepared { variant, subject, planned, process, session })
+}

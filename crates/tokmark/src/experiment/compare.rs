@@ -1,0 +1,257 @@
+//! `tokmark compare`: 2 to 4 models, and servers beside them, under the same conditions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use tokmark_hub::{Hub, Source};
+use tokmark_lab::{Arm, EndpointArm, LoadExtent, LoadOptions, LocalArm, Session, Subject};
+use tokmark_model::{
+    CacheMode, Design, EngineParams, Load, Looks, ModelFacts, PlannedTest, ProcessParams, Question,
+    Repetitions, Test, Uuid, Variant, Workload,
+};
+use tokmark_workload::{Length, PromptSource, Shape, SourceOptions};
+
+use super::{REPETITIONS_IN_VISIT, Run, check_html, exit, rounds_within};
+use crate::args::{CompareArgs, Repeat};
+use crate::exit::Exit;
+use crate::load::subjects::Serving;
+use crate::output;
+use crate::view::experiment as view;
+use crate::wiring::{self, Measuring, Records};
+
+/// Models that can be compared.
+const MODELS: std::ops::RangeInclusive<usize> = 2..=4;
+/// Most rounds that the budget alone decides on.
+const MOST_ROUNDS: u32 = 40;
+/// A repetition measures all models there and back.
+const ROUNDS_IN_REPETITION: u32 = 2;
+
+/// Something to compare, with what it takes to visit it.
+enum Entrant {
+    Local { subject: Box<Subject>, planned: Vec<PlannedTest>, session: Box<Session> },
+    Endpoint { serving: Serving, endpoint: Box<tokmark_http::Endpoint> },
+}
+
+pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
+    let n = args.models.len() + args.endpoint.len();
+    ensure!(
+        MODELS.contains(&n),
+        "{n} {}; compare takes 2 to 4 models or endpoints{}",
+        if n == 1 { "model" } else { "models" },
+        if n == 1 { ", tokmark ab compares settings of one" } else { "" },
+    );
+    check_html(&args.experiment)?;
+    let records = Records::open_for_writing(&args.experiment.store)?;
+    let hub = wiring::open_hub(false, None)?;
+    let tests = vec![Test::pp(args.context), Test::tg(args.generate).at_depth(args.context)];
+    let mut variants = Vec::new();
+    let mut entrants = Vec::new();
+    for model in &args.models {
+        let (variant, entrant) = local(args, &hub, model, &tests)?;
+        variants.push(variant);
+        entrants.push(entrant);
+    }
+    for url in &args.endpoint {
+        let (variant, entrant) = endpoint(url)?;
+        variants.push(variant);
+        entrants.push(entrant);
+    }
+    refuse_twins(&variants)?;
+    distinct_names(&mut variants);
+    output::say!("{}", view::specifications(&variants));
+    let (design, round) = design(args, tests, &mut entrants);
+    output::say!("{}", view::length(design.n_rounds, round, false));
+    if !args.endpoint.is_empty() {
+        output::say!("{}", view::COMPARABLE);
+    }
+    let run = Run::new(&args.experiment, &records, Question::Compare, variants, design)?;
+    let mut arms: Vec<Box<dyn Arm>> = Vec::new();
+    for entrant in entrants {
+        arms.push(arm(args, entrant, run.plan.run_id, &records)?);
+    }
+    let record = run.measure(&mut arms, &args.output)?;
+    Ok(exit(&record))
+}
+
+/// How many rounds, and how long one takes as far as that is known.
+fn design(args: &CompareArgs, tests: Vec<Test>, entrants: &mut [Entrant]) -> (Design, Duration) {
+    let mut round = Duration::ZERO;
+    let mut n_known = 0u32;
+    for entrant in entrants.iter_mut() {
+        // One that fails is said when its turn comes; the others finish.
+        if let Entrant::Local { subject, planned, session } = entrant
+            && let Ok(length) = session.visit_length(subject, planned)
+        {
+            round += length;
+            n_known += 1;
+        }
+    }
+    // A server takes about as long as the others do.
+    let n = entrants.len() as u32;
+    let round = if n_known == 0 { Duration::from_secs(5) * n } else { round * n / n_known };
+    let (n_rounds, looks) = match args.repetitions {
+        Repeat::Times(n) => (n * ROUNDS_IN_REPETITION, Looks::Once),
+        Repeat::Adaptive => {
+            let n = rounds_within(args.experiment.budget, round, false, MOST_ROUNDS);
+            (n, Looks::Sequential { max_pairs: n })
+        }
+    };
+    let design = Design {
+        tests,
+        n_repetitions: REPETITIONS_IN_VISIT,
+        n_rounds,
+        seed: args.experiment.conditions.seed,
+        looks,
+        same_within: args.same_within,
+        planted_delay: None,
+    };
+    (design, round)
+}
+
+fn local(
+    args: &CompareArgs,
+    hub: &Hub,
+    name: &str,
+    tests: &[Test],
+) -> anyhow::Result<(Variant, Entrant)> {
+    let local = wiring::fetch(hub, &Source::parse(name)?)?;
+    let subject = wiring::open_subject(hub, &local, name)?;
+    let n_threads = args.threads.unwrap_or_else(tokmark_host::n_math_threads);
+    let params = EngineParams { n_threads, ..EngineParams::default() };
+    let planned: Vec<PlannedTest> =
+        tests.iter().map(|&test| PlannedTest { model: 0, test, params: params.clone() }).collect();
+    let machine = wiring::machine(&args.experiment.conditions);
+    crate::view::warn_of_memory(&subject, &planned, &machine);
+    let session = wiring::session(&args.experiment.conditions, measuring(), machine)?;
+    let variant = Variant {
+        name: subject.facts.name.clone(),
+        given: view::without_folders(name),
+        model: subject.facts.clone(),
+        params,
+        ..Variant::default()
+    };
+    let (subject, session) = (Box::new(subject), Box::new(session));
+    Ok((variant, Entrant::Local { subject, planned, session }))
+}
+
+fn endpoint(url: &str) -> anyhow::Result<(Variant, Entrant)> {
+    let serving = Serving::at(url);
+    let endpoint = serving.open_with(&Default::default())?;
+    let model = endpoint.facts().model.clone();
+    let variant = Variant {
+        name: model.clone(),
+        given: format!("--endpoint {url}"),
+        model: ModelFacts { name: model, ..ModelFacts::default() },
+        endpoint: Some(endpoint.facts().urls.first().cloned().unwrap_or_else(|| url.to_owned())),
+        ..Variant::default()
+    };
+    Ok((variant, Entrant::Endpoint { serving, endpoint: Box::new(endpoint) }))
+}
+
+/// The same file twice says nothing about models.
+fn refuse_twins(variants: &[Variant]) -> anyhow::Result<()> {
+    for (i, variant) in variants.iter().enumerate() {
+        let twin = variants[..i].iter().find(|earlier| {
+            let same_file =
+                earlier.model.sha256.is_some() && earlier.model.sha256 == variant.model.sha256;
+            let same_address = earlier.endpoint.is_some() && earlier.endpoint == variant.endpoint;
+            same_file || same_address
+        });
+        if let Some(twin) = twin {
+            bail!(
+                "{} and {} are the same; tokmark ab measures one against itself",
+                twin.given,
+                variant.given
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Two files may have one name, and a server may serve a model that lies here too.
+fn distinct_names(variants: &mut [Variant]) {
+    for i in 1..variants.len() {
+        let is_taken = |name: &str| variants[..i].iter().any(|earlier| earlier.name == name);
+        let plain = variants[i].name.clone();
+        let mut name = match (&variants[i].endpoint, variants[i].model.sha256.as_deref()) {
+            (Some(url), _) if is_taken(&plain) => format!("{plain} at {url}"),
+            (None, Some(hash)) if is_taken(&plain) => {
+                format!("{plain} {}", hash.get(..8).unwrap_or(hash))
+            }
+            _ => plain.clone(),
+        };
+        let mut n = 2;
+        while is_taken(&name) {
+            name = format!("{plain} ({n})");
+            n += 1;
+        }
+        variants[i].name = name;
+    }
+}
+
+fn measuring() -> Measuring {
+    Measuring {
+        process: ProcessParams::default(),
+        repetitions: Repetitions::Fixed { n: REPETITIONS_IN_VISIT },
+        // One repetition, at the tested depth and length.
+        warm_up: Some(Duration::ZERO),
+        delay: Duration::ZERO,
+    }
+}
+
+fn arm(
+    args: &CompareArgs,
+    entrant: Entrant,
+    run_id: Uuid,
+    records: &Records,
+) -> anyhow::Result<Box<dyn Arm>> {
+    let machine = wiring::machine(&args.experiment.conditions);
+    match entrant {
+        Entrant::Local { subject, planned, .. } => {
+            let options =
+                wiring::session_options(&args.experiment.conditions, measuring(), machine)?;
+            let session = Session::in_run(options, run_id);
+            Ok(Box::new(LocalArm::new(session, *subject, planned)))
+        }
+        Entrant::Endpoint { serving, endpoint } => {
+            let shape = Shape {
+                prompt_tokens: Length::Fixed(args.context),
+                output_tokens: Length::Fixed(args.generate),
+                name: "compare".to_owned(),
+                ..Shape::builtin("chat")?
+            };
+            let sha256 = shape.sha256();
+            let seed = args.experiment.conditions.seed;
+            let tokenizer = crate::load::tokenizer_like(&endpoint, &shape);
+            let options = SourceOptions { seed, cache: CacheMode::Bust, tokenizer };
+            let source = PromptSource::from_shape(shape, options)
+                .context("cannot make prompts of this length")?;
+            let workload = Workload {
+                shape_sha256: Some(sha256),
+                n_prompt: Some(args.context),
+                n_output: Some(args.generate),
+                api: endpoint.api(),
+                seed,
+                length_control: endpoint.abilities().length_control,
+                n_warmup: 1,
+                ..Workload::new("compare", Load::Concurrency { n: 1 })
+            };
+            let options = LoadOptions {
+                run_id,
+                machine,
+                extent: LoadExtent::Requests(u64::from(REPETITIONS_IN_VISIT)),
+                abort_errors: 0.5,
+                interrupt: wiring::interrupt(),
+                server_pids: serving.pids(&endpoint),
+                calibration: None,
+                recipe: None,
+                is_fresh_server: false,
+                first_load: None,
+                large_logs: records.large_logs(),
+                tokenizer: None,
+            };
+            Ok(Box::new(EndpointArm::new(*endpoint, Arc::new(source), workload, options)))
+        }
+    }
+}

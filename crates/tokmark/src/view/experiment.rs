@@ -1,0 +1,100 @@
+//! What people see of an experiment: before, while and after it runs.
+
+mod progress;
+mod report;
+mod result;
+mod specification;
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokmark_model::{RecordId, Test, Variant};
+
+use super::plan::duration;
+use super::words::{model, printable, short_id};
+
+pub(crate) use progress::ExperimentView;
+pub(crate) use report::page;
+pub(crate) use result::{markdown, table};
+pub(crate) use specification::specifications;
+
+/// What an endpoint's figures mean beside those of the embedded engine.
+pub(crate) const COMPARABLE: &str = "An endpoint is timed from outside, one request at a time: its pp is the prompt over the time \
+     to the first token, its tg the time per output token. Template, tokenizing, sampling, HTTP and \
+     queueing are in them and in no figure of a model measured here; --endpoint beside --endpoint \
+     is like with like.";
+
+/// What is compared with what, by which tests.
+pub(crate) fn variants<'a>(variants: impl Iterator<Item = &'a Variant>, tests: &[Test]) -> String {
+    let mut text = String::new();
+    for variant in variants {
+        text += &format!("{}: {}\n", printable(&variant.name), described(variant));
+    }
+    let labels: Vec<String> = tests.iter().map(Test::label).collect();
+    text + &format!("tests: {}", labels.join(", "))
+}
+
+/// Model, settings and environment of a variant.
+pub(super) fn described(variant: &Variant) -> String {
+    if let Some(url) = &variant.endpoint {
+        return printable(&format!("{} at {url}", variant.model.name));
+    }
+    let mut words = vec![model(&variant.model), variant.params.settings()];
+    words.extend(variant.env.iter().map(|(name, value)| format!("{name}={value}")));
+    printable(&words.join(" "))
+}
+
+/// How many rounds, and how long they take.
+pub(crate) fn length(n_rounds: u32, round: Duration, is_planted: bool) -> String {
+    let with_planted = if is_planted { 4.0 / 3.0 } else { 1.0 };
+    let all = round.mul_f64(f64::from(n_rounds) * with_planted);
+    format!(
+        "at most {n_rounds} rounds of about {}, at most about {}; ends when every verdict is there",
+        duration(round),
+        duration(all)
+    )
+}
+
+/// How an experiment that was cut is continued.
+pub(crate) fn how_to_resume(id: RecordId) -> String {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mut kept: Vec<&str> = Vec::new();
+    let mut words = words.iter().map(String::as_str);
+    while let Some(word) = words.next() {
+        match word {
+            "--resume" => drop(words.next()),
+            _ if word.starts_with("--resume=") => {}
+            _ => kept.push(word),
+        }
+    }
+    let command = shlex::try_join(kept).unwrap_or_default();
+    format!("continue with: tokmark {command} --resume {}", short_id(id))
+}
+
+/// The arguments of this call, as a record may keep them.
+pub(crate) fn arguments() -> Vec<String> {
+    std::env::args().skip(1).map(|argument| without_folders(&argument)).collect()
+}
+
+/// `text` with paths cut to their last part: folders hold user names.
+pub(crate) fn without_folders(text: &str) -> String {
+    let cut = |word: &str| match Path::new(word).file_name() {
+        Some(name) if word.contains('/') && !word.contains("://") && !word.starts_with("hf:") => {
+            name.to_string_lossy().into_owned()
+        }
+        _ => word.to_owned(),
+    };
+    text.split(' ').map(cut).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_cut_and_addresses_kept() {
+        assert_eq!(without_folders("-m /home/a/m.gguf -t 2"), "-m m.gguf -t 2");
+        assert_eq!(without_folders("hf:owner/repo:Q4_0"), "hf:owner/repo:Q4_0");
+        assert_eq!(without_folders("http://host/v1"), "http://host/v1");
+    }
+}

@@ -1,0 +1,93 @@
+//! An experiment while it runs: one line on a terminal, a line a look off it.
+
+use std::io::IsTerminal;
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokmark_host::BusyProcess;
+use tokmark_lab::{ExperimentObserver, ExperimentPlan};
+use tokmark_model::{Contest, RecordId, Visit};
+
+use super::result::verdicts_so_far;
+use crate::output::say;
+use crate::view::plan::duration;
+use crate::view::words::printable;
+
+/// Tells how an experiment goes, between visits only.
+pub(crate) struct ExperimentView {
+    bar: ProgressBar,
+    begun: Instant,
+    names: Vec<String>,
+    n_rounds: u32,
+    n_looked: u32,
+    is_told_of_noise: bool,
+}
+
+impl ExperimentView {
+    /// A view of the experiment that `plan` plans.
+    pub(crate) fn new(plan: &ExperimentPlan) -> Self {
+        let bar = if std::io::stderr().is_terminal() {
+            let style = ProgressStyle::with_template("{msg}").expect("the template is constant");
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
+                .with_style(style)
+        } else {
+            ProgressBar::hidden()
+        };
+        ExperimentView {
+            bar,
+            begun: Instant::now(),
+            names: plan.variants.iter().map(|variant| printable(&variant.name)).collect(),
+            n_rounds: plan.design.n_rounds,
+            n_looked: 0,
+            is_told_of_noise: false,
+        }
+    }
+
+    /// Says under which name it is continued if something ends it.
+    pub(crate) fn tell_how_to_resume(&self, id: RecordId) {
+        say!("experiment {id}; Ctrl-C keeps what is done, --resume continues it");
+    }
+
+    /// Takes the line away.
+    pub(crate) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn say(&self, line: &str) {
+        self.bar.suspend(|| say!("{line}"));
+    }
+}
+
+impl ExperimentObserver for ExperimentView {
+    fn visit_started(&mut self, visit: &Visit, n_rounds: u32) {
+        let who = &self.names[visit.variant as usize];
+        let what = match (visit.planted, visit.delayed) {
+            (true, true) => format!("{who}, delayed, to see what would be found"),
+            (true, false) => format!("{who}, beside its delayed self"),
+            _ => who.clone(),
+        };
+        let elapsed = duration(self.begun.elapsed());
+        self.bar.set_message(format!("[{n_rounds}/{}] {what}; {elapsed}", self.n_rounds));
+        self.bar.tick();
+    }
+
+    fn looked(&mut self, contests: &[Contest], n_rounds: u32) {
+        self.n_looked = n_rounds;
+        let so_far = verdicts_so_far(contests, &self.names);
+        self.say(&format!("after {n_rounds} rounds: {so_far}"));
+    }
+
+    fn left_out(&mut self, variant: usize, reason: &str) {
+        let reason = printable(reason);
+        self.say(&format!("{} is left out from now on: {reason}", self.names[variant]));
+    }
+
+    fn disturbed(&mut self, other_cores: f64, by: &[BusyProcess]) {
+        if std::mem::replace(&mut self.is_told_of_noise, true) {
+            return;
+        }
+        let names: Vec<String> = by.iter().map(|process| printable(&process.name)).collect();
+        let who = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
+        self.say(&format!("warning: other processes use {other_cores:.1} cores{who}"));
+    }
+}

@@ -1,0 +1,134 @@
+//! An experiment as one HTML page.
+
+use tokmark_model::{Contest, Experiment, Question, Record};
+use tokmark_plot::{
+    Axis, BarSeries, Bars, Block, LinePoint, LineSeries, Lines, Plot, Reading, Section, Table,
+    Unit, XAxis, page as html,
+};
+
+use super::{described, result, specification};
+use crate::view::words::printable;
+
+/// The page of an experiment's record.
+pub(crate) fn page(record: &Record) -> String {
+    let Some(experiment) = record.experiment.as_deref() else {
+        return html("No experiment", &[]);
+    };
+    let sections = [what(record, experiment), figures(experiment), again(experiment)];
+    html(&title(experiment), &sections)
+}
+
+fn title(experiment: &Experiment) -> String {
+    let names: Vec<String> = experiment.variants.iter().map(|v| printable(&v.name)).collect();
+    match experiment.question {
+        Question::Compare => format!("{} compared", names.join(", ")),
+        Question::Ab => "A against B".to_owned(),
+    }
+}
+
+fn what(record: &Record, experiment: &Experiment) -> Section {
+    let when = record.created_at.strftime("%Y-%m-%d %H:%M");
+    let cpu = record.machine.cpu.model.as_deref().unwrap_or("an unknown processor");
+    let visits = experiment.visits.len();
+    let mut blocks = vec![
+        Block::Text(result::headline(experiment)),
+        Block::Text(format!(
+            "{visits} visits in turn, each a fresh process, begun on {when} UTC on {} by {} {}.",
+            printable(cpu),
+            record.tool.name,
+            record.tool.version
+        )),
+    ];
+    match experiment.question {
+        Question::Compare => {
+            let header: Vec<&str> =
+                std::iter::once("model").chain(specification::COLUMNS).collect();
+            let rows: Vec<Vec<String>> =
+                experiment.variants.iter().map(specification::row).collect();
+            blocks.extend(Table::new("Specifications", &header, &rows).ok().map(Block::Table));
+        }
+        Question::Ab => blocks.push(Block::List(
+            experiment.variants.iter().map(|v| format!("{}: {}", v.name, described(v))).collect(),
+        )),
+    }
+    Section { heading: "What was compared".to_owned(), blocks }
+}
+
+fn figures(experiment: &Experiment) -> Section {
+    let (header, rows) = result::grid(experiment);
+    let mut blocks: Vec<Block> = Table::new("Figures", &header, &rows)
+        .ok()
+        .map(Block::Table)
+        .into_iter()
+        .chain(bars(experiment).into_iter().map(|plot| Block::Plot(Box::new(plot))))
+        .collect();
+    blocks.extend(ratios(experiment).map(|plot| Block::Plot(Box::new(plot))));
+    blocks.push(Block::Heading("What to know".to_owned()));
+    blocks.push(Block::List(result::remarks(experiment)));
+    Section { heading: "Figures".to_owned(), blocks }
+}
+
+fn again(experiment: &Experiment) -> Section {
+    let command = shlex::try_join(experiment.arguments.iter().map(String::as_str));
+    let text = format!("tokmark {}", command.unwrap_or_default());
+    Section { heading: "The same again".to_owned(), blocks: vec![Block::Text(text)] }
+}
+
+/// Rates of the variants, a plot for each test.
+pub(super) fn bars(experiment: &Experiment) -> Vec<Plot> {
+    experiment.contests.iter().filter_map(|contest| bars_of(experiment, contest)).collect()
+}
+
+fn bars_of(experiment: &Experiment, contest: &Contest) -> Option<Plot> {
+    let reading = |n: usize| match contest.rates.get(n).and_then(Option::as_ref) {
+        None => Reading::Missing { reason: "not measured".to_owned() },
+        Some(rate) => match &rate.interval {
+            Some(interval) => Reading::within(rate.rate_tps.get(), interval.low, interval.high),
+            None => Reading::value(rate.rate_tps.get()),
+        },
+    };
+    let names = experiment.variants.iter().map(|variant| printable(&variant.name));
+    let bars = Bars {
+        title: format!("Rate of {}", contest.test.label()),
+        category: "Variant".to_owned(),
+        value: "Rate".to_owned(),
+        unit: Unit::symbol("tok/s"),
+        categories: names.collect(),
+        series: vec![BarSeries {
+            label: String::new(),
+            readings: (0..experiment.variants.len()).map(reading).collect(),
+        }],
+        intervals: "95 % interval".to_owned(),
+    };
+    bars.plot().ok()
+}
+
+/// Ratio of the two variants by test, with the tolerance as limits.
+fn ratios(experiment: &Experiment) -> Option<Plot> {
+    if experiment.question != Question::Ab {
+        return None;
+    }
+    let reading = |contest: &Contest| match contest.pairings.first().map(|p| &p.comparison) {
+        None => Reading::Missing { reason: "not compared".to_owned() },
+        Some(comparison) => match &comparison.interval {
+            Some(interval) => Reading::within(comparison.ratio, interval.low, interval.high),
+            None => Reading::value(comparison.ratio),
+        },
+    };
+    let contests = &experiment.contests;
+    let points: Vec<LinePoint> = contests
+        .iter()
+        .enumerate()
+        .map(|(n, contest)| LinePoint { x: n as f64, reading: reading(contest) })
+        .collect();
+    let labels = contests.iter().map(|contest| contest.test.label()).collect();
+    let lines = Lines {
+        title: "Speed of B over A".to_owned(),
+        x: XAxis::Ordinal { title: "Test".to_owned(), labels },
+        y: Axis::linear("B / A", Unit::Bare),
+        series: vec![LineSeries { label: String::new(), points }],
+        intervals: "95 % interval".to_owned(),
+        limits: Vec::new(),
+    };
+    lines.plot().ok()
+}

@@ -1,0 +1,257 @@
+//! `compare` and `ab`: verdicts, exit codes, refusals, interruption and resumption.
+
+use tokmark_gguf::{TinyLlama, tiny_llama};
+use tokmark_model::{Record, Standing, Status, Verdict, Visit};
+
+use crate::support::{Home, Ran, signal, wait_for};
+
+/// `ab` on the tiny model with the engine that follows a script.
+fn ab(home: &Home, args: &[&str]) -> Ran {
+    home.run(&ab_args(home, args))
+}
+
+fn ab_args(home: &Home, args: &[&str]) -> Vec<String> {
+    let tiny = home.tiny().to_string_lossy().into_owned();
+    let fixed = ["ab", "-m", &tiny, "--engine", "fake", "-p", "8", "-n", "4", "--pairs", "10"];
+    fixed.iter().chain(args).map(|arg| (*arg).to_owned()).collect()
+}
+
+/// The experiment's record, and those of its visits in order.
+fn kept(home: &Home) -> (Record, Vec<Record>) {
+    let (mut experiments, mut visits): (Vec<Record>, Vec<Record>) =
+        home.records_with(&["--visits"]).into_iter().partition(|r| r.experiment.is_some());
+    assert_eq!(experiments.len(), 1, "one record an experiment");
+    visits.retain(|record| record.visit.is_some());
+    visits.sort_by_key(|record| (position(record), record.id));
+    (experiments.remove(0), visits)
+}
+
+fn position(record: &Record) -> u32 {
+    record.visit.as_ref().unwrap().position
+}
+
+fn second_model(home: &Home) -> String {
+    let other = TinyLlama { n_ff: 96, ..TinyLlama::default() };
+    home.write("other.gguf", &tiny_llama(&other)).to_string_lossy().into_owned()
+}
+
+#[test]
+fn a_slower_second_variant_ends_with_1() {
+    let home = Home::new();
+    let ran = ab(&home, &["--b", "env TOKMARK_FAKE_PACE=110"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stdout.contains("B is slower than A (10 pairs)."), "{ran:?}");
+    let (record, visits) = kept(&home);
+    let experiment = record.experiment.unwrap();
+    assert_eq!(experiment.overall, Some(Verdict::Slower));
+    let ratio = experiment.contests[0].pairings[0].comparison.ratio;
+    assert!((ratio - 1.0 / 1.1).abs() < 1e-6, "{ratio}");
+    assert_eq!(experiment.variants[1].env["TOKMARK_FAKE_PACE"], "110");
+    assert!(visits.iter().all(|visit| visit.run_id == record.run_id));
+    // The delay of planted visits is in their samples and in no figure.
+    let delayed = visits.iter().find(|v| v.visit.as_ref().unwrap().delayed).unwrap();
+    let plain = visits.iter().find(|v| {
+        let visit = v.visit.as_ref().unwrap();
+        visit.variant == 0 && !visit.delayed && v.test == delayed.test
+    });
+    let times = |record: &Record| record.samples[0].duration_ns.get() as f64;
+    assert!((times(delayed) / times(plain.unwrap()) - 1.03).abs() < 1e-6);
+    let power = experiment.contests[0].power.unwrap();
+    assert_eq!((power.n_found, power.share), (power.n_tries, 0.03));
+}
+
+#[test]
+fn anyone_can_recompute_an_experiment_from_its_records() {
+    let home = Home::new();
+    ab(&home, &["--b", "env TOKMARK_FAKE_PACE=104"]);
+    let (record, visits) = kept(&home);
+    let experiment = record.experiment.unwrap();
+    let of = |id| visits.iter().find(|record| record.id == id).unwrap();
+    let times: Vec<tokmark_stats::VisitTimes> = experiment
+        .visits
+        .iter()
+        .map(|visit| tokmark_stats::VisitTimes {
+            visit: visit.visit.clone(),
+            times: experiment
+                .design
+                .tests
+                .iter()
+                .zip(&visit.records)
+                .map(|(test, id)| tokmark_stats::visit_time(of(*id), test))
+                .collect(),
+        })
+        .collect();
+    let again = tokmark_stats::judge_experiment(&experiment.design, &[true, true], &times);
+    assert_eq!(again, experiment.contests);
+}
+
+#[test]
+fn two_equal_variants_are_the_same_and_end_with_0() {
+    let home = Home::new();
+    let ran = ab(&home, &[]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("differ in nothing"), "{ran:?}");
+    assert!(ran.stdout.contains("the same within 3 %"), "{ran:?}");
+}
+
+#[test]
+fn lists_leave_visits_out_unless_they_are_asked_for() {
+    let home = Home::new();
+    ab(&home, &[]);
+    let listed = home.run(&["history", "-o", "csv"]);
+    assert_eq!(listed.stdout.lines().count(), 2, "{listed:?}");
+    let (record, visits) = kept(&home);
+    let run = record.run_id.to_string();
+    let of_run = home.run(&["history", "-o", "csv", "--run", &run]);
+    assert_eq!(of_run.stdout.lines().count(), 2 + visits.len());
+    let shown = home.run(&["show", "last"]);
+    assert!(shown.stdout.contains("the same within 3 %"), "{shown:?}");
+}
+
+#[test]
+fn a_comment_for_a_pull_request_names_verdict_variants_and_command() {
+    let home = Home::new();
+    let ran = ab(&home, &["--b", "env TOKMARK_FAKE_PACE=90 -t 2", "-o", "md"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for text in ["### B is faster than A", "| pp8 |", "TOKMARK_FAKE_PACE=90", "tokmark ab -m tiny"] {
+        assert!(ran.stdout.contains(text), "{text}: {ran:?}");
+    }
+    assert!(!ran.stdout.contains(&home.path("").to_string_lossy().into_owned()), "{ran:?}");
+}
+
+#[test]
+fn what_is_no_pair_of_variants_is_refused() {
+    let home = Home::new();
+    for (args, said) in [
+        (&["--a", "env GGML_NO_BAKTRACE=1"][..], "is it GGML_NO_BACKTRACE?"),
+        (&["--a", "env X"], "'X' has no value"),
+        (&["--a", "-t 1,2"], "give each setting one value"),
+        (&["--b", "-p 3"], "holds for both variants"),
+        (&["-o", "csv"], "give table, md or json"),
+        (&["--b", "-m /nowhere/none.gguf"], "none.gguf"),
+        (&["--resume", "last"], "no records"),
+    ] {
+        let ran = ab(&home, args);
+        assert_eq!(ran.code, Some(2), "{args:?} {ran:?}");
+        assert!(ran.stderr.contains(said), "{said}: {ran:?}");
+    }
+    let warned = ab(&home, &["--a", "env NO_SUCH_VARIABLE=1"]);
+    assert!(warned.stderr.contains("nothing in this program reads"), "{warned:?}");
+}
+
+#[test]
+fn a_secret_in_an_environment_is_not_kept() {
+    let home = Home::new();
+    let ran = ab(&home, &["--a", "env OPENAI_API_KEY=hush", "-o", "json"]);
+    let (record, visits) = kept(&home);
+    let kept = serde_json::to_string(&(record, visits)).unwrap();
+    for text in [&kept, &ran.stdout, &ran.stderr] {
+        assert!(!text.contains("hush"), "{text}");
+    }
+}
+
+#[test]
+fn compare_takes_two_to_four_different_models() {
+    let home = Home::new();
+    let tiny = home.tiny().to_string_lossy().into_owned();
+    let one = home.run(&["compare", &tiny]);
+    assert_eq!(one.code, Some(2), "{one:?}");
+    assert!(one.stderr.contains("tokmark ab compares settings of one"), "{one:?}");
+    let five = home.run(&["compare", &tiny, &tiny, &tiny, &tiny, &tiny]);
+    assert!(five.stderr.contains("5 models; compare takes 2 to 4"), "{five:?}");
+    let twins = home.run(&["compare", &tiny, &tiny, "--engine", "fake"]);
+    assert_eq!(twins.code, Some(2), "{twins:?}");
+    assert!(twins.stderr.contains("are the same; tokmark ab"), "{twins:?}");
+    let wrong = home.run(&["compare", &tiny, &tiny, "--repetitions", "6"]);
+    assert!(wrong.stderr.contains("give 1 to 5, or adaptive"), "{wrong:?}");
+}
+
+#[test]
+fn models_that_are_alike_are_tied_and_all_is_one_page() {
+    let home = Home::new();
+    let (tiny, other) = (home.tiny().to_string_lossy().into_owned(), second_model(&home));
+    let html = home.path("report.html").to_string_lossy().into_owned();
+    let ran = home.run(&["compare", &tiny, &other, "--engine", "fake", "--html", &html]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("quantization"), "the specification comes first: {ran:?}");
+    let (record, _) = kept(&home);
+    let experiment = record.experiment.unwrap();
+    assert_eq!(experiment.contests.len(), 2);
+    for contest in &experiment.contests {
+        assert_eq!(contest.standings, [Standing::Tied, Standing::Tied]);
+    }
+    let page = std::fs::read_to_string(html).unwrap();
+    assert!(page.contains("<svg") && page.contains("Specifications"), "{page}");
+}
+
+#[test]
+fn a_few_repetitions_are_too_few_for_a_verdict_and_it_says_so() {
+    let home = Home::new();
+    let (tiny, other) = (home.tiny().to_string_lossy().into_owned(), second_model(&home));
+    let ran = home.run(&["compare", &tiny, &other, "--engine", "fake", "--repetitions", "2"]);
+    assert!(ran.stdout.contains("Too few pairs"), "{ran:?}");
+    assert_eq!(kept(&home).1.len(), 2 * 2 * 2 * 2, "models, there and back, tests, repetitions");
+}
+
+#[test]
+fn a_model_that_cannot_be_loaded_gets_a_row_and_the_other_finishes() {
+    let home = Home::new();
+    let tiny = home.tiny().to_string_lossy().into_owned();
+    // A whole file that the engine refuses: it names an architecture that there is none of.
+    let mut bytes = tiny_llama(&TinyLlama::default());
+    let key = bytes.windows(20).position(|window| window == b"general.architecture").unwrap();
+    let name = key + bytes[key..].windows(5).position(|window| window == b"llama").unwrap();
+    bytes[name..name + 5].copy_from_slice(b"llamx");
+    let broken = home.write("broken.gguf", &bytes).to_string_lossy().into_owned();
+    let args = ["compare", &tiny, &broken, "--context", "256", "--generate", "32"];
+    let ran = home.run(&[&args[..], &["--repetitions", "3"]].concat());
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(ran.stdout.contains("broken was left out"), "{ran:?}");
+    let (record, _) = kept(&home);
+    let experiment = record.experiment.unwrap();
+    assert!(experiment.contests[0].rates[0].is_some());
+    assert_eq!(experiment.contests[0].standings, [Standing::Best, Standing::Absent]);
+}
+
+#[test]
+fn an_experiment_that_was_cut_goes_on_where_it_stopped() {
+    let home = Home::new();
+    let args = ab_args(&home, &["--b", "env TOKMARK_FAKE_PACE=104"]);
+    for signal_number in [2, 9] {
+        let whole = {
+            let home = Home::new();
+            let ran = ab(&home, &["--b", "env TOKMARK_FAKE_PACE=104"]);
+            assert_eq!(ran.code, Some(1), "{ran:?}");
+            kept(&home)
+        };
+        let home = Home::new();
+        let args: Vec<String> = ab_args(&home, &[]).into_iter().chain(args[11..].to_vec()).collect();
+        let mut running = home.start(&args);
+        wait_for(|| (home.n_kept() > 9).then_some(()));
+        signal(running.id(), signal_number);
+        let code = running.wait().unwrap().code();
+        assert_eq!(code, if signal_number == 2 { Some(130) } else { None });
+        let (cut, before) = kept(&home);
+        assert_eq!(cut.status, Status::Interrupted);
+        home.run(&["note", "last", "cut here"]);
+
+        let other = home.run(&[&ab_args(&home, &[])[..], &["--resume".into(), "last".into()]].concat());
+        assert!(other.stderr.contains("the variants differ"), "{other:?}");
+        let ran = home.run(&[&args[..], &["--resume".into(), "last".into()]].concat());
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        let (record, visits) = kept(&home);
+        assert_eq!(record.run_id, cut.run_id);
+        assert_eq!(record.notes[0].text, "cut here");
+        let ids: Vec<_> = before.iter().filter(|r| r.status == Status::Ok).map(|r| r.id).collect();
+        assert!(ids.iter().all(|id| visits.iter().any(|visit| visit.id == *id)));
+        let places = |records: &[Record]| -> Vec<Visit> {
+            let ok = records.iter().filter(|record| record.status == Status::Ok);
+            ok.map(|record| record.visit.clone().unwrap()).collect()
+        };
+        assert_eq!(places(&visits), places(&whole.1));
+        let contests = |record: &Record| record.experiment.as_ref().unwrap().contests.clone();
+        assert_eq!(contests(&record), contests(&whole.0));
+        let finished = home.run(&[&args[..], &["--resume".into(), "last".into()]].concat());
+        assert!(finished.stderr.contains("is finished"), "{finished:?}");
+    }
+}
