@@ -26,6 +26,7 @@
 
 mod compare;
 mod dependence;
+mod difference;
 mod grade;
 mod guard;
 mod histogram;
@@ -34,6 +35,7 @@ mod order;
 mod probe;
 mod serving;
 mod session;
+mod sessions;
 mod stopping;
 mod summary;
 mod tokens;
@@ -44,6 +46,10 @@ pub use compare::{
     Verdict, compare, decide_together, holm,
 };
 pub use dependence::{CORRELATION_ALPHA, MAX_LAG1, autocorrelation_lag1, correlation};
+pub use difference::{
+    Better, Comparability, Difference, Explanation, Figure, FigureValue, Group, Level, NoVerdict,
+    Unit, Weight, comparability, differences, explain, figures,
+};
 pub use grade::{DEFAULT_HALF_WIDTH, GradeInput, grade};
 pub use guard::{
     CGROUP_THROTTLED, CLOCK_FLAGGED, OTHER_CORES_TOUCHED, OTHER_CORES_WORTHLESS, PRESSURE_FLAGGED,
@@ -64,6 +70,7 @@ pub use serving::{
     upper_bound_rank,
 };
 pub use session::{LEVEL, PRESUMED_LAG1, PRESUMED_WEIGHT};
+pub use sessions::{Ends, SessionRatio, compare_sessions};
 pub use stopping::{StoppingRule, is_look, next_look};
 pub use summary::summarize;
 pub use tokens::{STALL_FACTOR, token_times};
