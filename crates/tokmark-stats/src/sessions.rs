@@ -37,6 +37,19 @@ pub struct SessionRatio {
     pub same_within: f64,
 }
 
+impl SessionRatio {
+    /// By how much the faster session was faster, as a share, and the ends of that. Below 0
+    /// where the interval reaches to the other side.
+    pub fn lead(&self) -> (f64, Ends) {
+        let Ends { low, high } = self.interval;
+        if self.ratio >= 1.0 {
+            (self.ratio - 1.0, Ends { low: low - 1.0, high: high - 1.0 })
+        } else {
+            (self.ratio.recip() - 1.0, Ends { low: high.recip() - 1.0, high: low.recip() - 1.0 })
+        }
+    }
+}
+
 /// Compares two independent estimates of positive figures, each with its interval, higher being
 /// faster, by the recovery of variances ("MOVER", Zou and Donner 2008; Newcombe 1998) on
 /// logarithms: with d = ln(second / first),

@@ -69,6 +69,17 @@ fn newcombes_example_comes_out() {
 }
 
 #[test]
+fn a_lead_is_the_faster_sessions() {
+    let (fast, slow) = ((2.0, Ends { low: 1.9, high: 2.1 }), (1.0, Ends { low: 0.9, high: 1.1 }));
+    let (ahead, behind) =
+        (compare_sessions(slow, fast, 0.02).unwrap(), compare_sessions(fast, slow, 0.02).unwrap());
+    assert_eq!((ahead.verdict, behind.verdict), (Verdict::Faster, Verdict::Slower));
+    let ((by, ends), (other, other_ends)) = (ahead.lead(), behind.lead());
+    assert!((by - 1.0).abs() < 1e-12 && (other - by).abs() < 1e-12);
+    assert!((ends.low - other_ends.low).abs() < 1e-12 && ends.low < by && by < ends.high);
+}
+
+#[test]
 fn what_is_not_positive_is_not_compared() {
     let sound = (2.0, Ends { low: 1.0, high: 3.0 });
     for broken in [
