@@ -12,6 +12,7 @@
 
 mod advice;
 mod estimate;
+mod experiment;
 mod gap;
 mod guard;
 mod load;
@@ -22,6 +23,9 @@ mod subject;
 
 pub use advice::{Advice, Comfort, advise, device_memory};
 pub use estimate::{Estimate, estimate_from_history};
+pub use experiment::{
+    Arm, EndpointArm, ExperimentObserver, ExperimentPlan, LocalArm, run_experiment, verdict,
+};
 pub use gap::{Gap, GapPart, Overheads, gap_between, server_overheads};
 pub use guard::HostGuard;
 pub use load::{

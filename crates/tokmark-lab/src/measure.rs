@@ -76,7 +76,8 @@ pub(crate) fn measure(
             since_probe = Duration::ZERO;
         }
         let samples = &mut draft.samples;
-        worker.ask(&Command::Repeat { n: 1, probe }, deadline, |message, _| {
+        let repeat = Command::Repeat { n: 1, probe, delay: draft.delay };
+        worker.ask(&repeat, deadline, |message, _| {
             if let Message::Repeated(repetition) = message {
                 samples.push(*repetition);
             }

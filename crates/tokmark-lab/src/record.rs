@@ -3,7 +3,7 @@ use std::path::Path;
 use tokmark_model::{
     EngineFacts, EngineParams, LoadTime, MachineFacts, MemoryUse, ModelFacts, Nanos, PlannedTest,
     ProcessParams, RECORD_VERSION, Record, RecordKind, Repetition, Repetitions, Status,
-    StatusReason, StopReason, Test, Timestamp, TokenSource, Tool, Uuid,
+    StatusReason, StopReason, Test, Timestamp, TokenSource, Tool, Uuid, Visit,
 };
 use tokmark_stats::GradeInput;
 
@@ -26,6 +26,10 @@ pub(crate) struct Draft {
     pub(crate) probe_baseline_ns: Vec<Nanos>,
     pub(crate) samples: Vec<Repetition>,
     pub(crate) flags: Vec<String>,
+    /// Share by which the worker makes its steps longer.
+    pub(crate) delay: f64,
+    /// The visit of an experiment that it belongs to.
+    pub(crate) visit: Option<Visit>,
 }
 
 impl Draft {
@@ -76,6 +80,7 @@ impl Draft {
             summary,
             grade,
             flags: self.flags,
+            visit: self.visit,
             ..blank(self.run_id, RecordKind::Measured, self.created_at)
         }
     }
@@ -112,6 +117,8 @@ pub(crate) fn blank(run_id: Uuid, kind: RecordKind, created_at: Timestamp) -> Re
         flags: Vec::new(),
         speculation: None,
         serving: None,
+        visit: None,
+        experiment: None,
         published: None,
         notes: Vec::new(),
         tags: Vec::new(),
@@ -138,6 +145,24 @@ pub(crate) fn without_folders(reason: StatusReason, folder: Option<&Path>) -> St
         log_tail: reason.log_tail.into_iter().map(hide).collect(),
         ..reason
     }
+}
+
+/// Parts of the names of environment variables whose values are no one's business.
+const SECRET_NAMES: [&str; 5] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"];
+
+/// `process` as a record may keep it.
+pub(crate) fn without_secrets(process: &ProcessParams) -> ProcessParams {
+    let is_secret = |name: &str| {
+        let name = name.to_uppercase();
+        SECRET_NAMES.iter().any(|part| name.contains(part))
+    };
+    let mut process = process.clone();
+    for (name, value) in &mut process.env {
+        if is_secret(name) {
+            *value = "(not kept)".to_owned();
+        }
+    }
+    process
 }
 
 #[cfg(test)]

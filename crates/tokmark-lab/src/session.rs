@@ -6,14 +6,16 @@ use tokmark_host::{BusyProcess, QuietState};
 use tokmark_model::{
     EngineFacts, LoadTime, MachineFacts, MemoryUse, ModelFacts, Nanos, PlannedTest, ProcessParams,
     Record, Repetitions, Status, StatusReason, StopReason, Test, Timestamp, TokenSource, Uuid,
+    Visit,
 };
 use tokmark_run::{
-    Command, Failure, Interrupt, Limits, LoadRequest, Message, Setup, WorkerCommand, WorkerProcess,
+    Command, EngineError, Failure, Interrupt, Limits, LoadRequest, Message, Setup, WorkerCommand,
+    WorkerProcess,
 };
 
 use crate::estimate::{Estimate, Pace};
 use crate::measure::{Measuring, measure};
-use crate::record::{Draft, without_folders};
+use crate::record::{Draft, without_folders, without_secrets};
 use crate::subject::Subject;
 
 /// How a session measures.
@@ -94,6 +96,8 @@ pub struct Session {
     probe_baseline_ns: Vec<Nanos>,
     peak_is_per_test: bool,
     engine: EngineFacts,
+    /// The visit of an experiment that is being made, with the worker's delay.
+    visit: Option<(Visit, f64)>,
 }
 
 /// A worker with what it has loaded.
@@ -116,14 +120,33 @@ const CALIBRATION: Test = Test { n_prompt: 64, n_gen: 8, n_depth: 0, n_parallel:
 impl Session {
     /// A session that has measured nothing yet.
     pub fn new(options: SessionOptions) -> Self {
+        Session::in_run(options, Uuid::now_v7())
+    }
+
+    /// A session whose records belong to the run `run_id`.
+    pub fn in_run(options: SessionOptions, run_id: Uuid) -> Self {
         Session {
             options,
-            run_id: Uuid::now_v7(),
+            run_id,
             worker: None,
             probe_baseline_ns: Vec::new(),
             peak_is_per_test: false,
             engine: EngineFacts::default(),
+            visit: None,
         }
+    }
+
+    /// The tests that follow belong to `visit`: a fresh worker makes them, its steps longer by
+    /// the share `delay`.
+    pub(crate) fn begin_visit(&mut self, visit: &Visit, delay: f64) {
+        self.worker = None;
+        self.visit = Some((visit.clone(), delay));
+    }
+
+    /// Ends a visit and its worker.
+    pub(crate) fn end_visit(&mut self) {
+        self.worker = None;
+        self.visit = None;
     }
 
     /// Measures `planned` in order and hands each record to `save` before the next test
@@ -174,13 +197,41 @@ impl Session {
         draft.finish(StopReason::CutShort, Status::Failed, Some(reason))
     }
 
+    /// How long one visit to `subject` takes: its load, and each test warmed up once and repeated
+    /// as often as asked. `Err` says why the engine cannot do it.
+    ///
+    /// # Errors
+    /// The reason that a record of the failure would have.
+    pub fn visit_length(
+        &mut self,
+        subject: &Subject,
+        planned: &[PlannedTest],
+    ) -> Result<Duration, StatusReason> {
+        let Some(first) = planned.first() else { return Ok(Duration::ZERO) };
+        let calibration = PlannedTest { test: CALIBRATION, ..first.clone() };
+        let begun = Instant::now();
+        let pace = self.pace(subject, &calibration);
+        self.worker = None;
+        let pace = pace
+            .map_err(|failure| without_folders(failure.into_status().1, subject.path.parent()))?;
+        let load = begun.elapsed();
+        let n = match self.options.repetitions {
+            Repetitions::Fixed { n } => n,
+            Repetitions::Adaptive { at_least, .. } => at_least,
+        };
+        let of_test = |planned: &PlannedTest| {
+            pace.repetition(&planned.test) * (n + 1) + pace.depth(&planned.test)
+        };
+        Ok(load + planned.iter().map(of_test).sum::<Duration>())
+    }
+
     /// How long `planned` will take, from one short run on the first subject, scaled to
     /// the others by their size. `None` when that run fails; the tests then say why.
     pub fn estimate(&mut self, subjects: &[Subject], planned: &[PlannedTest]) -> Option<Estimate> {
         let first = planned.first()?;
         let subject = &subjects[first.model];
         let calibration = PlannedTest { test: CALIBRATION, ..first.clone() };
-        let pace = self.pace(subject, &calibration)?;
+        let pace = self.pace(subject, &calibration).ok()?;
         let size = |subject: &Subject| subject.facts.file_size_bytes.get().max(1) as f64;
         let total = planned.iter().fold(Estimate::ZERO, |sum, planned| {
             let scale = size(&subjects[planned.model]) / size(subject);
@@ -191,28 +242,30 @@ impl Session {
         Some(total)
     }
 
-    fn pace(&mut self, subject: &Subject, calibration: &PlannedTest) -> Option<Pace> {
+    fn pace(&mut self, subject: &Subject, calibration: &PlannedTest) -> Result<Pace, Failure> {
         let deadline = self.deadline();
         let mut last = None;
         self.options.interrupt.set_expendable(true);
-        if self.set_up(subject, calibration, deadline, &mut |_| {}, &mut |_| {}).is_err() {
-            self.worker = None;
-            return None;
-        }
-        let worker = self.worker.as_mut()?;
-        let repeat = Command::Repeat { n: 2, probe: false };
-        let done = worker.process.ask(&repeat, deadline, |message, _| {
-            if let Message::Repeated(repetition) = message {
-                last = Some(*repetition);
-            }
+        let set_up = self.set_up(subject, calibration, deadline, &mut |_| {}, &mut |_| {});
+        let done = set_up.and_then(|()| {
+            let worker = self.worker.as_mut().expect("set_up has started it");
+            let repeat = Command::Repeat { n: 2, probe: false, delay: 0.0 };
+            worker.process.ask(&repeat, deadline, |message, _| {
+                if let Message::Repeated(repetition) = message {
+                    last = Some(*repetition);
+                }
+            })
         });
         if done.is_err() {
             self.worker = None;
         }
-        let repetition = last?;
+        let measured = last.and_then(|repetition| Some((repetition.prompt_ns?, repetition)));
+        let Some((prompt, repetition)) = measured else {
+            return Err(done.err().unwrap_or_else(gave_no_times));
+        };
         let steps: u64 = repetition.token_ns.iter().map(|step| step.get()).sum();
-        Some(Pace {
-            prompt_token: Duration::from(repetition.prompt_ns?) / CALIBRATION.n_prompt,
+        Ok(Pace {
+            prompt_token: Duration::from(prompt) / CALIBRATION.n_prompt,
             step: Duration::from_nanos(steps) / CALIBRATION.n_gen,
         })
     }
@@ -226,7 +279,7 @@ impl Session {
             run_id: self.run_id,
             created_at: Timestamp::now(),
             planned: planned.clone(),
-            process: self.options.process.clone(),
+            process: without_secrets(&self.options.process),
             ask: self.options.repetitions,
             tokens: self.options.tokens.clone(),
             model,
@@ -239,10 +292,12 @@ impl Session {
             probe_baseline_ns: self.probe_baseline_ns.clone(),
             samples: Vec::new(),
             flags: Vec::new(),
+            delay: self.visit.as_ref().map_or(0.0, |(_, delay)| *delay),
+            visit: self.visit.as_ref().map(|(visit, _)| visit.clone()),
         }
     }
 
-    fn measure_one(
+    pub(crate) fn measure_one(
         &mut self,
         subject: &Subject,
         planned: &PlannedTest,
@@ -391,4 +446,8 @@ impl Session {
         };
         tokmark_host::wait_quiet(limit, QUIET_CORES, &own, on_wait);
     }
+}
+
+fn gave_no_times() -> Failure {
+    Failure::Refused(EngineError::failed("the engine gave no times"), Vec::new())
 }

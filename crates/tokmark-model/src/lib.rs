@@ -16,8 +16,10 @@
 //! ```
 
 mod chat;
+mod comparison;
 mod engine;
 mod event;
+mod experiment;
 mod machine;
 mod model;
 mod noise;
@@ -32,8 +34,12 @@ mod units;
 mod workload;
 
 pub use chat::{Message, Role, ToolCall, ToolDefinition};
+pub use comparison::{Comparison, Looks, Verdict};
 pub use engine::{BuildFacts, Device, DeviceKind, EngineFacts};
 pub use event::{EventLog, EventLogError, read_times, write_times};
+pub use experiment::{
+    Contest, Design, Experiment, Pairing, Power, Question, Standing, Variant, Visit, VisitRecords,
+};
 pub use machine::{Cache, CpuFacts, Gpu, MachineFacts, MemoryFacts, OsFacts, PowerSource};
 pub use model::{ModelFacts, TensorTypeCount};
 pub use noise::{Noise, Repetition};

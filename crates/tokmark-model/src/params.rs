@@ -1,5 +1,6 @@
 //! The engine's settings, under llama-bench's names and with its defaults.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -257,11 +258,20 @@ pub struct ProcessParams {
     pub rpc: Vec<String>,
     /// Pass on the engine's whole log, not only its errors.
     pub verbose: bool,
+    /// Environment that the process was given beyond the caller's.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
 }
 
 impl Default for ProcessParams {
     fn default() -> Self {
-        ProcessParams { numa: Numa::Disabled, prio: 0, rpc: Vec::new(), verbose: false }
+        ProcessParams {
+            numa: Numa::Disabled,
+            prio: 0,
+            rpc: Vec::new(),
+            verbose: false,
+            env: BTreeMap::new(),
+        }
     }
 }
 

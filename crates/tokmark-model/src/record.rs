@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Bytes, EngineFacts, EngineParams, Estimate, Grade, MachineFacts, ModelFacts, Nanos,
+    Bytes, EngineFacts, EngineParams, Estimate, Experiment, Grade, MachineFacts, ModelFacts, Nanos,
     ProcessParams, Repetition, Repetitions, Serving, Summary, Test, TokenSource, TokensPerSecond,
+    Visit,
 };
 
 /// A record's name: UUID version 7, so that names sort by time.
@@ -213,6 +214,13 @@ pub struct Record {
     /// aimed at, and requests at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serving: Option<Box<Serving>>,
+    /// The visit of an experiment that this record belongs to; `run_id` names the experiment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<Visit>,
+    /// An experiment, whose visits are the records of the same `run_id`. `test` then holds the
+    /// first of its tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<Box<Experiment>>,
     /// Source of a published record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<Published>,
@@ -228,8 +236,12 @@ pub struct Record {
 }
 
 impl Record {
-    /// What was measured, as tables name it: `tg128 @ d512`, or `chat x 4` of a load point.
+    /// What was measured, as tables name it: `tg128 @ d512`, `chat x 4` of a load point, `ab`
+    /// of an experiment.
     pub fn label(&self) -> String {
+        if let Some(experiment) = &self.experiment {
+            return experiment.label();
+        }
         match &self.serving {
             Some(serving) => serving.workload.label(),
             None => self.test.label(),
@@ -252,9 +264,10 @@ impl Record {
 
     /// Version of the statistics that made the summary.
     pub fn statistics_version(&self) -> Option<u32> {
-        match &self.serving {
-            Some(serving) => serving.summary.as_ref().map(|made| made.statistics_version),
-            None => self.summary.as_ref().map(|made| made.statistics_version),
+        match (&self.experiment, &self.serving) {
+            (Some(experiment), _) => Some(experiment.statistics_version),
+            (None, Some(serving)) => serving.summary.as_ref().map(|made| made.statistics_version),
+            (None, None) => self.summary.as_ref().map(|made| made.statistics_version),
         }
     }
 }

@@ -8,6 +8,13 @@ use tokmark_model::Nanos;
 pub trait Clock {
     /// Time since the origin.
     fn now(&self) -> Nanos;
+
+    /// Keeps the processor busy until `instant`: to sleep would cool it down.
+    fn wait_until(&self, instant: Nanos) {
+        while self.now() < instant {
+            std::hint::spin_loop();
+        }
+    }
 }
 
 /// The system's monotonic clock.
@@ -51,5 +58,9 @@ impl FakeClock {
 impl Clock for FakeClock {
     fn now(&self) -> Nanos {
         Nanos(self.now.get())
+    }
+
+    fn wait_until(&self, instant: Nanos) {
+        self.now.set(self.now.get().max(instant.get()));
     }
 }

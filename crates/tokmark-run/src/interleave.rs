@@ -1,7 +1,7 @@
 //! Interleaving of N variants in blocks, for everything that compares: a drift of the
 //! machine then hits all alike.
 
-use tokmark_model::Nanos;
+use tokmark_model::Visit;
 
 /// An endless order of variants in balanced blocks: each block is a permutation of all
 /// variants followed by its mirror image, `A B B A` for two. Which permutation comes is
@@ -53,28 +53,82 @@ impl Iterator for Interleaving {
     }
 }
 
-/// Runs `n_blocks` whole blocks; `measure(variant)` times one repetition of it. Returns
-/// for each variant its times in the order in which they were made, all of one length.
-///
-/// # Errors
-/// The first error of `measure`.
-pub fn interleave<E>(
-    order: Interleaving,
+/// One block in so many is a planted one.
+const PLANTED_EVERY: usize = 4;
+
+/// The endless order of an experiment's visits: the blocks of an [`Interleaving`], and where
+/// asked for, planted blocks between them. In a planted block the first variant is visited
+/// alone, as it is and delayed, in the same balanced order. One block of every four is planted;
+/// which one, the seed says.
+#[derive(Debug, Clone)]
+pub struct VisitOrder {
+    variants: Interleaving,
+    /// Undelayed and delayed of planted blocks, and which of four blocks is planted.
+    planted: Option<(Interleaving, Interleaving)>,
+    planted_at: usize,
     n_blocks: usize,
-    mut measure: impl FnMut(usize) -> Result<Nanos, E>,
-) -> Result<Vec<Vec<Nanos>>, E> {
-    let mut times = vec![Vec::with_capacity(2 * n_blocks); order.n_variants];
-    let n = n_blocks * order.block_len();
-    for variant in order.take(n) {
-        times[variant].push(measure(variant)?);
-    }
-    Ok(times)
+    left_in_block: usize,
+    in_planted: bool,
+    position: u32,
 }
 
-/// The adjacent pairs `(a, b)` of two interleaved variants: in `A B B A` the first A with
-/// the first B, the second B with the second A.
-pub fn adjacent_pairs(a: &[Nanos], b: &[Nanos]) -> Vec<(Nanos, Nanos)> {
-    a.iter().copied().zip(b.iter().copied()).collect()
+impl VisitOrder {
+    /// The order for `seed`.
+    ///
+    /// # Panics
+    /// With no variants.
+    pub fn new(n_variants: usize, seed: u64, planted: bool) -> Self {
+        let planted = planted.then(|| {
+            (Interleaving::new(2, !seed), Interleaving::new(PLANTED_EVERY, seed.rotate_left(32)))
+        });
+        VisitOrder {
+            variants: Interleaving::new(n_variants, seed),
+            planted,
+            planted_at: 0,
+            n_blocks: 0,
+            left_in_block: 0,
+            in_planted: false,
+            position: 0,
+        }
+    }
+
+    fn begin_block(&mut self) {
+        let n_before = self.n_blocks;
+        self.n_blocks += 1;
+        self.left_in_block = self.variants.block_len();
+        self.in_planted = false;
+        let Some((delays, places)) = &mut self.planted else { return };
+        if n_before.is_multiple_of(PLANTED_EVERY) {
+            self.planted_at = places.next().unwrap_or_default();
+        }
+        if n_before % PLANTED_EVERY == self.planted_at {
+            self.in_planted = true;
+            self.left_in_block = delays.block_len();
+        }
+    }
+}
+
+impl Iterator for VisitOrder {
+    type Item = Visit;
+
+    fn next(&mut self) -> Option<Visit> {
+        if self.left_in_block == 0 {
+            self.begin_block();
+        }
+        self.left_in_block -= 1;
+        let position = self.position;
+        self.position += 1;
+        Some(match &mut self.planted {
+            Some((delays, _)) if self.in_planted => {
+                let delayed = delays.next()? == 1;
+                Visit { variant: 0, position, planted: true, delayed }
+            }
+            _ => {
+                let variant = u32::try_from(self.variants.next()?).unwrap_or(u32::MAX);
+                Visit { variant, position, planted: false, delayed: false }
+            }
+        })
+    }
 }
 
 #[cfg(test)]
@@ -98,34 +152,37 @@ mod tests {
 
         #[test]
         fn a_linear_drift_cancels_in_each_block(seed: u64, slope in 0u64..1_000) {
-            let mut now = 0;
-            let times = interleave(Interleaving::new(2, seed), 5, |_| {
-                now += slope;
-                Ok::<_, ()>(Nanos(1_000_000 + now))
-            }).unwrap();
-            let sum = |times: &[Nanos]| times.iter().map(|t| t.get()).sum::<u64>();
-            prop_assert_eq!(sum(&times[0]), sum(&times[1]));
+            let mut times = [0, 0];
+            for (i, variant) in Interleaving::new(2, seed).take(20).enumerate() {
+                times[variant] += slope * i as u64;
+            }
+            prop_assert_eq!(times[0], times[1]);
         }
     }
 
-    #[test]
-    fn an_error_ends_the_interleaving() {
-        let result = interleave(Interleaving::new(2, 1), 5, |variant| {
-            if variant == 1 { Err("broken") } else { Ok(Nanos(1)) }
-        });
-        assert_eq!(result, Err("broken"));
-    }
+    proptest! {
+        #[test]
+        fn one_block_in_four_is_planted_and_each_is_balanced(seed: u64) {
+            let visits: Vec<Visit> = VisitOrder::new(2, seed, true).take(4 * 4 * 6).collect();
+            prop_assert!(visits.iter().enumerate().all(|(i, v)| v.position as usize == i));
+            for four in visits.chunks(16) {
+                let planted: Vec<&[Visit]> = four.chunks(4).filter(|b| b[0].planted).collect();
+                prop_assert_eq!(planted.len(), 1);
+                for block in four.chunks(4) {
+                    let second = |v: &Visit| if v.planted { v.delayed } else { v.variant == 1 };
+                    prop_assert!(block.iter().all(|v| v.planted == block[0].planted));
+                    prop_assert_eq!(block.iter().filter(|v| second(v)).count(), 2);
+                    prop_assert_eq!(second(&block[0]), second(&block[3]));
+                    prop_assert!(block.iter().all(|v| !v.planted || v.variant == 0));
+                    prop_assert!(block.iter().all(|v| v.planted || !v.delayed));
+                }
+            }
+        }
 
-    #[test]
-    fn pairs_are_adjacent_in_time() {
-        let mut n = 0;
-        let times = interleave(Interleaving::new(2, 4), 3, |_| {
-            n += 1;
-            Ok::<_, ()>(Nanos(n))
-        })
-        .unwrap();
-        for (a, b) in adjacent_pairs(&times[0], &times[1]) {
-            assert_eq!(a.get().abs_diff(b.get()), 1);
+        #[test]
+        fn without_planted_blocks_the_order_is_the_interleaving(n in 1usize..5, seed: u64) {
+            let variants = VisitOrder::new(n, seed, false).map(|visit| visit.variant as usize);
+            prop_assert!(variants.take(50).eq(Interleaving::new(n, seed).take(50)));
         }
     }
 }

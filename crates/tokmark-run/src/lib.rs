@@ -42,10 +42,10 @@ pub use engine::{
     Vocabulary, Work,
 };
 pub use fake::{FakeEngine, Fault, Script};
-pub use interleave::{Interleaving, adjacent_pairs, interleave};
+pub use interleave::{Interleaving, VisitOrder};
 pub use null::NullEngine;
 pub use protocol::{Command, Message, PROTOCOL_VERSION, Setup};
-pub use repetition::{Recorder, measure_repetition};
+pub use repetition::{Recorder, measure_delayed_repetition, measure_repetition};
 pub use schedule::{Bisection, BisectionResult, Due, Extent, RateSearch, Schedule, ScheduleError};
 pub use supervise::{Failure, Interrupt, Limits, WorkerCommand, WorkerProcess};
 pub use tokens::{TEXT, make_work};

@@ -7,7 +7,7 @@ use crate::{EngineError, LoadRequest, Loaded};
 
 /// Version of the protocol. Parent and worker are one binary; the number guards against
 /// a binary that was replaced while it ran.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// All that a worker needs to get ready for one test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +46,9 @@ pub enum Command {
         n: u32,
         /// Run the probe once before them, and one untimed decode after it.
         probe: bool,
+        /// Share by which the worker makes each step longer, to show what would be found.
+        #[serde(default)]
+        delay: f64,
     },
 }
 

@@ -71,6 +71,24 @@ impl<C: Clock> Sink for Recorder<C> {
     }
 }
 
+/// Makes each span between two events longer by a share of it, before the stamp is taken: a
+/// change of known size, to show that it would be found.
+struct Delayed<'a, C> {
+    recorder: &'a mut Recorder<C>,
+    share: f64,
+    since: Nanos,
+}
+
+impl<C: Clock> Sink for Delayed<'_, C> {
+    fn event(&mut self, event: Event) {
+        let now = self.recorder.clock.now().get();
+        let longer = now.saturating_sub(self.since.get()) as f64 * self.share;
+        self.recorder.clock.wait_until(Nanos(now.saturating_add(longer as u64)));
+        self.recorder.event(event);
+        self.since = self.recorder.clock.now();
+    }
+}
+
 /// One timed repetition of `work`, which must have been prepared.
 ///
 /// # Errors
@@ -82,5 +100,21 @@ pub fn measure_repetition<C: Clock>(
 ) -> Result<Repetition, EngineError> {
     recorder.begin();
     engine.run(work, recorder)?;
+    recorder.finish(work.has_both_phases())
+}
+
+/// The same with each step longer by the share `delay`.
+///
+/// # Errors
+/// As [`measure_repetition`].
+pub fn measure_delayed_repetition<C: Clock>(
+    engine: &mut (impl Engine + ?Sized),
+    work: &Work,
+    recorder: &mut Recorder<C>,
+    delay: f64,
+) -> Result<Repetition, EngineError> {
+    recorder.begin();
+    let since = recorder.start;
+    engine.run(work, &mut Delayed { recorder, share: delay, since })?;
     recorder.finish(work.has_both_phases())
 }

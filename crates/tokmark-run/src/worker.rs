@@ -9,7 +9,7 @@ use tokmark_model::{Nanos, Noise};
 
 use crate::{
     Clock, Command, EngineError, LocalEngine, Message, PROTOCOL_VERSION, Recorder, Setup, Work,
-    make_work, measure_repetition,
+    make_work, measure_delayed_repetition, measure_repetition,
 };
 
 /// The noise guard as the runner sees it. Counters are read just before and just after
@@ -109,7 +109,7 @@ impl<E: LocalEngine, G: Guard, C: Clock + Clone, W: Write> Worker<E, G, C, W> {
             }
             Command::WarmUp { at_most_ns } => self.warm_up(at_most_ns),
             Command::Probe { n } => self.probe(n),
-            Command::Repeat { n, probe } => self.repeat(n, probe),
+            Command::Repeat { n, probe, delay } => self.repeat(n, probe, delay),
         }
     }
 
@@ -141,7 +141,7 @@ impl<E: LocalEngine, G: Guard, C: Clock + Clone, W: Write> Worker<E, G, C, W> {
         let begun = self.clock.now();
         let mut durations_ns: Vec<Nanos> = Vec::new();
         loop {
-            let repetition = try_engine!(self.one_repetition());
+            let repetition = try_engine!(self.one_repetition(0.0));
             durations_ns.push(repetition.duration_ns);
             let spent = self.clock.now().get() - begun.get();
             if agree(&durations_ns) || durations_ns.len() >= MOST_WARM_UPS || spent >= at_most.get()
@@ -152,7 +152,7 @@ impl<E: LocalEngine, G: Guard, C: Clock + Clone, W: Write> Worker<E, G, C, W> {
         }
     }
 
-    fn repeat(&mut self, n: u32, probe: bool) -> Answer {
+    fn repeat(&mut self, n: u32, probe: bool, delay: f64) -> Answer {
         let mut probe_ns = None;
         if probe {
             // A decode before it, as before each probe of the baseline; one after it, so that
@@ -162,20 +162,24 @@ impl<E: LocalEngine, G: Guard, C: Clock + Clone, W: Write> Worker<E, G, C, W> {
             try_engine!(self.engine.settle());
         }
         for _ in 0..n {
-            let mut repetition = try_engine!(self.one_repetition());
+            let mut repetition = try_engine!(self.one_repetition(delay));
             repetition.probe_ns = probe_ns.take();
             self.say(&Message::Repeated(Box::new(repetition)))?;
         }
         self.say(&Message::BlockDone).map(Ok)
     }
 
-    fn one_repetition(&mut self) -> Result<tokmark_model::Repetition, EngineError> {
+    fn one_repetition(&mut self, delay: f64) -> Result<tokmark_model::Repetition, EngineError> {
         let Some((work, recorder)) = &mut self.work else {
             return Err(EngineError::failed("no test was set up"));
         };
         self.engine.prepare(work)?;
         self.guard.before();
-        let measured = measure_repetition(&mut self.engine, work, recorder);
+        let measured = if delay > 0.0 {
+            measure_delayed_repetition(&mut self.engine, work, recorder, delay)
+        } else {
+            measure_repetition(&mut self.engine, work, recorder)
+        };
         let noise = self.guard.after();
         let mut repetition = measured?;
         let first = *self.first_start.get_or_insert(recorder.started_at());

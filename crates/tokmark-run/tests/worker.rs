@@ -47,7 +47,7 @@ fn every_step_has_the_time_that_the_script_gave_it() {
     let steps: Vec<Nanos> = [5, 7, 11].map(Nanos).to_vec();
     let script = Script { prompt: Nanos(100), steps, fault: None };
     let test = Test { n_prompt: 4, n_gen: 3, n_depth: 0, n_parallel: 1 };
-    let messages = say(script, &[setup(test), Command::Repeat { n: 2, probe: false }]);
+    let messages = say(script, &[setup(test), Command::Repeat { n: 2, probe: false, delay: 0.0 }]);
     for repetition in repetitions(&messages) {
         assert_eq!(repetition.prompt_ns, Some(Nanos(100)));
         assert_eq!(repetition.token_ns, [5, 7, 11].map(Nanos));
@@ -90,7 +90,7 @@ fn start_times_count_from_the_first_timed_repetition() {
         &[
             setup(Test::tg(1)),
             Command::WarmUp { at_most_ns: Nanos(0) },
-            Command::Repeat { n: 3, probe: true },
+            Command::Repeat { n: 3, probe: true, delay: 0.0 },
         ],
     );
     let starts: Vec<_> = repetitions(&messages).iter().map(|r| r.start_ns).collect();
@@ -100,7 +100,7 @@ fn start_times_count_from_the_first_timed_repetition() {
 #[test]
 fn a_refusal_ends_the_command_and_not_the_worker() {
     let script: Script = "error@1".parse().unwrap();
-    let repeat = Command::Repeat { n: 3, probe: false };
+    let repeat = Command::Repeat { n: 3, probe: false, delay: 0.0 };
     let messages = say(script, &[setup(Test::tg(1)), repeat.clone(), repeat]);
     let refused = Message::Refused(EngineError::failed("the script says: error"));
     assert_eq!(messages.iter().filter(|message| **message == refused).count(), 1);
@@ -109,6 +109,25 @@ fn a_refusal_ends_the_command_and_not_the_worker() {
 
 #[test]
 fn nothing_can_be_repeated_before_a_setup() {
-    let messages = say(Script::default(), &[Command::Repeat { n: 1, probe: false }]);
+    let messages = say(Script::default(), &[Command::Repeat { n: 1, probe: false, delay: 0.0 }]);
     assert!(matches!(messages.last(), Some(Message::Refused(_))), "{messages:?}");
+}
+
+#[test]
+fn a_delay_makes_every_step_longer_by_its_share() {
+    let script = Script { steps: vec![Nanos(1_000_000)], ..Script::default() };
+    let test = Test::tg(4);
+    let plain = Command::Repeat { n: 1, probe: false, delay: 0.0 };
+    let delayed = Command::Repeat { n: 1, probe: false, delay: 0.03 };
+    let messages = say(script, &[setup(test), plain, delayed]);
+    let repetitions: Vec<_> = messages
+        .iter()
+        .filter_map(|message| match message {
+            Message::Repeated(repetition) => Some(repetition),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(repetitions[0].token_ns, [Nanos(1_000_000); 4]);
+    assert_eq!(repetitions[1].token_ns, [Nanos(1_030_000); 4]);
+    assert_eq!(repetitions[1].duration_ns, Nanos(4 * 1_030_000));
 }

@@ -1,7 +1,7 @@
 //! Two variants against each other, by adjacent pairs.
 
 use serde::{Deserialize, Serialize};
-use tokmark_model::{Correlation, Drift, Interval, Nanos};
+use tokmark_model::{Comparison, Interval, Looks, Nanos, Verdict};
 
 use crate::normal::{upper_quantile, upper_tail};
 use crate::order::sign_test;
@@ -16,35 +16,6 @@ pub const DEFAULT_SAME_WITHIN: f64 = 0.02;
 /// Exponent of the alpha spent by a share of the pairs.
 const SPENDING_POWER: i32 = 3;
 
-/// What a comparison says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// The interval lies inside [1/(1+x), 1+x]. This wins over the next two.
-    Same,
-    /// The interval lies above 1: the second variant is faster than the first.
-    Faster,
-    /// The interval lies below 1: the second variant is slower than the first.
-    Slower,
-    /// None of these.
-    Undecided,
-}
-
-/// How often the pairs are looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(tag = "rule", rename_all = "snake_case")]
-pub enum Looks {
-    /// Once, at a number of pairs fixed before.
-    #[default]
-    Once,
-    /// At 7, 10, 14, 20, ... and at last at `max_pairs`; each look spends its part of the
-    /// error.
-    Sequential {
-        /// Number of pairs of the last look.
-        max_pairs: u32,
-    },
-}
-
 /// What is asked of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CompareOptions {
@@ -58,36 +29,6 @@ impl Default for CompareOptions {
     fn default() -> Self {
         CompareOptions { same_within: DEFAULT_SAME_WITHIN, looks: Looks::Once }
     }
-}
-
-/// The second variant's speed over the first's, with what is known about it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Comparison {
-    /// Pairs.
-    pub n_pairs: u32,
-    /// Median ratio of the speeds, second over first: 1.03 means that the second is 3 %
-    /// faster.
-    pub ratio: f64,
-    /// Interval of the ratio. Its `level` is the nominal one, 0.95, that holds over all looks
-    /// together; a single look of several is made at a higher one. Absent with too few pairs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interval: Option<Interval>,
-    /// max(high / ratio, ratio / low) - 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub half_width: Option<f64>,
-    /// Two-sided p value of the sign test, at the effective number of pairs and with the looks
-    /// paid for: ready for [`holm`].
-    pub p_value: f64,
-    /// What this says.
-    pub verdict: Verdict,
-    /// The x that the verdict used.
-    pub same_within: f64,
-    /// Dependence of the log ratios, from eight pairs on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub correlation: Option<Correlation>,
-    /// Trend of the log ratios over the session, as a share of speed; from eight pairs on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub drift: Option<Drift>,
 }
 
 /// Compares two variants by the median of ln(t first / t second) over `pairs`, adjacent pairs

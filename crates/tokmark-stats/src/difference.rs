@@ -7,6 +7,7 @@
 
 mod comparability;
 mod engine;
+mod experiment;
 mod figures;
 mod findings;
 mod load_figures;

@@ -27,12 +27,14 @@
 mod compare;
 mod dependence;
 mod difference;
+mod experiment;
 mod grade;
 mod guard;
 mod histogram;
 mod normal;
 mod order;
 mod probe;
+mod random;
 mod serving;
 mod session;
 mod sessions;
@@ -42,13 +44,17 @@ mod tokens;
 mod trend;
 
 pub use compare::{
-    CompareOptions, Comparison, DEFAULT_MAX_PAIRS, DEFAULT_SAME_WITHIN, Looks, PairGoal, PairRule,
-    Verdict, compare, decide_together, holm,
+    CompareOptions, DEFAULT_MAX_PAIRS, DEFAULT_SAME_WITHIN, PairGoal, PairRule, compare,
+    decide_together, holm,
 };
 pub use dependence::{CORRELATION_ALPHA, MAX_LAG1, autocorrelation_lag1, correlation};
 pub use difference::{
     Better, Comparability, Difference, Explanation, Figure, FigureValue, Group, Level, NoVerdict,
     Unit, Weight, comparability, differences, explain, figures,
+};
+pub use experiment::{
+    FEWEST_FOR_POWER, POWER_TRIES, VisitTimes, is_decided, is_disturbed, is_experiment_look,
+    judge_experiment, overall, visit_time,
 };
 pub use grade::{DEFAULT_HALF_WIDTH, GradeInput, grade};
 pub use guard::{

@@ -1,9 +1,8 @@
 //! Two sessions that were not interleaved, by their intervals.
 
 use serde::{Deserialize, Serialize};
-use tokmark_model::Interval;
+use tokmark_model::{Interval, Verdict};
 
-use crate::Verdict;
 use crate::compare::verdict_between;
 
 /// Both ends of a two-sided 95 % interval, however it was made.

@@ -77,7 +77,7 @@ pub fn summarize(
 
 /// Tokens / median time; the interval's ends change places, since a longer time is a lower
 /// rate.
-fn rate_estimate(n_tokens: Tokens, session: &SessionMedian) -> Estimate {
+pub(crate) fn rate_estimate(n_tokens: Tokens, session: &SessionMedian) -> Estimate {
     let rate = |time_ns: f64| 1e9 * n_tokens.0 as f64 / time_ns;
     let interval = session.interval.map(|times| Interval {
         low: rate(times.high),

@@ -1,7 +1,8 @@
 //! Comparisons worked out by hand.
 
 use tokmark_model::Nanos;
-use tokmark_stats::{CompareOptions, Looks, PairRule, Verdict, compare, decide_together, holm};
+use tokmark_model::{Looks, Verdict};
+use tokmark_stats::{CompareOptions, PairRule, compare, decide_together, holm};
 
 /// Pairs with these ratios t first / t second, in millionths.
 fn pairs(ratios: &[u64]) -> Vec<(Nanos, Nanos)> {
@@ -112,5 +113,5 @@ fn a_family_withdraws_what_one_test_alone_would_call() {
 fn a_comparison_survives_json() {
     let found = compare(&pairs(&[1_020_000; 9]), &CompareOptions::default()).unwrap();
     let text = serde_json::to_string(&found).unwrap();
-    assert_eq!(serde_json::from_str::<tokmark_stats::Comparison>(&text).unwrap(), found);
+    assert_eq!(serde_json::from_str::<tokmark_model::Comparison>(&text).unwrap(), found);
 }

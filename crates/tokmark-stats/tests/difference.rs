@@ -2,13 +2,12 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tokmark_model::{Nanos, Record, Uuid};
+use tokmark_model::{Nanos, Record, Uuid, Verdict};
 use tokmark_stats::{
-    Difference, Group, Level, NoVerdict, Verdict, Weight, comparability, differences, explain,
-    figures,
+    Difference, Group, Level, NoVerdict, Weight, comparability, differences, explain, figures,
 };
 
-/// A test and a load point in which no field is absent.
+/// A test, a load point and an experiment in which no field is absent.
 fn whole() -> Vec<Value> {
     serde_json::from_str(include_str!("difference/records.json")).unwrap()
 }
@@ -40,8 +39,12 @@ fn text(a: &str, b: &str, c: &str) -> (String, Option<String>, Option<String>) {
     (a.to_owned(), known(b), known(c))
 }
 
+fn experiment() -> Record {
+    record(&whole()[2])
+}
+
 /// Names, times, what was measured, and what is compared from a threshold on.
-const LEFT_OUT: [&str; 19] = [
+const LEFT_OUT: [&str; 24] = [
     "/id",
     "/run_id",
     "/created_at",
@@ -55,6 +58,11 @@ const LEFT_OUT: [&str; 19] = [
     "/memory/host_file_bytes",
     "/memory/device_peak_bytes",
     "/speculation/n_",
+    "/visit/position",
+    "/experiment/visits",
+    "/experiment/n_disturbed",
+    "/experiment/contests",
+    "/experiment/overall",
     "/serving/requests/0/",
     "/serving/summary",
     "/serving/client/wakeup",
@@ -84,7 +92,7 @@ fn leaves(value: &Value, path: &str, into: &mut Vec<String>) {
 }
 
 /// Words of the record's enumerations.
-const WORDS: [&str; 20] = [
+const WORDS: [&str; 21] = [
     "imported",
     "failed",
     "text",
@@ -103,6 +111,7 @@ const WORDS: [&str; 20] = [
     "e2e",
     "poisson",
     "2026-11-23T00:00:00Z",
+    "compare",
     "fixed",
     "tpot",
 ];
@@ -181,7 +190,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn swapped_records_differ_in_the_same(which in 0..2usize, picks in prop::collection::vec(0..10_000usize, 1..6)) {
+    fn swapped_records_differ_in_the_same(which in 0..3usize, picks in prop::collection::vec(0..10_000usize, 1..6)) {
         let whole = &whole()[which];
         let mut paths = Vec::new();
         leaves(whole, "", &mut paths);
@@ -336,6 +345,27 @@ fn a_load_point_without_a_hash_is_told_by_its_served_name() {
     assert_eq!(comparability(&a, &b).needed[0].field, "served as");
     b.serving = None;
     assert_eq!(comparability(&a, &b).level, Level::None, "a test is no load point");
+}
+
+#[test]
+fn experiments_compare_where_their_variants_and_tests_are_equal() {
+    let a = experiment();
+    let mut b = again(&a);
+    assert_eq!(comparability(&a, &b).level, Level::SameHardwareAndStack);
+    assert!(figures(&a, &b).is_empty(), "an experiment's figures are its verdicts");
+    b.experiment.as_mut().unwrap().variants[1].params.n_threads = 9;
+    let found = comparability(&a, &b);
+    assert_eq!((found.level, found.needed[0].field.as_str()), (Level::None, "variants"));
+    assert_eq!(comparability(&a, &test()).needed[0].field, "workload");
+}
+
+#[test]
+fn a_delayed_visit_did_other_work() {
+    let a = test();
+    let mut b = again(&a);
+    b.visit.as_mut().unwrap().delayed = true;
+    assert_eq!(comparability(&a, &b).level, Level::None);
+    assert_eq!(found(&a, &b)[0].0, "delayed on purpose");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! What must hold for any samples.
 
 use proptest::prelude::*;
-use tokmark_model::{MemoryUse, Nanos, Repetition, Repetitions, StopReason, Summary, Test};
+use tokmark_model::{
+    MemoryUse, Nanos, Repetition, Repetitions, StopReason, Summary, Test, Verdict,
+};
 use tokmark_stats::{
-    CompareOptions, StoppingRule, Verdict, compare, holm, mann_kendall, median, quantile,
-    summarize, theil_sen,
+    CompareOptions, StoppingRule, compare, holm, mann_kendall, median, quantile, summarize,
+    theil_sen,
 };
 
 fn sorted(mut values: Vec<f64>) -> Vec<f64> {

@@ -5,9 +5,9 @@ mod simulation;
 use serde_json::Value;
 use simulation::Dice;
 use tokmark_model::{
-    IntervalMethod, MemoryUse, Nanos, Repetition, Repetitions, StopReason, Summary, Test,
+    IntervalMethod, MemoryUse, Nanos, Repetition, Repetitions, StopReason, Summary, Test, Verdict,
 };
-use tokmark_stats::{Ends, SessionRatio, Verdict, compare_sessions, summarize};
+use tokmark_stats::{Ends, SessionRatio, compare_sessions, summarize};
 
 fn summary(times: impl IntoIterator<Item = u64>) -> Summary {
     let sample = |time| Repetition { duration_ns: Nanos(time), ..Repetition::default() };

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use tokmark_model::Comparison;
 use tokmark_model::{Nanos, Record};
-use tokmark_stats::{CompareOptions, Comparison, compare, request_figures};
+use tokmark_stats::{CompareOptions, compare, request_figures};
 
 /// One server with speculative decoding against one without, on the same prompts.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,7 @@
 //! The engine, its settings and those of its process.
 
+use std::collections::BTreeMap;
+
 use tokmark_model::{
     BufferOverride, BuildFacts, Device, EngineFacts, EngineParams, ProcessParams, Record,
 };
@@ -143,11 +145,17 @@ fn chosen(devices: &[String]) -> List<String> {
 }
 
 pub(super) fn process(findings: &mut Findings, a: &ProcessParams, b: &ProcessParams) {
-    let ProcessParams { numa, prio, rpc, verbose } = a;
+    let ProcessParams { numa, prio, rpc, verbose, env } = a;
     let mut set = findings.of(Group::Parameters, Level::SameStack);
     set.matters("numa", numa, &b.numa);
     set.matters("prio", prio, &b.prio);
     set.matters("rpc", &List(rpc.clone()), &List(b.rpc.clone()));
+    set.matters("env", &environment(env), &environment(&b.env));
     let mut harmless = findings.of(Group::Parameters, None);
     harmless.describes("verbose", verbose, &b.verbose);
+}
+
+/// Variables as a shell takes them.
+pub(super) fn environment(env: &BTreeMap<String, String>) -> List<String> {
+    List(env.iter().map(|(name, value)| format!("{name}={value}")).collect())
 }

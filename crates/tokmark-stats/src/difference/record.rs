@@ -9,7 +9,7 @@ use tokmark_model::{
 
 use super::findings::Findings;
 use super::shown::{List, Or, list};
-use super::{Group, Level, engine, machine, model, noise, serving};
+use super::{Group, Level, engine, experiment, machine, model, noise, serving};
 
 /// Compares every field of two records. Every struct is taken apart without `..`, so that a
 /// new field of the record is an error of the compiler until it is considered here.
@@ -45,6 +45,8 @@ pub(super) fn compare(findings: &mut Findings, a: &Record, b: &Record) {
         flags,
         speculation,
         serving: _,
+        visit: _,
+        experiment: _,
         published,
         notes,
         tags,
@@ -53,6 +55,9 @@ pub(super) fn compare(findings: &mut Findings, a: &Record, b: &Record) {
     let mut measured = findings.of(Group::Measured, Level::WorkloadOnly);
     measured.decides("kind", kind, &b.kind);
     match (&a.serving, &b.serving) {
+        _ if a.experiment.is_some() != b.experiment.is_some() => {
+            measured.decides("workload", &a.label(), &b.label());
+        }
         (None, None) => measured.decides("test", test, &b.test),
         (Some(_), Some(_)) => {
             findings.of(Group::Measured, None).describes("nominal test", test, &b.test);
@@ -65,6 +70,7 @@ pub(super) fn compare(findings: &mut Findings, a: &Record, b: &Record) {
     let mut measured = findings.of(Group::Measured, None);
     measured.describes("repetitions", repetitions, &b.repetitions);
     published_by(findings, published.as_ref(), b.published.as_ref());
+    experiment::compare(findings, a, b);
     if let (Some(own), Some(other)) = (&a.serving, &b.serving) {
         serving::compare(findings, (a, own), (b, other));
     }

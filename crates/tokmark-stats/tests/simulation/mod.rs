@@ -10,9 +10,9 @@
 
 use tokmark_model::{
     GradeLetter, MemoryUse, Nanos, Noise, RecordKind, Repetition, Repetitions, Status, StopReason,
-    Summary, Test,
+    Summary, Test, Verdict,
 };
-use tokmark_stats::{GradeInput, PairRule, StoppingRule, Verdict, grade, median, summarize};
+use tokmark_stats::{GradeInput, PairRule, StoppingRule, grade, median, summarize};
 
 /// Seeded normal numbers: SplitMix64 (Steele, Lea and Flood 2014) through Box and Muller.
 pub struct Dice(u64);

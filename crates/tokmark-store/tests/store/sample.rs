@@ -65,6 +65,8 @@ pub fn record(n: u64) -> Record {
         flags: Vec::new(),
         speculation: None,
         serving: None,
+        visit: None,
+        experiment: None,
         published: None,
         notes: Vec::new(),
         tags: Vec::new(),

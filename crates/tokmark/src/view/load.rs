@@ -13,9 +13,9 @@ pub(super) mod rows;
 mod tests;
 
 use tokmark_lab::{Calibration, SpeedUp};
+use tokmark_model::Comparison;
 use tokmark_model::{Nanos, Record, ServerFacts, ServingSummary};
 use tokmark_plot::Table;
-use tokmark_stats::Comparison;
 
 use super::words::{grade, number, printable, thousands, time};
 use figures::median_and_p99;

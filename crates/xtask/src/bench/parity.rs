@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use tokmark_model::Comparison;
 use tokmark_model::{Interval, Nanos, Test};
 use tokmark_run::Interleaving;
-use tokmark_stats::{Comparison, PairRule};
+use tokmark_stats::PairRule;
 
 use super::harness;
 use super::llama_bench::{Flags, Program, Row, Running, Suite};

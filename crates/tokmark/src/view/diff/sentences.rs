@@ -1,7 +1,7 @@
 //! What `tokmark diff` says in words.
 
-use tokmark_model::{Record, RecordKind};
-use tokmark_stats::{Better, Explanation, Figure, Level, NoVerdict, Unit, Verdict};
+use tokmark_model::{Record, RecordKind, Verdict};
+use tokmark_stats::{Better, Explanation, Figure, Level, NoVerdict, Unit};
 
 use super::{UNKNOWN, owner, value_text};
 use crate::view::words::printable;
