@@ -64,7 +64,7 @@ pub(crate) fn table(a: &Record, b: &Record, found: &Explanation, all: bool) -> S
     for line in heading(a, b, found) {
         text += &format!("{line}\n");
     }
-    for rows in [differences(&found.differences, all), figures(&found.figures)] {
+    for rows in rows_of(a, b, found, all) {
         text += &rows.map_or_else(String::new, |rows| format!("\n{}", rows.text()));
     }
     for line in remarks(a, b, found) {
@@ -85,8 +85,7 @@ pub(crate) fn markdown(a: &Record, b: &Record, found: &Explanation, all: bool) -
     for line in heading(a, b, found) {
         text += &format!("\n{line}\n");
     }
-    let tables = [differences(&found.differences, all), figures(&found.figures)];
-    for table in tables.into_iter().flatten().filter_map(|rows| rows.table()) {
+    for table in rows_of(a, b, found, all).into_iter().flatten().filter_map(|rows| rows.table()) {
         text += &format!("\n{}", Table::markdown(&table));
     }
     for line in remarks(a, b, found) {
@@ -99,6 +98,12 @@ pub(crate) fn markdown(a: &Record, b: &Record, found: &Explanation, all: bool) -
         }
     }
     text
+}
+
+/// Differences and figures; those of a record beside itself say nothing.
+fn rows_of(a: &Record, b: &Record, found: &Explanation, all: bool) -> [Option<Rows>; 2] {
+    let shown: &[Figure] = if a.id == b.id { &[] } else { &found.figures };
+    [differences(&found.differences, all), figures(shown)]
 }
 
 /// `01a200ad-bf58  pp512  2026-11-22 00:34  grade D`.
