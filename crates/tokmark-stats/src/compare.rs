@@ -61,11 +61,12 @@ pub fn compare(pairs: &[(Nanos, Nanos)], options: &CompareOptions) -> Option<Com
     })
 }
 
-/// Same before faster or slower before undecided.
 fn verdict(interval: Option<Interval>, same_within: f64) -> Verdict {
-    let Some(Interval { low, high, .. }) = interval else {
-        return Verdict::Undecided;
-    };
+    interval.map_or(Verdict::Undecided, |ends| verdict_between(ends.low, ends.high, same_within))
+}
+
+/// Same before faster or slower before undecided, of an interval of a ratio of speeds.
+pub(crate) fn verdict_between(low: f64, high: f64, same_within: f64) -> Verdict {
     if low >= 1.0 / (1.0 + same_within) && high <= 1.0 + same_within {
         Verdict::Same
     } else if low > 1.0 {

@@ -26,6 +26,7 @@
 
 mod compare;
 mod dependence;
+mod difference;
 mod experiment;
 mod grade;
 mod guard;
@@ -36,6 +37,7 @@ mod probe;
 mod random;
 mod serving;
 mod session;
+mod sessions;
 mod stopping;
 mod summary;
 mod tokens;
@@ -46,6 +48,10 @@ pub use compare::{
     decide_together, holm,
 };
 pub use dependence::{CORRELATION_ALPHA, MAX_LAG1, autocorrelation_lag1, correlation};
+pub use difference::{
+    Better, Comparability, Difference, Explanation, Figure, FigureValue, Group, Level, NoVerdict,
+    Unit, Weight, comparability, differences, explain, figures,
+};
 pub use experiment::{
     FEWEST_FOR_POWER, POWER_TRIES, VisitTimes, is_decided, is_disturbed, is_experiment_look,
     judge_experiment, overall, visit_time,
@@ -70,6 +76,7 @@ pub use serving::{
     upper_bound_rank,
 };
 pub use session::{LEVEL, PRESUMED_LAG1, PRESUMED_WEIGHT};
+pub use sessions::{Ends, SessionRatio, compare_sessions};
 pub use stopping::{StoppingRule, is_look, next_look};
 pub use summary::summarize;
 pub use tokens::{STALL_FACTOR, token_times};

@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod diff;
 mod experiment;
 mod llama_bench;
 pub(crate) mod load;
@@ -14,6 +15,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser};
 use tokmark_compat::spelling;
 
+pub(crate) use diff::DiffArgs;
 pub(crate) use experiment::{AbArgs, CompareArgs, ExperimentArgs, Repeat};
 pub(crate) use llama_bench::LlamaBenchArgs;
 pub(crate) use load::{GapArgs, LoadArgs, StubArgs, WorkloadArgs};
@@ -75,6 +77,11 @@ pub(crate) enum Subcommand {
   tokmark show last
   tokmark show last -o json")]
     Show(ShowArgs),
+    /// Explain why two records differ, and what can be said of their figures
+    #[command(after_help = "Examples:
+  tokmark diff last~1 last
+  tokmark diff last~1 last --all -o md")]
+    Diff(DiffArgs),
     /// Add a dated note to a record
     #[command(after_help = "Examples:
   tokmark note last \"F16 accumulation: no gain, reverted\"
@@ -291,7 +298,7 @@ pub(crate) struct HistoryArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// The record's id, its first digits, or `last`
+    /// The record's id, its first digits, `last`, or `last~1` for the one before
     pub(crate) id: String,
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", default_value = "table",
@@ -303,7 +310,7 @@ pub(crate) struct ShowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct NoteArgs {
-    /// The record's id, its first digits, or `last`
+    /// The record's id, its first digits, `last`, or `last~1` for the one before
     pub(crate) id: String,
     /// What to remark
     pub(crate) text: String,
@@ -313,7 +320,7 @@ pub(crate) struct NoteArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct TagArgs {
-    /// The record's id, its first digits, or `last`
+    /// The record's id, its first digits, `last`, or `last~1` for the one before
     pub(crate) id: String,
     /// Tags, without blanks and commas
     #[arg(required = true)]
@@ -327,7 +334,7 @@ pub(crate) struct TagArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RmArgs {
-    /// Ids of records, their first digits, or `last`
+    /// Ids of records, their first digits, `last`, or `last~1` for the one before
     #[arg(required = true)]
     pub(crate) ids: Vec<String>,
     #[command(flatten)]

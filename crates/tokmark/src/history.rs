@@ -10,6 +10,7 @@ use tokmark_store::{Direction, Filter, Sort, SortKey};
 use crate::args::{ExportArgs, FilterArgs, HistoryArgs, NoteArgs, RmArgs, ShowArgs, TagArgs};
 use crate::exit::Exit;
 use crate::output;
+use crate::view::words::counted;
 use crate::view::{csv, show as show_view, table};
 use crate::wiring::{Kept, Records};
 
@@ -139,15 +140,31 @@ fn as_json(records: &[Record], lines: bool) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// The record that the user names: an id, its first digits, or `last`.
+/// The record that an id, its first digits, `last` or `last~N` names.
 pub(crate) fn find(records: &Records, id: &str) -> anyhow::Result<RecordId> {
-    if id == "last" {
-        let newest = Filter { limit: Some(1), is_visit: Some(false), ..Filter::default() };
-        let rows = records.wait(records.store().list(&newest))?;
-        let row = rows.first().with_context(|| format!("no records in {}", records.place()))?;
-        return Ok(row.id);
+    let Some(n_back) = n_back(id) else {
+        return Ok(records.wait(records.store().resolve(id))?);
+    };
+    let newest = Filter {
+        limit: Some(n_back.saturating_add(1)),
+        is_visit: Some(false),
+        ..Filter::default()
+    };
+    let rows = records.wait(records.store().list(&newest))?;
+    let place = records.place();
+    match rows.get(usize::try_from(n_back)?) {
+        Some(row) => Ok(row.id),
+        None if rows.is_empty() => bail!("no records in {place}"),
+        None => bail!("there is no {id}: {} in {place}", counted(rows.len() as u64, "record")),
     }
-    Ok(records.wait(records.store().resolve(id))?)
+}
+
+/// How many records before the newest: 0 of `last`, 1 of `last~1`.
+fn n_back(id: &str) -> Option<u64> {
+    match id.strip_prefix("last")? {
+        "" => Some(0),
+        rest => rest.strip_prefix('~')?.parse().ok(),
+    }
 }
 
 fn filter(args: &FilterArgs) -> anyhow::Result<Filter> {
@@ -201,6 +218,13 @@ fn moment(text: &str) -> anyhow::Result<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn last_counts_back() {
+        let named = ["last", "last~1", "last~12", "last~", "last~x", "last1", "01a2", "last~-1"];
+        let [one, two, many] = [Some(0), Some(1), Some(12)];
+        assert_eq!(named.map(n_back), [one, two, many, None, None, None, None, None]);
+    }
 
     #[test]
     fn a_tag_is_one_word() {

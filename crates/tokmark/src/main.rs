@@ -4,6 +4,7 @@
 mod args;
 mod bench;
 mod dialect_check;
+mod diff;
 mod exit;
 mod experiment;
 mod gap;
@@ -69,6 +70,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Exit> {
         Subcommand::Stub(args) => stub::run(&args),
         Subcommand::History(args) => history::list(&args),
         Subcommand::Show(args) => history::show(&args),
+        Subcommand::Diff(args) => diff::run(&args),
         Subcommand::Note(args) => history::note(&args),
         Subcommand::Tag(args) => history::tag(&args),
         Subcommand::Rm(args) => history::remove(&args),

@@ -3,6 +3,7 @@
 pub(crate) mod card;
 pub(crate) mod csv;
 pub(crate) mod devices;
+pub(crate) mod diff;
 pub(crate) mod download;
 pub(crate) mod experiment;
 pub(crate) mod gap;
@@ -13,7 +14,7 @@ pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod show;
 pub(crate) mod table;
-mod words;
+pub(crate) mod words;
 
 use tokmark_host::Headroom;
 use tokmark_hub::{Hub, LocalModel};

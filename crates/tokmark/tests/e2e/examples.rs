@@ -69,9 +69,9 @@ fn run(home: &Home, args: &[String]) -> crate::support::Ran {
 }
 
 /// In an order in which each finds what it needs.
-const COMMANDS: [&str; 13] = [
-    "models", "quick", "bench", "load", "gap", "stub", "history", "show", "note", "tag", "export",
-    "import", "rm",
+const COMMANDS: [&str; 14] = [
+    "models", "quick", "bench", "load", "gap", "stub", "history", "show", "diff", "note", "tag",
+    "export", "import", "rm",
 ];
 
 #[test]

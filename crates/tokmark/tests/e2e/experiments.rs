@@ -113,7 +113,8 @@ fn a_comment_for_a_pull_request_names_verdict_variants_and_command() {
     let home = Home::new();
     let ran = ab(&home, &["--b", "env TOKMARK_FAKE_PACE=90 -t 2", "-o", "md"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    for text in ["### B is faster than A", "| pp8 |", "TOKMARK_FAKE_PACE=90", "tokmark ab -m tiny"] {
+    for text in ["### B is faster than A", "| pp8 |", "TOKMARK_FAKE_PACE=90", "tokmark ab -m tiny"]
+    {
         assert!(ran.stdout.contains(text), "{text}: {ran:?}");
     }
     assert!(!ran.stdout.contains(&home.path("").to_string_lossy().into_owned()), "{ran:?}");
@@ -225,7 +226,8 @@ fn an_experiment_that_was_cut_goes_on_where_it_stopped() {
             kept(&home)
         };
         let home = Home::new();
-        let args: Vec<String> = ab_args(&home, &[]).into_iter().chain(args[11..].to_vec()).collect();
+        let args: Vec<String> =
+            ab_args(&home, &[]).into_iter().chain(args[11..].to_vec()).collect();
         let mut running = home.start(&args);
         wait_for(|| (home.n_kept() > 9).then_some(()));
         signal(running.id(), signal_number);
@@ -235,7 +237,8 @@ fn an_experiment_that_was_cut_goes_on_where_it_stopped() {
         assert_eq!(cut.status, Status::Interrupted);
         home.run(&["note", "last", "cut here"]);
 
-        let other = home.run(&[&ab_args(&home, &[])[..], &["--resume".into(), "last".into()]].concat());
+        let other =
+            home.run(&[&ab_args(&home, &[])[..], &["--resume".into(), "last".into()]].concat());
         assert!(other.stderr.contains("the variants differ"), "{other:?}");
         let ran = home.run(&[&args[..], &["--resume".into(), "last".into()]].concat());
         assert_eq!(ran.code, Some(1), "{ran:?}");

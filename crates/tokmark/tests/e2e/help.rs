@@ -12,8 +12,8 @@ fn help(args: &[&str]) -> String {
 #[test]
 fn every_command_has_a_help_text_with_two_examples() {
     for command in [
-        "quick", "bench", "load", "gap", "compare", "ab", "stub", "history", "show", "note", "tag", "rm", "export",
-        "import", "models",
+        "quick", "bench", "load", "gap", "compare", "ab", "diff", "watch", "stub", "history",
+        "show", "note", "tag", "rm", "export", "import", "models",
     ] {
         let text = help(&[command, "--help"]);
         let examples = text.split("Examples:\n").nth(1).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod compat;
+mod diff;
 mod examples;
 mod experiments;
 mod faults;

@@ -1,0 +1,166 @@
+//! What `tokmark diff` says in words.
+
+use tokmark_model::{Record, RecordKind, Verdict};
+use tokmark_stats::{Better, Explanation, Figure, Level, NoVerdict, Unit};
+
+use super::{UNKNOWN, owner, value_text};
+use crate::view::words::printable;
+
+/// How far the two may be compared, and the most telling difference.
+pub(super) fn heading(a: &Record, b: &Record, found: &Explanation) -> Vec<String> {
+    if a.id == b.id {
+        return vec!["A and B are the same record: nothing differs.".to_owned()];
+    }
+    let comparable = match found.comparability.level {
+        Level::None if a.kind != b.kind => format!(
+            "Not comparable: records of different kinds, {} and {}, are never set side by side.",
+            kind(a.kind),
+            kind(b.kind)
+        ),
+        Level::None => "Not comparable: A and B did different work.".to_owned(),
+        Level::WorkloadOnly => "Comparable by workload only: the same work, done by another \
+                                model, engine or setting."
+            .to_owned(),
+        Level::SameStack => "Comparable on the same stack: model, engine and settings are equal, \
+                             the machine or what runs on it is not."
+            .to_owned(),
+        Level::SameHardwareAndStack => "Comparable on the same hardware and stack: what is left \
+                                        is what changed in time."
+            .to_owned(),
+    };
+    let telling = found.differences.first().map_or_else(
+        || "Nothing that explains a figure differs.".to_owned(),
+        |first| {
+            let value = |value: &Option<String>| match value {
+                Some(_) => value_text(value.as_deref(), false),
+                None => UNKNOWN.to_owned(),
+            };
+            format!(
+                "Most telling: {} of {} is {} in A and {} in B.",
+                printable(&first.field),
+                owner(first.group),
+                value(&first.a),
+                value(&first.b)
+            )
+        },
+    );
+    vec![comparable, telling]
+}
+
+/// What the verdicts mean, and why there are none.
+pub(super) fn remarks(a: &Record, b: &Record, found: &Explanation) -> Vec<String> {
+    let figures = &found.figures;
+    if found.comparability.level == Level::None || a.id == b.id {
+        return Vec::new();
+    }
+    if figures.is_empty() {
+        return vec!["Neither record has figures of its own.".to_owned()];
+    }
+    let mut remarks = Vec::new();
+    if let Some(text) = figures.first().and_then(main_verdict) {
+        remarks.push(text);
+    }
+    let has = |reason| figures.iter().any(|figure| figure.no_verdict == Some(reason));
+    if has(NoVerdict::StatisticsVersions) {
+        let version = |record: &Record| {
+            record.statistics_version().map_or_else(|| UNKNOWN.to_owned(), |n| n.to_string())
+        };
+        remarks.push(format!(
+            "No verdicts: the figures were made by different versions of the statistics, {} in A \
+             and {} in B; measure again with one of them.",
+            version(a),
+            version(b)
+        ));
+    }
+    if has(NoVerdict::NoSamples) {
+        remarks
+            .push("No verdicts: a record without samples says nothing of its spread.".to_owned());
+    }
+    if has(NoVerdict::DependentRequests) {
+        remarks.push(
+            "Quantiles of requests under way together get no verdict: their intervals take \
+             requests as independent."
+                .to_owned(),
+        );
+    }
+    remarks
+}
+
+/// `B's session was faster by 12.0 % (8.1 % to 16.0 %); ...`.
+fn main_verdict(main: &Figure) -> Option<String> {
+    let comparison = main.comparison?;
+    let (by, ends) = comparison.lead();
+    let percent = |share: f64| format!("{:.1} %", share * 100.0);
+    let said = match comparison.verdict {
+        Verdict::Same => format!(
+            "By the {} the two sessions are the same within {:.0} %",
+            main.name,
+            comparison.same_within * 100.0
+        ),
+        Verdict::Undecided => {
+            format!("By the {} it is undecided which session was faster", main.name)
+        }
+        verdict @ (Verdict::Faster | Verdict::Slower) => format!(
+            "By the {}, {}'s session was faster by {} ({} to {})",
+            main.name,
+            if verdict == Verdict::Faster { "B" } else { "A" },
+            percent(by),
+            percent(ends.low),
+            percent(ends.high)
+        ),
+    };
+    Some(format!(
+        "{said}. A and B were not measured in turns: an interval of a session says nothing of \
+         other days."
+    ))
+}
+
+/// A verdict as it fits a cell, or why there is none.
+pub(super) fn verdict(figure: &Figure) -> String {
+    let Some(comparison) = figure.comparison else {
+        return match figure.no_verdict {
+            Some(NoVerdict::OneSideOnly) => "in one record only",
+            Some(NoVerdict::OneValue) => "one value a session",
+            Some(NoVerdict::StatisticsVersions) => "other statistics version",
+            Some(NoVerdict::NoSamples) => "no samples",
+            Some(NoVerdict::DependentRequests) => "requests depend",
+            Some(NoVerdict::ServiceLevels) => "other service levels",
+            Some(NoVerdict::PerEvent) => "per event and per token",
+            Some(NoVerdict::NoInterval) => "no interval",
+            None => "-",
+        }
+        .to_owned();
+    };
+    let (by, ends) = comparison.lead();
+    let word = match (figure.unit, figure.better) {
+        (Unit::Percent | Unit::Count, _) => "better",
+        (_, Better::Higher | Better::Lower) => "faster",
+    };
+    let side = match comparison.verdict {
+        Verdict::Same => return format!("same within {:.0} %", comparison.same_within * 100.0),
+        Verdict::Undecided => return "undecided".to_owned(),
+        Verdict::Faster => "B",
+        Verdict::Slower => "A",
+    };
+    let percent = |share: f64| format!("{:.1}", share * 100.0);
+    format!("{side} {word} by {} % ({} to {})", percent(by), percent(ends.low), percent(ends.high))
+}
+
+/// A level after "on".
+pub(super) fn level(level: Level) -> &'static str {
+    match level {
+        Level::None => "no level",
+        Level::WorkloadOnly => "the same workload",
+        Level::SameStack => "the same stack",
+        Level::SameHardwareAndStack => "the same hardware and stack",
+    }
+}
+
+pub(super) fn kind(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Measured => "measured",
+        RecordKind::Imported => "imported",
+        RecordKind::ImportedSummary => "imported without samples",
+        RecordKind::Published => "published",
+    }
+}
