@@ -12,7 +12,7 @@ pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod show;
 pub(crate) mod table;
-mod words;
+pub(crate) mod words;
 
 use tokmark_host::Headroom;
 use tokmark_hub::{Hub, LocalModel};
