@@ -9,7 +9,8 @@ use tokmark_gguf::{Header, Limits};
 use tokmark_hub::{Hub, HubError, Silent, Source};
 use tokmark_model::{Bytes, ModelFacts};
 
-use super::ranges::{CONTEXT, MODELS};
+use super::ranges::{CONTEXT, GENERATE, MODELS};
+use crate::view::words::printable;
 
 /// A model that may be compared, or a file that looks like one and is none.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,12 +76,14 @@ pub(crate) fn too_few(candidates: &[Candidate]) -> Option<String> {
     let mut text = match usable.first() {
         None => "no model on this machine to compare".to_owned(),
         Some(only) => {
-            format!("only one model on this machine, and nothing to compare it with: {}", only.name)
+            let name = printable(&only.name);
+            format!("only one model on this machine, and nothing to compare it with: {name}")
         }
     };
     for candidate in candidates {
         if let Err(reason) = &candidate.facts {
-            text += &format!("\n{} can't be compared: {reason}", candidate.name);
+            let reason = format!("{} can't be compared: {reason}", candidate.name);
+            text += &format!("\n{}", printable(&reason));
         }
     }
     text += "\nadd models to the cache:  tokmark models add FILE.gguf\n\
@@ -175,7 +178,7 @@ fn read(path: &Path, file_name: &str, size: Bytes) -> Result<ModelFacts, String>
 
 /// Why a sound file is no model for a comparison.
 fn unfit(facts: &ModelFacts) -> Option<String> {
-    let least = *CONTEXT.start();
+    let least = CONTEXT.start() + GENERATE.start();
     if facts.n_params == Some(0) {
         return Some("it holds no weights".to_owned());
     }
@@ -183,7 +186,7 @@ fn unfit(facts: &ModelFacts) -> Option<String> {
         return Some("it reads images for another model and generates nothing".to_owned());
     }
     let trained = facts.context_length.filter(|&trained| trained < u64::from(least))?;
-    Some(format!("it was trained for {trained} tokens, and contexts begin at {least}"))
+    Some(format!("it was trained for {trained} tokens, and the least is {least}"))
 }
 
 fn canonical(path: &Path) -> PathBuf {
@@ -243,7 +246,7 @@ mod tests {
             found[2..].iter().map(|candidate| candidate.facts.as_ref().unwrap_err()).collect();
         assert!(reasons[0].contains("HTML"), "{reasons:?}");
         assert!(reasons[1].contains("download"), "{reasons:?}");
-        assert_eq!(reasons[2], "it was trained for 128 tokens, and contexts begin at 256");
+        assert_eq!(reasons[2], "it was trained for 128 tokens, and the least is 288");
     }
 
     #[test]

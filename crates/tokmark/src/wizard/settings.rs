@@ -7,7 +7,7 @@ use console::Key;
 use super::command_line::Preset;
 use super::layout::{at_most, cut, fit, pad, wrap};
 use super::ranges::{CONTEXT, GENERATE, REPETITIONS};
-use crate::view::words::{counted, thousands};
+use crate::view::words::thousands;
 
 /// What stands for no fixed number.
 const ADAPTIVE: &str = "adaptive";
@@ -31,13 +31,14 @@ enum Field {
 
 const FIELDS: [Field; 3] = [Field::Context, Field::Generate, Field::Repetitions];
 
-/// The longest context that every chosen model was trained for.
+/// The chosen model that was trained for the fewest tokens: prompt and generation together
+/// may not be more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Longest {
-    /// Tokens; not less than the range's beginning.
-    pub(super) tokens: u32,
-    /// The model that was trained for no more, where that is less than the range's end.
-    pub(super) model: Option<String>,
+pub(super) struct Shortest {
+    /// Tokens; enough for the least prompt and generation.
+    pub(super) trained: u32,
+    /// Its name.
+    pub(super) model: String,
 }
 
 /// Figures that are all in their ranges.
@@ -83,8 +84,8 @@ impl Settings {
     }
 
     /// The figures, or what is wrong with the first that is wrong.
-    pub(super) fn figures(&self, longest: &Longest) -> Result<Figures, String> {
-        let read = |field| self.read(field, longest);
+    pub(super) fn figures(&self, shortest: Option<&Shortest>) -> Result<Figures, String> {
+        let read = |field| self.read(field, shortest);
         Ok(Figures {
             context: read(Field::Context)?.unwrap_or(*CONTEXT.start()),
             generate: read(Field::Generate)?.unwrap_or(*GENERATE.start()),
@@ -93,13 +94,13 @@ impl Settings {
     }
 
     /// The number in `field`; `None`: adaptive.
-    fn read(&self, field: Field, longest: &Longest) -> Result<Option<u32>, String> {
+    fn read(&self, field: Field, shortest: Option<&Shortest>) -> Result<Option<u32>, String> {
         let text = &self.texts[field as usize];
         if field == Field::Repetitions && text == ADAPTIVE {
             return Ok(None);
         }
-        let range = field.range(longest);
-        let hint = field.hint(longest);
+        let range = self.range(field, shortest);
+        let hint = self.hint(field, shortest);
         let Ok(number) = text.parse::<u32>() else {
             return Err(format!("type a number: {hint}"));
         };
@@ -113,21 +114,74 @@ impl Settings {
         }
     }
 
-    pub(super) fn key(&mut self, key: &Key, longest: &Longest) -> Set {
+    /// What may stand in `field` beside what stands in the others.
+    fn range(&self, field: Field, shortest: Option<&Shortest>) -> RangeInclusive<u32> {
+        let trained = shortest.map_or(u32::MAX, |shortest| shortest.trained);
+        match field {
+            Field::Context => {
+                let generate = self.read(Field::Generate, shortest).ok().flatten();
+                let rest = trained.saturating_sub(generate.unwrap_or(*GENERATE.start()));
+                *CONTEXT.start()..=rest.min(*CONTEXT.end())
+            }
+            Field::Generate => {
+                let rest = trained.saturating_sub(*CONTEXT.start());
+                *GENERATE.start()..=rest.min(*GENERATE.end())
+            }
+            Field::Repetitions => REPETITIONS,
+        }
+    }
+
+    /// Values at which the arrows stop, rising, within the range.
+    fn stops(&self, field: Field, shortest: Option<&Shortest>) -> Vec<u32> {
+        let range = self.range(field, shortest);
+        let mut stops = match field {
+            Field::Context => CONTEXT_STOPS.to_vec(),
+            Field::Generate => GENERATE_STOPS.to_vec(),
+            Field::Repetitions => range.clone().collect(),
+        };
+        stops.retain(|stop| range.contains(stop));
+        if stops.last() != Some(range.end()) {
+            stops.push(*range.end());
+        }
+        stops
+    }
+
+    /// What may stand there, and why no more.
+    fn hint(&self, field: Field, shortest: Option<&Shortest>) -> String {
+        let range = self.range(field, shortest);
+        let text = format!("{} to {}", range.start(), tokens(*range.end()));
+        let most = match field {
+            Field::Context => *CONTEXT.end(),
+            Field::Generate => *GENERATE.end(),
+            Field::Repetitions => {
+                return format!("{} to {}, or adaptive", range.start(), range.end());
+            }
+        };
+        match (field, shortest.filter(|_| *range.end() < most)) {
+            (_, Some(Shortest { trained, model })) => {
+                let trained = thousands(&trained.to_string());
+                format!("{text}; {model} was trained for {trained} in all")
+            }
+            (Field::Context, None) => format!("{text} of prompt"),
+            (_, None) => text,
+        }
+    }
+
+    pub(super) fn key(&mut self, key: &Key, shortest: Option<&Shortest>) -> Set {
         self.note.clear();
         match key {
             Key::ArrowUp | Key::BackTab | Key::Char('k') => {
                 self.go_to(self.cursor.saturating_sub(1))
             }
             Key::ArrowDown | Key::Tab | Key::Char('j') => self.go_to(self.cursor + 1),
-            Key::ArrowRight | Key::Char('l') => self.change(longest, true),
-            Key::ArrowLeft | Key::Char('h') => self.change(longest, false),
+            Key::ArrowRight | Key::Char('l') => self.change(shortest, true),
+            Key::ArrowLeft | Key::Char('h') => self.change(shortest, false),
             Key::Char(digit @ '0'..='9') => self.digit(*digit),
             Key::Char('a') if FIELDS[self.cursor] == Field::Repetitions => self.put(ADAPTIVE),
             Key::Backspace => self.rub_out(),
             Key::Del => self.put(""),
             Key::Enter => {
-                let is_wrong = |field: &Field| self.read(*field, longest).is_err();
+                let is_wrong = |field: &Field| self.read(*field, shortest).is_err();
                 match FIELDS.iter().position(is_wrong) {
                     None => return Set::On,
                     Some(wrong) => {
@@ -175,9 +229,9 @@ impl Settings {
     }
 
     /// To the next stop above or below.
-    fn change(&mut self, longest: &Longest, up: bool) {
+    fn change(&mut self, shortest: Option<&Shortest>, up: bool) {
         let field = FIELDS[self.cursor];
-        let stops = field.stops(longest);
+        let stops = self.stops(field, shortest);
         let (first, last) = (stops[0], stops[stops.len() - 1]);
         let text = &self.texts[self.cursor];
         let to = match text.parse::<u32>() {
@@ -200,9 +254,9 @@ impl Settings {
         width: usize,
         height: usize,
         title: String,
-        longest: &Longest,
+        shortest: Option<&Shortest>,
     ) -> Vec<String> {
-        let fields = |shown| self.fields(width, longest, shown);
+        let fields = |shown| self.fields(width, shortest, shown);
         let full = fields(Shown::All);
         let mut head = vec![title, String::new()];
         let mut tail = vec![String::new()];
@@ -230,7 +284,7 @@ impl Settings {
     }
 
     /// The lines of the fields.
-    fn fields(&self, width: usize, longest: &Longest, shown: Shown) -> Vec<String> {
+    fn fields(&self, width: usize, shortest: Option<&Shortest>, shown: Shown) -> Vec<String> {
         let mut lines = Vec::new();
         for (index, field) in FIELDS.into_iter().enumerate() {
             let is_here = index == self.cursor;
@@ -243,8 +297,8 @@ impl Settings {
                 true => format!("{label}: {text}"),
                 false => format!("{} [{text:>VALUE$}]", pad(&label, LABEL)),
             };
-            let hint = match self.read(field, longest) {
-                Ok(_) => field.hint(longest),
+            let hint = match self.read(field, shortest) {
+                Ok(_) => self.hint(field, shortest),
                 Err(reason) => format!("wrong: {reason}"),
             };
             let line = format!("{value}  {hint}");
@@ -279,43 +333,6 @@ impl Field {
             Field::Repetitions => "Repetitions",
         }
     }
-
-    fn range(self, longest: &Longest) -> RangeInclusive<u32> {
-        match self {
-            Field::Context => *CONTEXT.start()..=longest.tokens,
-            Field::Generate => GENERATE,
-            Field::Repetitions => REPETITIONS,
-        }
-    }
-
-    /// Values at which the arrows stop, rising, within the range.
-    fn stops(self, longest: &Longest) -> Vec<u32> {
-        let range = self.range(longest);
-        let mut stops = match self {
-            Field::Context => CONTEXT_STOPS.to_vec(),
-            Field::Generate => GENERATE_STOPS.to_vec(),
-            Field::Repetitions => range.clone().collect(),
-        };
-        stops.retain(|stop| range.contains(stop));
-        if stops.last() != Some(range.end()) {
-            stops.push(*range.end());
-        }
-        stops
-    }
-
-    /// What may stand here, and why no more.
-    fn hint(self, longest: &Longest) -> String {
-        let range = self.range(longest);
-        let text = format!("{} to {}", range.start(), tokens(*range.end()));
-        match (self, &longest.model) {
-            (Field::Context, None) => format!("{text} of prompt"),
-            (Field::Context, Some(model)) => format!("{text}; {model} was trained for no more"),
-            (Field::Generate, _) => text,
-            (Field::Repetitions, _) => {
-                format!("{} to {}, or adaptive", range.start(), range.end())
-            }
-        }
-    }
 }
 
 impl Figures {
@@ -330,7 +347,7 @@ impl Figures {
                 Field::Repetitions,
                 match self.repetitions {
                     None => "adaptive: until the interval is narrow enough".to_owned(),
-                    Some(n) => format!("{} of each test", counted(n, "repetition")),
+                    Some(n) => n.to_string(),
                 },
             ),
         ]

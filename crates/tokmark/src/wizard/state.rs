@@ -5,9 +5,8 @@ use console::Key;
 use super::candidates::Candidate;
 use super::command_line::{self, Choice, Preset};
 use super::layout::{cut, fit, wrap, wrap_command};
-use super::ranges::CONTEXT;
 use super::selection::{Chose, Selection};
-use super::settings::{Figures, Longest, Set, Settings};
+use super::settings::{Figures, Set, Settings, Shortest};
 use super::specification;
 use crate::view::words::printable;
 
@@ -58,7 +57,7 @@ impl State {
                 Chose::On => self.page = Page::Settings,
                 Chose::Leave => return Step::Leave,
             },
-            Page::Settings => match self.settings.key(&key, &self.longest()) {
+            Page::Settings => match self.settings.key(&key, self.shortest().as_ref()) {
                 Set::Here => {}
                 Set::On => self.page = Page::Confirm,
                 Set::Back => self.page = Page::Models,
@@ -66,7 +65,7 @@ impl State {
             },
             Page::Confirm => match key {
                 Key::Enter => {
-                    if let Ok(figures) = self.settings.figures(&self.longest()) {
+                    if let Ok(figures) = self.settings.figures(self.shortest().as_ref()) {
                         return Step::Start(self.choice(&figures));
                     }
                 }
@@ -91,7 +90,7 @@ impl State {
         let title = cut(&format!("Compare models, step {n} of 3: {name}"), width);
         match self.page {
             Page::Models => self.selection.screen(width, height, title),
-            Page::Settings => self.settings.screen(width, height, title, &self.longest()),
+            Page::Settings => self.settings.screen(width, height, title, self.shortest().as_ref()),
             Page::Confirm => self.confirmation(width, height, title),
         }
     }
@@ -104,7 +103,7 @@ impl State {
             .collect();
         let table = specification::table(&chosen, width);
         let mut tail = vec![String::new()];
-        match self.settings.figures(&self.longest()) {
+        match self.settings.figures(self.shortest().as_ref()) {
             Ok(figures) => {
                 tail.extend(figures.lines().iter().flat_map(|line| wrap(line, width, 4)));
                 tail.push(String::new());
@@ -129,18 +128,12 @@ impl State {
         }
     }
 
-    /// The longest context for the models that are marked now.
-    fn longest(&self) -> Longest {
+    /// The model that bounds the figures, of those that are marked now.
+    fn shortest(&self) -> Option<Shortest> {
         let trained = self.selection.chosen().filter_map(|(candidate, facts)| {
-            let tokens = u32::try_from(facts.context_length?).unwrap_or(u32::MAX);
-            Some((tokens, candidate))
+            let trained = u32::try_from(facts.context_length?).unwrap_or(u32::MAX);
+            Some(Shortest { trained, model: printable(&candidate.name) })
         });
-        match trained.min_by_key(|(tokens, _)| *tokens) {
-            Some((tokens, candidate)) if tokens < *CONTEXT.end() => Longest {
-                tokens: tokens.max(*CONTEXT.start()),
-                model: Some(printable(&candidate.name)),
-            },
-            _ => Longest { tokens: *CONTEXT.end(), model: None },
-        }
+        trained.min_by_key(|shortest| shortest.trained)
     }
 }

@@ -137,7 +137,7 @@ fn marks_keep_their_order_and_can_be_taken_away() {
     assert!(screen("down space up space").contains("  [1] tiny"));
     assert!(screen("down space up space").contains("> [2] SmolLM2"));
     assert!(screen("down space up space down space").contains("  [1] SmolLM2"));
-    let choice = started("down space up space enter enter enter");
+    let choice = started("down space up space enter left enter enter");
     assert_eq!(choice.models, ["tiny.gguf", "SmolLM2-135M-Instruct-Q4_1.gguf"]);
 }
 
@@ -178,8 +178,12 @@ fn a_wrong_figure_says_its_range_at_once_and_holds_the_step() {
 #[test]
 fn a_model_trained_for_less_bounds_the_context() {
     insta::assert_snapshot!(screen("space down space enter 1024"));
-    let choice = started("space down space enter right right right enter enter");
-    assert_eq!(choice.context, 512);
+    let bounded = |words: &str| started(&format!("space down space enter {words} enter enter"));
+    assert_eq!(bounded("right right right").context, 384);
+    let choice = bounded("256 down 256");
+    assert_eq!((choice.context, choice.generate), (256, 256));
+    let more = screen("space down space enter 384 down 129 enter");
+    assert!(more.contains("wrong: 384 is too many: 256 to 383 tokens; tiny"), "{more}");
     let freed = started("space down space enter 1024 esc space down space enter enter enter");
     assert_eq!(freed.context, 1024, "what was typed stays, and is right without that model");
 }
