@@ -46,6 +46,26 @@ pub(crate) fn run(
     ask(&mut RawTerminal::open(interrupt.clone())?, state)
 }
 
+/// Becomes the command that `choice` and the further `flags` stand for, as if it had been
+/// typed, so that whatever it says of its own command line is whole. Comes back only with the
+/// reason why that failed.
+#[cfg(unix)]
+pub(crate) fn start(choice: &Choice, flags: &[String]) -> io::Error {
+    use std::os::unix::process::CommandExt;
+    match std::env::current_exe() {
+        Ok(program) => {
+            std::process::Command::new(program).args(choice.arguments()).args(flags).exec()
+        }
+        Err(error) => error,
+    }
+}
+
+/// Not there, as the wizard is not.
+#[cfg(not(unix))]
+pub(crate) fn start(_choice: &Choice, _flags: &[String]) -> io::Error {
+    io::ErrorKind::Unsupported.into()
+}
+
 fn ask(terminal: &mut impl Terminal, mut state: State) -> io::Result<Option<Choice>> {
     loop {
         let (width, height) = terminal.size()?;
