@@ -7,7 +7,7 @@ mod simulation;
 use simulation::changes::{History, finds, steady_histories, stepped_histories};
 use tokmark_stats::ChangeOptions;
 
-const TRIALS: u32 = 500;
+const TRIALS: u32 = 400;
 const SEED: u64 = 20_260_101;
 
 #[test]

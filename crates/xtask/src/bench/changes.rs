@@ -9,7 +9,7 @@ use crate::workspace::Workspace;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Series drawn of each scenario
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(long, value_name = "N", default_value_t = 400)]
     trials: u32,
     /// Seed of the simulation
     #[arg(long, value_name = "N", default_value_t = 20_260_101)]
