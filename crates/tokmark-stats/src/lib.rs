@@ -5,9 +5,10 @@
 //! number of repetitions, or of pairs, at which the data may end the measuring; every look is
 //! paid for. A *grade* is what the machine did meanwhile, as a letter with its reasons.
 //!
-//! The crate is pure: no file, clock, thread or random number. It deliberately does not know
-//! what an engine is, nor where samples come from or go to. Every formula and threshold stands
-//! in `docs/statistics.md`; a change of any of them raises [`STATISTICS_VERSION`].
+//! The crate is pure: no file, clock, thread or random number (permutations come from a seed
+//! that is an argument). It deliberately does not know what an engine is, nor where samples
+//! come from or go to. Every formula and threshold stands in `docs/statistics.md`; a change of
+//! any of them raises [`STATISTICS_VERSION`].
 //!
 //! ```
 //! use tokmark_model::{MemoryUse, Nanos, Repetition, Repetitions, StopReason, Test};
@@ -24,6 +25,7 @@
 //! assert_eq!(summary.half_width, Some(0.01));
 //! ```
 
+mod change;
 mod compare;
 mod dependence;
 mod difference;
@@ -43,6 +45,11 @@ mod summary;
 mod tokens;
 mod trend;
 
+pub use change::{
+    ChangeLevel, ChangeOptions, ChangePoint, Changes, DEFAULT_CHANGE_ALPHA, DEFAULT_MIN_SEGMENT,
+    DEFAULT_SMALLEST_STEP, Dependence, Direction, MIN_PERMUTATIONS, RatioInterval, Windows,
+    change_points, energy_statistic,
+};
 pub use compare::{
     CompareOptions, DEFAULT_MAX_PAIRS, DEFAULT_SAME_WITHIN, PairGoal, PairRule, compare,
     decide_together, holm,

@@ -1,6 +1,8 @@
 //! Measurements of Tokmark itself, each against its promised limit.
 
+mod changes;
 mod coverage;
+mod example;
 mod harness;
 mod llama_bench;
 mod load;
@@ -37,6 +39,11 @@ pub(crate) enum Bench {
   cargo xtask bench coverage
   cargo xtask bench coverage --trials 200 --seed 7")]
     Coverage(coverage::Options),
+    /// How often change points are false and known steps are found, by simulation
+    #[command(after_help = "Examples:
+  cargo xtask bench changes
+  cargo xtask bench changes --trials 200 --seed 7")]
+    Changes(changes::Options),
 }
 
 /// Whether every limit was kept.
@@ -49,5 +56,6 @@ pub(crate) fn run(bench: &Bench, workspace: &Workspace) -> Result<bool> {
         Bench::Parity(options) => parity::run(options, workspace),
         Bench::Load(options) => load::run(options, workspace),
         Bench::Coverage(options) => coverage::run(options, workspace),
+        Bench::Changes(options) => changes::run(options, workspace),
     }
 }

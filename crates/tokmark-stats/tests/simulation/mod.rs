@@ -8,6 +8,8 @@
 
 #![allow(dead_code, reason = "the test and the example use different parts")]
 
+pub mod changes;
+
 use tokmark_model::{
     GradeLetter, MemoryUse, Nanos, Noise, RecordKind, Repetition, Repetitions, Status, StopReason,
     Summary, Test, Verdict,

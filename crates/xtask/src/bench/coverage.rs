@@ -1,10 +1,9 @@
-//! The simulation of `tokmark-stats`, which is an example of that crate.
+//! The simulation of intervals and comparisons, which is an example of `tokmark-stats`.
 
-use std::process::Command;
+use anyhow::Result;
 
-use anyhow::{Context, Result, ensure};
-
-use crate::workspace::{Workspace, cargo};
+use super::example::simulate;
+use crate::workspace::Workspace;
 
 /// How much is simulated.
 #[derive(Debug, clap::Args)]
@@ -17,23 +16,10 @@ pub(crate) struct Options {
     seed: u64,
 }
 
-/// Builds the example and runs it; returns whether its bounds hold.
+/// Runs it; returns whether its bounds hold.
 ///
 /// # Errors
 /// When it can't be built or started.
 pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<bool> {
-    // With the whole workspace selected, dependencies keep the features that they were
-    // already built with.
-    let built = Command::new(cargo())
-        .args(["build", "--quiet", "--release", "--workspace", "--example", "coverage"])
-        .current_dir(&workspace.root)
-        .status()
-        .context("cargo can't be run")?;
-    ensure!(built.success(), "the example `coverage` of tokmark-stats can't be built");
-    let program = workspace.target.join("release/examples/coverage");
-    let status = Command::new(&program)
-        .args([options.trials.to_string(), options.seed.to_string()])
-        .status()
-        .with_context(|| format!("{} can't be run", program.display()))?;
-    Ok(status.success())
+    simulate("coverage", options.trials, options.seed, workspace)
 }

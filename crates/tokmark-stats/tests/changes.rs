@@ -1,0 +1,40 @@
+//! The promised shares of false alarms and of steps found, by seeded simulation.
+//! `examples/changes.rs` prints the same tables; `docs/statistics.md` shows them. A minute
+//! optimized, hence skipped without.
+
+mod simulation;
+
+use simulation::changes::{History, finds, steady_histories, stepped_histories};
+use tokmark_stats::ChangeOptions;
+
+const TRIALS: u32 = 400;
+const SEED: u64 = 20_260_101;
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "minutes unless optimized: add --release")]
+fn false_alarms_are_as_seldom_as_promised() {
+    let options = ChangeOptions { smallest_step: 0.0, ..ChangeOptions::default() };
+    for (history, bound) in steady_histories() {
+        let Some(most) = bound else { continue };
+        let found = finds(&history, &options, TRIALS, SEED);
+        assert!(found.false_alarms <= most, "{history:?}: {found:?}");
+    }
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "minutes unless optimized: add --release")]
+fn large_steps_are_found_as_often_as_promised() {
+    for (history, bound) in stepped_histories() {
+        let Some(least) = bound else { continue };
+        let found = finds(&history, &ChangeOptions::default(), TRIALS, SEED);
+        assert!(found.recall.is_some_and(|recall| recall >= least), "{history:?}: {found:?}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_finds() {
+    let history = History { steps: vec![(10, 0.9)], ..History::steady(20, 0.02, 0.3) };
+    let search = || finds(&history, &ChangeOptions::default(), 20, 7);
+    assert_eq!(search(), search());
+    assert!(search().recall.is_some_and(|recall| recall > 0.5));
+}
