@@ -33,6 +33,7 @@ mod experiment;
 mod grade;
 mod guard;
 mod histogram;
+mod history;
 mod normal;
 mod order;
 mod probe;
@@ -69,6 +70,7 @@ pub use guard::{
     PROBE_MOVED, STEAL_TOUCHED, STEAL_WORTHLESS, SWAPPED_IN_PAGES,
 };
 pub use histogram::Histogram;
+pub use history::{Annotation, SeriesKey, SeriesPoint, Watched, watch};
 pub use order::{
     OUTLIER_MODIFIED_Z, mad, median, order_statistic_ranks, outliers, quantile, sign_test,
 };

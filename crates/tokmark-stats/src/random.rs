@@ -24,4 +24,11 @@ impl SplitMix {
     pub(crate) fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.bits()) * n as u128) >> 64) as usize
     }
+
+    /// Every order with the same chance (Fisher and Yates 1938, Durstenfeld 1964).
+    pub(crate) fn shuffle(&mut self, values: &mut [f64]) {
+        for last in (1..values.len()).rev() {
+            values.swap(last, self.below(last + 1));
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod experiment;
 mod llama_bench;
 pub(crate) mod load;
 mod quantity;
+mod watch;
 mod wrong;
 
 use std::ffi::OsString;
@@ -20,7 +21,25 @@ pub(crate) use experiment::{AbArgs, CompareArgs, ExperimentArgs, Repeat};
 pub(crate) use llama_bench::LlamaBenchArgs;
 pub(crate) use load::{GapArgs, LoadArgs, StubArgs, WorkloadArgs};
 use quantity::{duration, percent, size};
+pub(crate) use watch::WatchArgs;
 pub(crate) use wrong::{refused, unknown_flag};
+
+/// What each command that compares is for, with two examples of one of them.
+macro_rules! comparing {
+    ($examples:literal) => {
+        concat!(
+            "Which command compares what:
+  compare   models: which of 2 to 4 is the fastest here
+  ab        variants of one thing: did a setting, a file or a variable change the speed; exit code for CI
+  diff      two records that are there: what differs between them, and is that fair to compare
+  watch     the history: when did a series change, and what changed with it; exit code for CI
+
+Examples:
+",
+            $examples
+        )
+    };
+}
 
 /// How well does this language model run here?
 #[derive(Debug, Parser)]
@@ -57,11 +76,17 @@ pub(crate) enum Subcommand {
   tokmark gap model.gguf --url 127.0.0.1:8080 --budget 10s")]
     Gap(Box<GapArgs>),
     /// Compare 2 to 4 models in turn, and say which is faster where that can be told
-    #[command(after_help = EXPERIMENTS)]
+    #[command(after_help = comparing!("  tokmark compare model.gguf other.gguf --repetitions 3
+  tokmark compare model.gguf other.gguf --context 256 --generate 32 --budget 1m --html report.html"))]
     Compare(Box<CompareArgs>),
     /// Compare two variants of settings, models or environments, A B B A; exit code 1 where B is worse
-    #[command(disable_help_flag = true, disable_version_flag = true, after_help = EXPERIMENTS)]
+    #[command(disable_help_flag = true, disable_version_flag = true, after_help = comparing!("  tokmark ab -m model.gguf -p 64 -n 16 --a '-t 1' --b '-t 2' --budget 1m
+  tokmark ab -m model.gguf -p 64 -n 16 --b 'env GGML_NO_BACKTRACE=1' --budget 1m -o md"))]
     Ab(Box<AbArgs>),
+    /// Find where the history of each series changed, and what changed with it; exit code for CI
+    #[command(after_help = comparing!("  tokmark watch --model smollm2
+  tokmark watch --since 2026-01-01 --fail-on regression"))]
+    Watch(Box<WatchArgs>),
     /// Be a server of known times, to check any load client against
     #[command(after_help = "Examples:
   tokmark stub --port 8123 --for 2s
@@ -113,17 +138,6 @@ pub(crate) enum Subcommand {
   tokmark models add model.gguf")]
     Models(ModelsArgs),
 }
-
-/// What each command that compares is for; the same text in the help of all.
-const EXPERIMENTS: &str = "Which command compares what:
-  compare   models: which of 2 to 4 is the fastest here
-  ab        variants of one thing: did a setting, a file or a variable change the speed; exit code for CI
-  diff      two records that are there: what differs between them, and is that fair to compare
-  watch     the history: when did a series change, and what changed with it
-
-Examples:
-  tokmark compare model.gguf other.gguf --context 256 --generate 32 --repetitions 3
-  tokmark ab -m model.gguf -p 64 -n 16 --a '-t 1' --b '-t 2' --budget 1m";
 
 /// Words of the record: how it came to be.
 const KINDS: [&str; 4] = ["measured", "imported", "imported_summary", "published"];

@@ -116,7 +116,7 @@ fn found(kept: &Kept, filter: &Filter) -> anyhow::Result<Vec<Record>> {
 }
 
 /// Why a list is empty.
-fn none(kept: &Kept) -> anyhow::Result<String> {
+pub(crate) fn none(kept: &Kept) -> anyhow::Result<String> {
     let records = match kept {
         Kept::NothingYet(place) => return Ok(format!("no records yet in {place}")),
         Kept::Records(records) => records,
@@ -167,7 +167,7 @@ fn n_back(id: &str) -> Option<u64> {
     }
 }
 
-fn filter(args: &FilterArgs) -> anyhow::Result<Filter> {
+pub(crate) fn filter(args: &FilterArgs) -> anyhow::Result<Filter> {
     let key = match args.sort.as_str() {
         "rate" => SortKey::Rate,
         "model" => SortKey::Model,

@@ -16,7 +16,9 @@ mod output;
 mod quick;
 mod stub;
 mod view;
+mod watch;
 mod wiring;
+mod wizard;
 mod worker;
 
 use std::ffi::OsString;
@@ -67,6 +69,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Exit> {
         Subcommand::Gap(args) => gap::run(&args),
         Subcommand::Compare(args) => experiment::compare::run(&args),
         Subcommand::Ab(args) => experiment::ab::run(&args),
+        Subcommand::Watch(args) => watch::run(&args),
         Subcommand::Stub(args) => stub::run(&args),
         Subcommand::History(args) => history::list(&args),
         Subcommand::Show(args) => history::show(&args),

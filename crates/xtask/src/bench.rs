@@ -1,6 +1,7 @@
 //! Measurements of Tokmark itself, each against its promised limit.
 
 mod changes;
+mod compare;
 mod coverage;
 mod example;
 mod harness;
@@ -34,6 +35,11 @@ pub(crate) enum Bench {
   cargo xtask bench load
   cargo xtask bench load --long 10m")]
     Load(load::Options),
+    /// Verdicts on equal variants and on planted delays, beside those of the naive way
+    #[command(after_help = "Examples:
+  cargo xtask bench compare --model model.gguf
+  cargo xtask bench compare --model model.gguf --experiments 5 --pairs 14")]
+    Compare(compare::Options),
     /// How often the intervals hold the truth, by simulation
     #[command(after_help = "Examples:
   cargo xtask bench coverage
@@ -55,6 +61,7 @@ pub(crate) fn run(bench: &Bench, workspace: &Workspace) -> Result<bool> {
         Bench::Harness(options) => harness::run(options, workspace),
         Bench::Parity(options) => parity::run(options, workspace),
         Bench::Load(options) => load::run(options, workspace),
+        Bench::Compare(options) => compare::run(options, workspace),
         Bench::Coverage(options) => coverage::run(options, workspace),
         Bench::Changes(options) => changes::run(options, workspace),
     }

@@ -11,12 +11,18 @@ pub struct LocalArm {
     session: Session,
     subject: Subject,
     planned: Vec<PlannedTest>,
+    delay: f64,
 }
 
 impl LocalArm {
     /// `session` measures `planned` on `subject` in each visit; its run is the experiment's.
     pub fn new(session: Session, subject: Subject, planned: Vec<PlannedTest>) -> Self {
-        LocalArm { session, subject, planned }
+        LocalArm { session, subject, planned, delay: 0.0 }
+    }
+
+    /// The same with every step longer by a share in each visit, to plant a known difference.
+    pub fn delayed(self, delay: f64) -> Self {
+        LocalArm { delay, ..self }
     }
 }
 
@@ -28,7 +34,7 @@ impl Arm for LocalArm {
         observer: &mut dyn ExperimentObserver,
     ) -> Vec<Record> {
         let mut records = Vec::new();
-        self.session.begin_visit(visit, delay);
+        self.session.begin_visit(visit, delay + self.delay);
         for planned in &self.planned {
             let observer = &mut Quiet { observer };
             let record = self.session.measure_one(&self.subject, planned, observer);

@@ -5,32 +5,7 @@ use std::ops::Range;
 use super::energy::Splitter;
 use super::{ChangeOptions, MIN_PERMUTATIONS};
 use crate::order::ascending;
-
-/// Seeded numbers: SplitMix64 (Steele, Lea and Flood 2014).
-#[derive(Debug)]
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Uniform on 0..`bound`, but for a bias below bound / 2^64.
-    fn below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.bits()) * bound as u128) >> 64) as usize
-    }
-
-    /// Every order with the same chance (Fisher and Yates 1938, Durstenfeld 1964).
-    fn shuffle(&mut self, values: &mut [f64]) {
-        for last in (1..values.len()).rev() {
-            values.swap(last, self.below(last + 1));
-        }
-    }
-}
+use crate::random::SplitMix;
 
 /// Permutations that are made: as asked, but enough for the level to be reached.
 pub(super) fn n_permutations(options: &ChangeOptions) -> u32 {
@@ -58,7 +33,8 @@ pub(super) fn p_value(
         a.len().cmp(&b.len()).then(first_difference.unwrap_or(std::cmp::Ordering::Equal))
     });
     let n_permutations = n_permutations(options);
-    let mut dice = SplitMix(options.seed.wrapping_add((pass as u64).wrapping_mul(0xd1b5_4a32)));
+    let mut dice =
+        SplitMix::new(options.seed.wrapping_add((pass as u64).wrapping_mul(0xd1b5_4a32)));
     let mut splitter = Splitter::default();
     let mut n_reached: u32 = 0;
     let share = |n_reached: u32| f64::from(n_reached + 1) / f64::from(n_permutations + 1);
@@ -111,7 +87,7 @@ mod tests {
 
     #[test]
     fn shuffling_gives_every_place_the_same_chance() {
-        let mut dice = SplitMix(7);
+        let mut dice = SplitMix::new(7);
         let mut first = [0; 4];
         for _ in 0..4_000 {
             let mut values = [0.0, 1.0, 2.0, 3.0];

@@ -1,6 +1,5 @@
 //! The commands that compare: `ab` and `compare`.
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,13 +8,9 @@ use clap::builder::PossibleValuesParser;
 
 use super::quantity::{duration, percent};
 use super::{Conditions, LlamaBenchArgs, StoreArgs};
-
-/// Prompt tokens that `compare` takes.
-pub(crate) const CONTEXT: RangeInclusive<u32> = 256..=4096;
-/// Generated tokens that `compare` takes.
-pub(crate) const GENERATE: RangeInclusive<u32> = 32..=256;
-/// Repetitions that `compare` takes.
-pub(crate) const REPETITIONS: RangeInclusive<u32> = 1..=5;
+use crate::wizard::ranges::{
+    CONTEXT, GENERATE, REPETITIONS, USUAL_CONTEXT, USUAL_GENERATE, of_flag,
+};
 
 /// What every experiment takes.
 #[derive(Debug, Clone, Args)]
@@ -64,6 +59,9 @@ pub(crate) struct AbArgs {
     /// In one block of four the worker delays itself by this, to say what would be found
     #[arg(long, value_name = "PERCENT", default_value = "3%", value_parser = percent)]
     pub(crate) power: f64,
+    /// Share by which the second variant delays itself; for measurements of Tokmark itself
+    #[arg(long, hide = true, value_name = "PERCENT", default_value_t = 0.0)]
+    pub(crate) plant: f64,
     /// Make no blocks with a delay
     #[arg(long)]
     pub(crate) no_power: bool,
@@ -82,12 +80,12 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint: Vec<String>,
     /// Prompt tokens
-    #[arg(long, value_name = "N", default_value_t = 512,
-          value_parser = clap::value_parser!(u32).range(range(CONTEXT)))]
+    #[arg(long, value_name = "N", default_value_t = USUAL_CONTEXT,
+          value_parser = clap::value_parser!(u32).range(of_flag(&CONTEXT)))]
     pub(crate) context: u32,
     /// Tokens generated after the prompt
-    #[arg(long, value_name = "N", default_value_t = 128,
-          value_parser = clap::value_parser!(u32).range(range(GENERATE)))]
+    #[arg(long, value_name = "N", default_value_t = USUAL_GENERATE,
+          value_parser = clap::value_parser!(u32).range(of_flag(&GENERATE)))]
     pub(crate) generate: u32,
     /// How often all models are measured, there and back: 1 to 5, or adaptive
     #[arg(long, value_name = "N", default_value = "adaptive", value_parser = repetitions)]
@@ -113,10 +111,6 @@ pub(crate) enum Repeat {
     Adaptive,
     /// So many times.
     Times(u32),
-}
-
-fn range(range: RangeInclusive<u32>) -> RangeInclusive<i64> {
-    i64::from(*range.start())..=i64::from(*range.end())
 }
 
 fn repetitions(text: &str) -> Result<Repeat, String> {

@@ -77,12 +77,13 @@ pub(crate) fn run(args: &AbArgs) -> anyhow::Result<Exit> {
     let run = Run::new(&args.experiment, &records, Question::Ab, variants, design)?;
     let machine = wiring::machine(&args.experiment.conditions);
     let mut arms: Vec<Box<dyn Arm>> = Vec::new();
-    for each in prepared {
+    for (each, delay) in prepared.into_iter().zip([0.0, args.plant / 100.0]) {
         let measuring = measuring(each.process, run.plan.design.n_repetitions);
         let options =
             wiring::session_options(&args.experiment.conditions, measuring, machine.clone())?;
         let session = Session::in_run(options, run.plan.run_id);
-        arms.push(Box::new(LocalArm::new(session, each.subject, each.planned)));
+        let arm = LocalArm::new(session, each.subject, each.planned).delayed(delay);
+        arms.push(Box::new(arm));
     }
     let record = run.measure(&mut arms, output)?;
     Ok(verdict_exit(&record))

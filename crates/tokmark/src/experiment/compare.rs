@@ -19,9 +19,8 @@ use crate::load::subjects::Serving;
 use crate::output;
 use crate::view::experiment as view;
 use crate::wiring::{self, Measuring, Records};
+use crate::wizard::{self, ranges::MODELS};
 
-/// Models that can be compared.
-const MODELS: std::ops::RangeInclusive<usize> = 2..=4;
 /// Most rounds that the budget alone decides on.
 const MOST_ROUNDS: u32 = 40;
 /// A repetition measures all models there and back.
@@ -34,6 +33,10 @@ enum Entrant {
 }
 
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
+    let names_nothing = args.models.is_empty() && args.endpoint.is_empty();
+    if names_nothing && args.experiment.resume.is_none() && wizard::is_possible() {
+        return ask(args);
+    }
     let n = args.models.len() + args.endpoint.len();
     ensure!(
         MODELS.contains(&n),
@@ -72,6 +75,31 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     }
     let record = run.measure(&mut arms, &args.output)?;
     Ok(exit(&record))
+}
+
+/// Asks on the terminal, and becomes the command that the answers stand for.
+fn ask(args: &CompareArgs) -> anyhow::Result<Exit> {
+    let hub = wiring::open_hub(true, None)?;
+    let folder = std::env::current_dir().context("no working directory")?;
+    let candidates = wizard::candidates(&hub, &folder)?;
+    if let Some(advice) = wizard::too_few(&candidates) {
+        output::say!("{advice}");
+        return Ok(Exit::Usage);
+    }
+    let flags = wizard::other_flags(std::env::args_os().skip(2));
+    let repetitions = match args.repetitions {
+        Repeat::Adaptive => None,
+        Repeat::Times(n) => Some(n),
+    };
+    let (context, generate) = (args.context, args.generate);
+    let preset = wizard::Preset { context, generate, repetitions, flags: flags.clone() };
+    let interrupt = wiring::interrupt();
+    let asked = wizard::run(&candidates, preset, &interrupt).context("cannot use the terminal")?;
+    let Some(choice) = asked else {
+        return Ok(if interrupt.is_raised() { Exit::Interrupted } else { Exit::Done });
+    };
+    output::say!("{}", wizard::command_line(&choice, &flags));
+    Err(wizard::start(&choice, &flags)).context("cannot start the comparison")
 }
 
 /// How many rounds, and how long one takes as far as that is known.

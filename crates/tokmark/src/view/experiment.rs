@@ -15,7 +15,7 @@ use super::words::{model, printable, short_id};
 
 pub(crate) use progress::ExperimentView;
 pub(crate) use report::page;
-pub(crate) use result::{markdown, table};
+pub(crate) use result::{figures, markdown, table};
 pub(crate) use specification::specifications;
 
 /// What an endpoint's figures mean beside those of the embedded engine.

@@ -14,6 +14,7 @@ pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod show;
 pub(crate) mod table;
+pub(crate) mod watch;
 pub(crate) mod words;
 
 use tokmark_host::Headroom;

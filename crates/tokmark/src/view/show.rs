@@ -21,7 +21,9 @@ pub(crate) fn record(record: &Record) -> String {
     line("when", record.created_at.to_string());
     line("run", record.run_id.to_string());
     line("status", status(record));
-    if let Some(point) = &record.serving {
+    if record.experiment.is_some() {
+        line("machine", machine_line(record));
+    } else if let Some(point) = &record.serving {
         serving::facts(record, point, &mut line);
     } else {
         line("model", model_line(record));
@@ -33,9 +35,10 @@ pub(crate) fn record(record: &Record) -> String {
         "tags",
         record.tags.iter().map(|tag| format!("#{}", printable(tag))).collect::<Vec<_>>().join(" "),
     );
-    match &record.serving {
-        Some(point) => serving::figures(record, point, &mut line),
-        None => figures(record, &mut line),
+    match (&record.experiment, &record.serving) {
+        (Some(_), _) => {}
+        (None, Some(point)) => serving::figures(record, point, &mut line),
+        (None, None) => figures(record, &mut line),
     }
     if let Some(found) = &record.grade {
         line("grade", grade(found.letter).to_owned());
@@ -55,9 +58,10 @@ pub(crate) fn record(record: &Record) -> String {
             line("log", printable(logged));
         }
     }
-    text += &match &record.serving {
-        Some(point) => serving::tables(point),
-        None => samples(record),
+    text += &match (&record.experiment, &record.serving) {
+        (Some(experiment), _) => format!("\n{}", super::experiment::figures(experiment)),
+        (None, Some(point)) => serving::tables(point),
+        (None, None) => samples(record),
     };
     text
 }

@@ -11,3 +11,4 @@ mod load;
 mod real;
 mod records;
 mod support;
+mod wizard;

@@ -18,7 +18,13 @@ const MANY_DISTURBED: f64 = 0.2;
 
 /// The result for a terminal.
 pub(crate) fn table(record: &Record, place: &str) -> String {
-    let Some(experiment) = record.experiment.as_deref() else { return String::new() };
+    let mut text = record.experiment.as_deref().map_or_else(String::new, figures);
+    text += &format!("\nkept as {} in {place}\n", short_id(record.id));
+    text
+}
+
+/// Variants, figures, verdicts and remarks, and for several models bars.
+pub(crate) fn figures(experiment: &Experiment) -> String {
     let mut text = String::new();
     for block in blocks(experiment) {
         text += &block;
@@ -33,7 +39,6 @@ pub(crate) fn table(record: &Record, place: &str) -> String {
             text += &plot.terminal(&TerminalOptions::new(width, PLOT_LINES));
         }
     }
-    text += &format!("\nkept as {} in {place}\n", short_id(record.id));
     text
 }
 

@@ -1,0 +1,199 @@
+//! Series of the history with their changes.
+
+use tokmark_model::Interval;
+use tokmark_plot::{
+    Axis, LinePoint, LineSeries, Plot, Reading, TerminalOptions, TimeMark, TimeSeries, Unit, XAxis,
+};
+use tokmark_stats::{ChangePoint, Changes, Difference, Direction, Watched};
+
+use super::words::{counted, note, number, printable, short_id, with_quantization};
+
+/// Columns where no terminal tells.
+const USUAL_WIDTH: usize = 100;
+/// Lines of a plot.
+const PLOT_LINES: usize = 16;
+/// Differences that are named as a cause.
+const NAMED: usize = 3;
+
+/// For a terminal: each series with its changes, their causes and a plot; those without a change
+/// in a line.
+pub(crate) fn table(watched: &[Watched], all: bool) -> String {
+    let width = crate::output::width().unwrap_or(USUAL_WIDTH).min(USUAL_WIDTH);
+    let mut text = String::new();
+    for series in in_order(watched) {
+        text += &format!("{}\n", heading(series));
+        for line in lines(series) {
+            text += &format!("  {line}\n");
+        }
+        let is_plotted = all || has_changed(series);
+        if let Some(plot) = plot(series).filter(|_| is_plotted && series.points.len() > 1) {
+            text += &plot.terminal(&TerminalOptions::new(width, PLOT_LINES));
+            text.push('\n');
+        }
+    }
+    if watched.is_empty() { text } else { text + &summary(watched) }
+}
+
+/// The same as Markdown, without plots.
+pub(crate) fn markdown(watched: &[Watched], all: bool) -> String {
+    let mut text = String::new();
+    for series in in_order(watched).filter(|series| all || has_changed(series)) {
+        text += &format!("### {}\n\n", heading(series));
+        for line in lines(series) {
+            text += &format!("- {}\n", line.replace('<', "&lt;"));
+        }
+        text.push('\n');
+    }
+    text + &summary(watched)
+}
+
+/// Those with a change first.
+fn in_order(watched: &[Watched]) -> impl Iterator<Item = &Watched> {
+    let changed = watched.iter().filter(|series| has_changed(series));
+    changed.chain(watched.iter().filter(|series| !has_changed(series)))
+}
+
+fn has_changed(series: &Watched) -> bool {
+    series.changes.points().is_some_and(|points| !points.is_empty())
+}
+
+fn heading(series: &Watched) -> String {
+    let key = &series.key;
+    let machine = key.machine.get(..8).unwrap_or(&key.machine);
+    printable(&format!(
+        "{}, {} {}, {} on machine {machine}: {}",
+        with_quantization(&key.model, None),
+        key.test,
+        key.settings,
+        key.engine,
+        counted(series.points.len() as u64, "record")
+    ))
+}
+
+fn lines(series: &Watched) -> Vec<String> {
+    let mut lines = match &series.changes {
+        Changes::TooShort { n, needs } => {
+            vec![format!("{n} of the {needs} records from which on a change can be told")]
+        }
+        Changes::NotARate { index } => {
+            let id = series.points.get(*index).map(|point| short_id(point.id));
+            vec![format!("record {} has no rate that can be compared", id.unwrap_or_default())]
+        }
+        Changes::Searched { points, .. } if points.is_empty() => vec!["no change".to_owned()],
+        Changes::Searched { points, .. } => {
+            points.iter().flat_map(|change| change_lines(series, change)).collect()
+        }
+    };
+    for annotation in &series.annotations {
+        let is_cause = series
+            .changes
+            .points()
+            .into_iter()
+            .flatten()
+            .any(|change| series.causes(change).any(|cause| cause.index == annotation.index));
+        if !is_cause {
+            let at = when(series, annotation.index);
+            lines.push(format!("{at}: {}; no change with it", named(&annotation.differences)));
+        }
+    }
+    for point in &series.points {
+        lines.extend(point.notes.iter().map(|text| format!("note: {}", printable(&note(text)))));
+    }
+    lines
+}
+
+fn change_lines(series: &Watched, change: &ChangePoint) -> Vec<String> {
+    let word = match change.direction {
+        Direction::Slower => "slower",
+        Direction::Faster => "faster",
+    };
+    let percent = 100.0 * (change.ratio - 1.0).abs();
+    let interval = change.interval.as_ref().map_or_else(String::new, |interval| {
+        format!(" (ratio {:.3}, {:.3} to {:.3})", change.ratio, interval.low, interval.high)
+    });
+    let id = series.points.get(change.index).map(|point| short_id(point.id)).unwrap_or_default();
+    let mut lines = vec![format!(
+        "{}: {percent:.1} % {word}{interval}, {} to {} tok/s, from record {id} on; p {:.3}",
+        when(series, change.index),
+        number(change.before.median),
+        number(change.after.median),
+        change.p_value,
+    )];
+    for cause in series.causes(change) {
+        let at = when(series, cause.index);
+        lines.push(format!("  with it, {at}: {}", named(&cause.differences)));
+    }
+    if series.causes(change).next().is_none() {
+        lines.push(
+            "  with it nothing that a record tells of engine, drivers, kernel or hardware"
+                .to_owned(),
+        );
+    }
+    lines
+}
+
+/// `kernel 6.1 -> 6.2, engine version b1 -> b2, and 2 more`.
+fn named(differences: &[Difference]) -> String {
+    let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
+    let one = |found: &Difference| {
+        printable(&format!("{} {} -> {}", found.field, side(&found.a), side(&found.b)))
+    };
+    let mut text: Vec<String> = differences.iter().take(NAMED).map(one).collect();
+    if let Some(more) = differences.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        text.push(format!("and {more} more (tokmark diff shows all)"));
+    }
+    text.join(", ")
+}
+
+fn when(series: &Watched, index: usize) -> String {
+    let at = series.points.get(index).map(|point| point.at);
+    at.map_or_else(String::new, |at| at.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+fn summary(watched: &[Watched]) -> String {
+    let n_changed = watched.iter().filter(|series| has_changed(series)).count();
+    let n_short =
+        watched.iter().filter(|series| matches!(series.changes, Changes::TooShort { .. })).count();
+    let n_worse = watched.iter().filter(|series| series.regression().is_some()).count();
+    format!(
+        "{}: {n_changed} changed, {n_worse} of them for the worse at last, {n_short} too short to \
+         tell\n",
+        match watched.len() {
+            1 => "1 series".to_owned(),
+            n => format!("{n} series"),
+        }
+    )
+}
+
+/// The rates over time with their intervals, the changes and the notes as marks.
+pub(crate) fn plot(series: &Watched) -> Option<Plot> {
+    let seconds = |index: usize| series.points.get(index).map(|point| point.at.as_second() as f64);
+    let reading = |rate: f64, interval: Option<Interval>| match interval {
+        Some(interval) => Reading::within(rate, interval.low, interval.high),
+        None => Reading::value(rate),
+    };
+    let points = series.points.iter().map(|point| LinePoint {
+        x: point.at.as_second() as f64,
+        reading: reading(point.rate.rate_tps.get(), point.rate.interval),
+    });
+    let changes = series.changes.points().into_iter().flatten().filter_map(|change| {
+        let sign = if change.direction == Direction::Slower { '-' } else { '+' };
+        let percent = 100.0 * (change.ratio - 1.0).abs();
+        Some(TimeMark { x: seconds(change.index)?, label: format!("change, {sign}{percent:.1} %") })
+    });
+    let notes = series.points.iter().flat_map(|point| {
+        point
+            .notes
+            .iter()
+            .map(|note| TimeMark { x: point.at.as_second() as f64, label: printable(&note.text) })
+    });
+    let plot = TimeSeries {
+        title: format!("{} over time", series.key.test),
+        x: XAxis::Utc { title: "Begun".to_owned() },
+        y: Axis::linear("Rate", Unit::symbol("tok/s")),
+        series: vec![LineSeries { label: String::new(), points: points.collect() }],
+        intervals: "95 % interval".to_owned(),
+        marks: changes.chain(notes).collect(),
+    };
+    plot.plot().ok()
+}
