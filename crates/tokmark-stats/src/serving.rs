@@ -16,7 +16,7 @@ mod window;
 use std::collections::BTreeMap;
 
 use tokmark_model::{
-    Distribution, Load, Nanos, ReplicaSummary, RequestError, RequestSample, ServingSummary, Tokens,
+    Distribution, Load, Nanos, ReplicaSummary, RequestError, RequestSample, ServingSummary,
     Workload,
 };
 
@@ -31,7 +31,7 @@ pub use grade::{
 };
 pub use precision::{ServingPrecision, next_serving_look, serving_precision};
 pub use quantile_ranks::{quantile_ranks, upper_bound_rank};
-pub use request_figures::{RequestFigures, request_figures};
+pub use request_figures::{RequestFigures, request_figures, server_step_ns};
 pub use requests::{Requests, RequestsWithEvents};
 
 use crate::STATISTICS_VERSION;
@@ -267,10 +267,9 @@ fn itl(input: &ServingInput<'_>) -> Option<Distribution> {
 /// Median over the answers that have both of our decode rate / the server's own.
 fn rate_vs_server(input: &ServingInput<'_>) -> Option<f64> {
     let ratio = |request: &RequestSample| {
-        let server = request.server?;
-        let ours = request_figures(request, input.workload.stream)?.decode_rate?;
-        let theirs = Tokens(u64::from(server.n_generated?)).per(server.generation_ns?)?;
-        (theirs.0 > 0.0).then(|| ours.0 / theirs.0)
+        let theirs = server_step_ns(&request.server?)?;
+        let ours = request_figures(request, input.workload.stream)?.tpot_ns?;
+        (ours > 0.0).then(|| theirs / ours)
     };
     median(&column(input.requests, ratio))
 }

@@ -334,7 +334,7 @@ fn a_server_that_counts_otherwise_is_flagged() {
     let theirs = |generation_ms| {
         Run::with(move |_, request| {
             request.server = Some(ServerTimes {
-                n_generated: Some(10),
+                n_generated: Some(11),
                 generation_ns: Some(ms(generation_ms)),
                 ..ServerTimes::default()
             });
