@@ -151,6 +151,10 @@ pub struct RequestSample {
     /// Prompt tokens that the server took from its cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cached_tokens: Option<u32>,
+    /// The server counted tokens as cannot be: none beside text, more than were asked for. What
+    /// cannot be was counted by others.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub usage_doubted: bool,
     /// Which of several base URLs, counted from 0.
     #[serde(skip_serializing_if = "is_zero")]
     pub replica: u32,

@@ -345,6 +345,13 @@ fn a_server_that_counts_otherwise_is_flagged() {
 }
 
 #[test]
+fn usage_that_cannot_be_right_is_a_b() {
+    let run = Run::with(|i, request| request.usage_doubted = i == 5);
+    run.assert_only(GradeLetter::B, "usage_doubted");
+    assert_eq!(run.point.summary().n_usage_doubted, 1);
+}
+
+#[test]
 fn reasoning_before_the_first_token_and_gaps_of_events_are_told() {
     let run = Run::with(|_, request| {
         request.hidden_reasoning = true;
