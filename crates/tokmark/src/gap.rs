@@ -96,8 +96,10 @@ fn served(
         ..Shape::builtin("chat")?
     };
     let sha256 = shape.sha256();
+    let nonce = crate::load::new_nonce(Uuid::now_v7());
     let options = SourceOptions {
         seed: 42,
+        nonce,
         cache: CacheMode::Bust,
         tokenizer: crate::load::tokenizer_like(endpoint, &shape),
     };
@@ -111,6 +113,7 @@ fn served(
             n_output: Some(args.max_tokens),
             api: endpoint.api(),
             seed: 42,
+            nonce: Some(nonce),
             length_control: endpoint.abilities().length_control,
             n_warmup: n,
             ..Workload::new("gap", Load::Concurrency { n })

@@ -25,17 +25,28 @@ use subjects::{Servers, Serving};
 /// Conversations of one point; those of the next begin after them.
 const SESSIONS_PER_POINT: u64 = 1 << 22;
 
+/// What makes the prompts of a run others than those of all runs before.
+pub(crate) fn new_nonce(run_id: Uuid) -> u32 {
+    // The lower half of such an id is random.
+    run_id.as_u128() as u32
+}
+
 pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<Exit> {
     let tokenizer = args.connection.tokenizer.as_deref().map(LocalTokenizer::open).transpose()?;
     if args.check_dialect {
         return crate::dialect_check::run(args);
     }
+    if let Some(file) = &args.html {
+        check_writable(file)?;
+    }
     let records = Records::open_for_writing(&args.store)?;
     let mut servers = Servers::from_args(args)?;
+    let run_id = Uuid::now_v7();
     let mut run = Run {
         args,
         records: &records,
-        run_id: Uuid::now_v7(),
+        run_id,
+        nonce: args.workload.nonce.unwrap_or_else(|| new_nonce(run_id)),
         machine: machine_facts(&Default::default()),
         tokenizer: tokenizer.map(Arc::new),
         measured: Vec::new(),
@@ -64,6 +75,7 @@ struct Run<'a> {
     args: &'a LoadArgs,
     records: &'a Records,
     run_id: Uuid,
+    nonce: u32,
     machine: tokmark_model::MachineFacts,
     tokenizer: Option<Arc<LocalTokenizer>>,
     measured: Vec<Record>,
@@ -149,6 +161,7 @@ impl Run<'_> {
     fn point(&mut self, lane: &mut Lane, point: &Point) -> anyhow::Result<Record> {
         // The same prompts for the same point of every server: their requests make pairs.
         let first_session = if point.is_trace { 0 } else { lane.n_points * SESSIONS_PER_POINT };
+        let nonce = self.nonce.wrapping_add(lane.n_points as u32);
         lane.n_points += 1;
         let options = LoadOptions {
             run_id: self.run_id,
@@ -165,8 +178,9 @@ impl Run<'_> {
             tokenizer: self.tokenizer.clone(),
         };
         let (endpoint, view) = (&lane.endpoint, &mut lane.view);
-        let workload = &point.workload;
-        Ok(measure_point(endpoint, &point.source, workload, first_session, &options, view)?)
+        let workload = Workload { nonce: Some(nonce), ..point.workload.clone() };
+        let source = Arc::new(point.source.with_nonce(nonce));
+        Ok(measure_point(endpoint, &source, &workload, first_session, &options, view)?)
     }
 
     fn extent(&self) -> LoadExtent {
