@@ -119,10 +119,40 @@ impl Run<'_> {
         output::say!("{}", view::server(endpoint.facts()));
         let points = Points::from_args(args, &endpoint)?;
         output::say!("{}", points.describe(args));
-        let calibration = self.check_client(&points)?;
+        let calibration = match points.heaviest() {
+            Some(heaviest) => self.check_client(heaviest)?,
+            None => None,
+        };
         let view = LiveView::new(&serving.name());
         let is_fresh = serving.is_fresh();
-        Ok(Lane { serving, endpoint, points, view, is_fresh, n_points: 0, calibration })
+        let prefill_ceiling = self.prefill_ceiling(endpoint.facts())?;
+        Ok(Lane {
+            serving,
+            endpoint,
+            points,
+            view,
+            is_fresh,
+            n_points: 0,
+            calibration,
+            prefill_ceiling,
+        })
+    }
+
+    /// What the embedded engine's records of the same model on this machine tell.
+    fn prefill_ceiling(&self, server: &ServerFacts) -> anyhow::Result<Option<TokensPerSecond>> {
+        let Some(model) = searched_name(server).filter(|_| server.is_local) else {
+            return Ok(None);
+        };
+        let filter = Filter {
+            model: Some(model),
+            machine: Some(self.machine.fingerprint.clone()),
+            status: Some(Status::Ok),
+            limit: Some(MOST_COMPARED),
+            sort: Sort { key: SortKey::Rate, ..Sort::default() },
+            ..Filter::default()
+        };
+        let known = self.records.wait(self.records.store().records(&filter))?;
+        Ok(prefill_ceiling(&known, server, &self.machine))
     }
 
     /// Measures the next point of a server; whether there was one.
@@ -134,6 +164,9 @@ impl Run<'_> {
             return Ok(false);
         }
         let Some(point) = lane.points.next() else { return Ok(false) };
+        if let Some(heavier) = lane.points.unchecked(&point) {
+            lane.calibration = self.check_client(heavier)?;
+        }
         lane.view.begin(&point.workload);
         let record = self.point(lane, &point)?;
         lane.is_fresh = false;
@@ -194,10 +227,12 @@ impl Run<'_> {
         }
     }
 
-    /// Checks the client at the load of the heaviest point, against a server of known times.
-    fn check_client(&self, points: &Points) -> anyhow::Result<Option<Calibration>> {
-        let heaviest = points.heaviest().filter(|_| self.args.extent.calibrate != "off");
-        let Some(Point { workload, source, .. }) = heaviest else { return Ok(None) };
+    /// Checks the client at the load of a point, against a server of known times.
+    fn check_client(&self, point: &Point) -> anyhow::Result<Option<Calibration>> {
+        if self.args.extent.calibrate == "off" {
+            return Ok(None);
+        }
+        let Point { workload, source, .. } = point;
         let stub = crate::worker::stub_command()?;
         let found = calibrate(&stub, source, workload, &wiring::interrupt());
         match &found {

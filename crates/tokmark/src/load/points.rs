@@ -34,6 +34,8 @@ pub(super) struct Points {
     /// The search of `--ramp`, for each shape the rest of its points.
     ramp: Option<Ramp>,
     ramp_base: Option<Point>,
+    /// The heaviest load of the search at which the client was checked.
+    checked: Option<Load>,
     skipped: Vec<(Point, String)>,
     n: usize,
 }
@@ -45,6 +47,7 @@ impl Points {
             left: VecDeque::new(),
             ramp: None,
             ramp_base: None,
+            checked: None,
             skipped: Vec::new(),
             n: 0,
         };
