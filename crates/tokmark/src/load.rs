@@ -9,8 +9,12 @@ use std::sync::Arc;
 use anyhow::{Context, bail, ensure};
 use tokmark_host::machine_facts;
 use tokmark_http::{Endpoint, EndpointOptions, TargetOptions, discover, usual_ports};
-use tokmark_lab::{Calibration, LoadExtent, LoadOptions, calibrate, measure_point, speed_ups};
-use tokmark_model::{Record, Status, Uuid};
+use tokmark_lab::{
+    Calibration, LoadExtent, LoadOptions, calibrate, measure_point, prefill_ceiling, searched_name,
+    speed_ups,
+};
+use tokmark_model::{Record, ServerFacts, Status, TokensPerSecond, Uuid, Workload};
+use tokmark_store::{Filter, Sort, SortKey};
 use tokmark_tokenizer::LocalTokenizer;
 
 use crate::args::LoadArgs;
@@ -22,6 +26,8 @@ use points::{Point, Points};
 pub(crate) use points::{base_workload, tokenizer_like};
 use subjects::{Servers, Serving};
 
+/// Records from which the ceiling of prompt rates is taken, at most.
+const MOST_COMPARED: u64 = 50;
 /// Conversations of one point; those of the next begin after them.
 const SESSIONS_PER_POINT: u64 = 1 << 22;
 
@@ -68,6 +74,7 @@ struct Lane {
     is_fresh: bool,
     n_points: u64,
     calibration: Option<Calibration>,
+    prefill_ceiling: Option<TokensPerSecond>,
 }
 
 /// The records of one command line.
@@ -204,6 +211,7 @@ impl Run<'_> {
             interrupt: wiring::interrupt(),
             server_pids: lane.serving.pids(&lane.endpoint),
             calibration: lane.calibration,
+            prefill_ceiling: lane.prefill_ceiling,
             recipe: lane.serving.recipe_name(),
             is_fresh_server: lane.is_fresh,
             first_load: lane.serving.first_load_limit(),
