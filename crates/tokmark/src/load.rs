@@ -4,6 +4,7 @@ mod points;
 mod secrets;
 pub(crate) mod subjects;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
@@ -61,8 +62,23 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<Exit> {
     let outcome = run.all(&mut servers);
     drop(servers);
     run.show()?;
+    let is_reported = run.report();
     outcome?;
-    Ok(run.exit())
+    match run.exit() {
+        Exit::Done if !is_reported => Ok(Exit::FailedRows),
+        exit => Ok(exit),
+    }
+}
+
+/// Whether a report can be written at the end; leaves the file as it is.
+fn check_writable(file: &Path) -> anyhow::Result<()> {
+    let is_there = file.exists();
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
+    opened.with_context(|| format!("cannot write {}", file.display()))?;
+    if !is_there {
+        std::fs::remove_file(file).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
 }
 
 /// A server with what is still to be measured of it.
@@ -251,11 +267,6 @@ impl Run<'_> {
     }
 
     fn show(&self) -> anyhow::Result<()> {
-        if let Some(file) = &self.args.html {
-            let page = report::page(&self.measured);
-            std::fs::write(file, page)
-                .with_context(|| format!("cannot write {}", file.display()))?;
-        }
         for found in speed_ups(&self.measured) {
             output::say!("{}", view::speed_up(&found));
         }
@@ -269,6 +280,16 @@ impl Run<'_> {
             }
         };
         Ok(())
+    }
+
+    /// Writes the report; whether nothing went wrong with it. Its records are kept anyway.
+    fn report(&self) -> bool {
+        let Some(file) = &self.args.html else { return true };
+        let written = std::fs::write(file, report::page(&self.measured));
+        if let Err(error) = &written {
+            output::say!("cannot write {}: {error}; the records are kept", file.display());
+        }
+        written.is_ok()
     }
 
     fn exit(&self) -> Exit {

@@ -239,7 +239,8 @@ impl Points {
         format!("{} points, at most {}: {}", self.n, duration(all), labels.join(", "))
     }
 
-    /// The point that asks most of the client, of those with a load of their own.
+    /// The point that asks most of the client, of those with a load of their own. A search does
+    /// not know it before.
     pub(super) fn heaviest(&self) -> Option<&Point> {
         let weight = |point: &&Point| match point.workload.arrival {
             Load::Concurrency { n } => f64::from(n),

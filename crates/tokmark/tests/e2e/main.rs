@@ -9,3 +9,4 @@ mod load;
 mod real;
 mod records;
 mod support;
+mod workload;
