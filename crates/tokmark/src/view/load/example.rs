@@ -476,6 +476,8 @@ fn record(id: u128, serving: Serving) -> Record {
         flags: Vec::new(),
         speculation: None,
         serving: Some(Box::new(serving)),
+        visit: None,
+        experiment: None,
         published: None,
         notes: Vec::new(),
         tags: Vec::new(),
