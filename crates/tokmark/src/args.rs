@@ -45,8 +45,7 @@ pub(crate) enum Subcommand {
     /// Measure a server: latencies, rates and goodput of chat, rag, codegen or agent requests
     #[command(after_help = "Examples:
   tokmark load 127.0.0.1:8080
-  tokmark load 127.0.0.1:8080 --shape chat --concurrency 1,4 --slo ttft=500ms,tpot=50ms
-  tokmark load 127.0.0.1:8080 --concurrency 1 --nonce 7")]
+  tokmark load 127.0.0.1:8080 --shape chat --concurrency 1,4 --slo ttft=500ms,tpot=50ms")]
     Load(Box<LoadArgs>),
     /// Measure a model embedded and through a server, and where the difference goes
     #[command(after_help = "Examples:

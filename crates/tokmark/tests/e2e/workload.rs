@@ -1,7 +1,7 @@
 //! What the requests of `tokmark load` say, and what a server may know of it: against a stub
 //! that remembers the beginnings of prompts.
 
-use tokmark_model::{CacheMode, CountSource, Record, Serving};
+use tokmark_model::{CacheMode, CountSource, Load, Record, Serving};
 
 use crate::load::Stub;
 use crate::support::{Home, Ran};
@@ -138,9 +138,18 @@ fn a_ramp_checks_the_client_at_each_heavier_load() {
     let ran = home.run(&[&["load", &stub.url], &args[..], &more[..]].concat());
     let all = servings(&ran);
     assert!(all.len() > 1, "{ran:?}");
-    assert!(all.iter().all(|serving| serving.client.calibration_p99_ns.is_some()), "{ran:?}");
-    let n_checks = ran.stderr.lines().filter(|line| line.starts_with("this client adds")).count();
-    assert!(n_checks >= 1, "{ran:?}");
+    let mut heaviest = 0.0;
+    let mut n_heavier = 0;
+    for serving in &all {
+        let Load::Rate { per_s, .. } = serving.workload.arrival else { panic!("{serving:?}") };
+        n_heavier += usize::from(per_s > heaviest);
+        heaviest = per_s.max(heaviest);
+    }
+    // On a busy machine a check may fail, which is said; it is made all the same.
+    let is_check = |line: &&str| {
+        line.starts_with("this client adds") || line.starts_with("the client could not be checked")
+    };
+    assert_eq!(ran.stderr.lines().filter(is_check).count(), n_heavier, "{}", ran.stderr);
 }
 
 #[test]
