@@ -413,8 +413,8 @@ impl Shared {
         let body = ask.body(self.workload.api, self.endpoint.dialect());
         let extra = format!("x-request-id: {index}\r\n");
         let bytes = self.endpoint.targets[replica].request("POST", body.path, &body.json, &extra);
-        let (session, turn) = (request.session, request.turn);
-        let ready = Ready { index, session, turn, replica, bytes };
+        let PlannedRequest { session, turn, max_tokens, .. } = request;
+        let ready = Ready { index, session, turn, replica, bytes, max_tokens };
         Made { request: Arc::new(request), ready }
     }
 

@@ -4,14 +4,13 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokmark_model::{
-    Api, CountSource, Message, Nanos, RequestError, RequestSample, ServerTimes, TokenCount,
-};
+use tokmark_model::{Api, Message, Nanos, RequestError, RequestSample, ServerTimes};
 use tokmark_wire::{Assembled, Decoder, Delta, Frame, Frames, Framing, Usage};
 use tokmark_workload::PlannedRequest;
 
 use crate::clock::Clock;
 use crate::connection::{Broken, Connection, Head};
+use crate::counts::{Seen, take_counts};
 use crate::pool::{Lent, Pool};
 use crate::target::Target;
 
@@ -29,6 +28,7 @@ pub(crate) struct Ready {
     pub(crate) turn: u32,
     pub(crate) replica: usize,
     pub(crate) bytes: Vec<u8>,
+    pub(crate) max_tokens: u32,
 }
 
 /// What all requests of a point have in common.
@@ -89,7 +89,7 @@ pub(crate) async fn exchange(
         reading.sample.error = Some(RequestError::Timeout);
         reading.sample.end_ns = clock.now();
     }
-    reading.into_inner().finish(ready.index)
+    reading.into_inner().finish(ready)
 }
 
 async fn attempts(
@@ -380,27 +380,32 @@ impl Reading {
         if self.sample.n_text_events == 0 { Err(RequestError::Empty) } else { Ok(()) }
     }
 
-    fn finish(self, index: u64) -> Finished {
+    fn finish(self, ready: &Ready) -> Finished {
         let Reading { mut sample, events, assembled, mut first_event, usage, .. } = self;
-        let count = |n: u32| TokenCount { n, source: CountSource::Usage };
-        let times: ServerTimes = sample.server.unwrap_or_default();
-        if let Some(usage) = usage {
-            sample.prompt_tokens = usage.prompt_tokens.map(count);
-            sample.output_tokens = usage.completion_tokens.map(count);
-            sample.reasoning_tokens = usage.reasoning_tokens.map(count);
-            sample.cached_tokens = usage.cached_tokens;
-        }
-        if sample.output_tokens.is_none() {
-            sample.output_tokens = times.n_generated.map(count);
-        }
         let reasoning = assembled.reasoning.clone();
+        let answer = assembled.to_message();
+        let seen = Seen {
+            max_tokens: ready.max_tokens,
+            n_request_bytes: ready.bytes.len(),
+            answer: &answer,
+            reasoning: &reasoning,
+        };
+        let times: ServerTimes = sample.server.unwrap_or_default();
+        take_counts(&mut sample, usage, &times, &seen);
         let n_reasoning = sample.reasoning_tokens.map_or(0, |tokens| tokens.n);
         sample.hidden_reasoning = n_reasoning > 0 && reasoning.is_empty();
-        let answer = assembled.to_message();
         // A single event has no gaps that its tokens would count in.
         if sample.n_text_events < 2 {
             first_event = String::new();
         }
-        Finished { index, sample, events, answer, reasoning, prompt: None, first_event }
+        Finished {
+            index: ready.index,
+            sample,
+            events,
+            answer,
+            reasoning,
+            prompt: None,
+            first_event,
+        }
     }
 }

@@ -19,6 +19,7 @@
 mod clock;
 mod collector;
 mod connection;
+mod counts;
 mod drive;
 mod endpoint;
 mod error;

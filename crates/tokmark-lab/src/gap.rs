@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokmark_http::Endpoint;
 use tokmark_model::{Distribution, Nanos, Record, ServingSummary};
-use tokmark_stats::median;
+use tokmark_stats::{median, server_step_ns};
 
 /// Small questions whose median counts.
 const N_QUESTIONS: usize = 15;
@@ -85,7 +85,7 @@ pub fn gap_between(embedded: &[Record], served: &[Record], overheads: Overheads)
     let ms = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1e3);
     let less = |a: Option<f64>, b: Option<f64>| Some(a? - b?);
     let outside = less(ttft, theirs.prompt_ms);
-    let known = [ms(overheads.round_trip), ms(overheads.tokenizing), theirs.token_ms];
+    let known = [ms(overheads.round_trip), ms(overheads.tokenizing)];
     let rest = outside.map(|outside| outside - known.iter().flatten().sum::<f64>());
     let part = |name: &str, how: &str, ms: Option<f64>| GapPart {
         name: name.to_owned(),
@@ -98,10 +98,10 @@ pub fn gap_between(embedded: &[Record], served: &[Record], overheads: Overheads)
         first_token: vec![
             part(
                 "prompt, beyond the embedded engine",
-                "the server's own prompt time - embedded (its prompt also has the template's tokens)",
+                "the server's own prompt time, first token included - embedded (its prompt also has \
+                 the template's tokens)",
                 less(theirs.prompt_ms, prompt),
             ),
-            part("first token", "the server's own time of a token", theirs.token_ms),
             part("tokenizing", "its tokenizer on a text of this length", ms(overheads.tokenizing)),
             part("HTTP round trip", "a question that needs no model", ms(overheads.round_trip)),
             part("template, queue and the rest", "what is left of TTFT", rest),
@@ -172,17 +172,73 @@ fn server_times(record: Option<&Record>) -> ServerMedians {
     };
     let times = || serving.requests.iter().filter_map(|request| request.server);
     let prompts: Vec<f64> = times().filter_map(|t| t.prompt_ns).map(ms_of).collect();
-    let tokens: Vec<f64> = times()
-        .filter_map(|t| {
-            Some(ms_of(t.generation_ns?) / f64::from(t.n_generated.filter(|n| *n > 0)?))
-        })
-        .collect();
+    let tokens: Vec<f64> = times().filter_map(|t| Some(server_step_ns(&t)? / 1e6)).collect();
     ServerMedians { prompt_ms: median(&prompts), token_ms: median(&tokens) }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokmark_model::{
+        ClientCheck, CountSource, Load, RecordKind, RequestSample, ServerFacts, ServerTimes,
+        Serving, Timestamp, TokenCount, Uuid, Workload,
+    };
+    use tokmark_stats::{ServingInput, summarize_serving};
+
     use super::*;
+    use crate::record::blank;
+
+    /// One request at a time: the prompt takes 200 ms, each of the 15 tokens after the first
+    /// 30 ms, and whatever arrives was sent 2 ms before.
+    fn served() -> Record {
+        let ms = |n: u64| Nanos(n * 1_000_000);
+        let request = |number: u64| RequestSample {
+            due_ns: ms(number * 1_000),
+            sent_ns: ms(number * 1_000),
+            first_text_ns: Some(ms(number * 1_000 + 202)),
+            last_text_ns: Some(ms(number * 1_000 + 202 + 15 * 30)),
+            end_ns: ms(number * 1_000 + 700),
+            n_text_events: 16,
+            output_tokens: Some(TokenCount { n: 16, source: CountSource::Usage }),
+            server: Some(ServerTimes {
+                prompt_ns: Some(ms(200)),
+                n_generated: Some(16),
+                generation_ns: Some(ms(15 * 30)),
+                ..ServerTimes::default()
+            }),
+            ..RequestSample::default()
+        };
+        let requests: Vec<RequestSample> = (0..10).map(request).collect();
+        let workload = Workload::new("gap", Load::Concurrency { n: 1 });
+        let input =
+            ServingInput { workload: &workload, requests: &requests.as_slice(), cold: None };
+        let summary = summarize_serving(&input);
+        let mut record = blank(Uuid::nil(), RecordKind::Measured, Timestamp::UNIX_EPOCH);
+        record.serving = Some(Box::new(Serving {
+            workload,
+            server: ServerFacts::default(),
+            requests,
+            events: None,
+            cold: None,
+            summary,
+            client: ClientCheck::default(),
+            timeline: Vec::new(),
+            recipe: None,
+        }));
+        record
+    }
+
+    #[test]
+    fn a_token_that_takes_the_server_as_long_as_the_client_has_no_gap() {
+        let overheads = Overheads { round_trip: Some(Duration::from_millis(1)), tokenizing: None };
+        let gap = gap_between(&[], &[served()], overheads);
+        let of = |parts: &[GapPart], name: &str| {
+            parts.iter().find(|part| part.name == name).and_then(|part| part.ms)
+        };
+        assert_eq!(of(&gap.each_token, "HTTP and streaming"), Some(0.0));
+        // The first token came with the prompt: of 202 ms, 200 were the prompt's, 1 the way.
+        assert_eq!(of(&gap.first_token, "template, queue and the rest"), Some(1.0));
+        assert!(gap.first_token.iter().all(|part| part.name != "first token"));
+    }
 
     #[test]
     fn without_the_servers_own_times_only_what_is_known_has_a_figure() {

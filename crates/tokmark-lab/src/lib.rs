@@ -29,8 +29,9 @@ pub use experiment::{
 pub use gap::{Gap, GapPart, Overheads, gap_between, server_overheads};
 pub use guard::HostGuard;
 pub use load::{
-    Calibration, Live, LoadExtent, LoadObserver, LoadOptions, Ramp, SpeedUp, calibrate,
-    measure_point, ramp, skipped_point, speed_ups, summarize_imported,
+    Calibration, Live, LoadExtent, LoadObserver, LoadOptions, PREFILL_CEILING_FACTOR, Ramp,
+    SpeedUp, calibrate, measure_point, prefill_ceiling, ramp, searched_name, skipped_point,
+    speed_ups, summarize_imported,
 };
 pub use measure::Measuring;
 pub use record::without_secrets;

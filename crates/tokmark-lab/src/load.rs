@@ -1,6 +1,7 @@
 //! Load points: the requests of one workload on one endpoint, and the record they make.
 
 mod calibrate;
+mod ceiling;
 mod client;
 mod count;
 mod live;
@@ -17,11 +18,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokmark_host::BusyProcess;
-use tokmark_model::{MachineFacts, Uuid, Workload};
+use tokmark_model::{MachineFacts, TokensPerSecond, Uuid, Workload};
 use tokmark_run::Interrupt;
 use tokmark_tokenizer::LocalTokenizer;
 
 pub use calibrate::{Calibration, calibrate};
+pub use ceiling::{PREFILL_CEILING_FACTOR, prefill_ceiling, searched_name};
 pub use live::Live;
 pub use point::measure_point;
 pub use ramp::{Ramp, ramp};
@@ -73,6 +75,8 @@ pub struct LoadOptions {
     pub server_pids: Vec<u32>,
     /// What the client adds at the run's heaviest load.
     pub calibration: Option<Calibration>,
+    /// Rate above which a prompt can't have been computed here, where that is known.
+    pub prefill_ceiling: Option<TokensPerSecond>,
     /// Name of the recipe that started the server.
     pub recipe: Option<String>,
     /// No request was made since a recipe started the server.

@@ -7,7 +7,7 @@ use tokmark_host::BusyProcess;
 use tokmark_http::{Endpoint, EndpointOptions};
 use tokmark_lab::{Live, LoadExtent, LoadObserver, LoadOptions, measure_point};
 use tokmark_model::{
-    CountSource, Load, MachineFacts, Nanos, Record, RequestSample, Uuid, Workload,
+    CountSource, Load, MachineFacts, Nanos, Record, RequestSample, TokensPerSecond, Uuid, Workload,
 };
 use tokmark_run::Interrupt;
 use tokmark_stub::{Dialect, Options, Stub};
@@ -25,6 +25,16 @@ impl LoadObserver for Nobody {
 
 /// A point of three requests for 8 tokens each, at a stub that behaves as `mode` says.
 fn point(dialect: Dialect, mode: &str, tokenizer: Option<Arc<LocalTokenizer>>) -> Record {
+    point_below(None, dialect, mode, tokenizer)
+}
+
+/// The same where prompts can't be computed faster than `ceiling`.
+fn point_below(
+    ceiling: Option<TokensPerSecond>,
+    dialect: Dialect,
+    mode: &str,
+    tokenizer: Option<Arc<LocalTokenizer>>,
+) -> Record {
     let mut options = Options::of(dialect);
     options.behaviour.ttft = Duration::from_millis(2);
     options.behaviour.itl = Duration::from_millis(1);
@@ -51,6 +61,7 @@ fn point(dialect: Dialect, mode: &str, tokenizer: Option<Arc<LocalTokenizer>>) -
         interrupt: Interrupt::default(),
         server_pids: Vec::new(),
         calibration: None,
+        prefill_ceiling: ceiling,
         recipe: None,
         is_fresh_server: false,
         first_load: None,
@@ -70,8 +81,11 @@ fn sources(request: &RequestSample) -> [Option<CountSource>; 3] {
 }
 
 fn is_estimated(record: &Record) -> bool {
-    let grade = record.grade.as_ref().unwrap();
-    grade.reasons.iter().any(|reason| reason.code == "counts_estimated")
+    has_reason(record, "counts_estimated")
+}
+
+fn has_reason(record: &Record, code: &str) -> bool {
+    record.grade.as_ref().unwrap().reasons.iter().any(|reason| reason.code == code)
 }
 
 /// Every word and every mark is a token.
@@ -162,4 +176,16 @@ fn estimated_counts_are_in_the_grade() {
         assert_eq!(request.first_event_tokens, None);
     }
     assert!(is_estimated(&record), "{:?}", record.grade);
+}
+
+#[test]
+fn a_cache_that_is_not_told_is_suspected_above_the_ceiling() {
+    let suspected = |ceiling| {
+        let record = point_below(ceiling, Dialect::OpenAi, "", None);
+        has_reason(&record, "cache_hit_suspected")
+    };
+    // 40 tokens, after 2 ms or some more.
+    assert!(suspected(Some(TokensPerSecond(0.01))));
+    assert!(!suspected(Some(TokensPerSecond(1e9))));
+    assert!(!suspected(None));
 }

@@ -79,13 +79,13 @@ pub struct ServerTimes {
     /// Prompt tokens processed, cached ones left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_prompt: Option<u32>,
-    /// Time for them.
+    /// Time for them and the first token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt_ns: Option<Nanos>,
     /// Tokens generated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_generated: Option<u32>,
-    /// Time for them.
+    /// From the first of them to the last; the first is part of `prompt_ns`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation_ns: Option<Nanos>,
     /// Time to load the model for this request (Ollama).
@@ -151,6 +151,10 @@ pub struct RequestSample {
     /// Prompt tokens that the server took from its cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cached_tokens: Option<u32>,
+    /// The server counted tokens as cannot be: none beside text, more than were asked for. What
+    /// cannot be was counted by others.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub usage_doubted: bool,
     /// Which of several base URLs, counted from 0.
     #[serde(skip_serializing_if = "is_zero")]
     pub replica: u32,

@@ -231,6 +231,8 @@ pub struct ServingSummary {
     pub output_tokens: Option<Distribution>,
     /// Reasoning tokens of a request, where there were any.
     pub reasoning_tokens: Option<Distribution>,
+    /// Answers of which the server's own counts of tokens could not be right.
+    pub n_usage_doubted: u64,
     /// Output tokens / text events; above 1 where an event holds several tokens, and ITL then
     /// is per event.
     pub tokens_per_event: Option<f64>,

@@ -81,7 +81,8 @@ impl Arrivals {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "cache", rename_all = "snake_case")]
 pub enum CacheMode {
-    /// Each prompt begins with something unique, so that nothing can be reused.
+    /// Each conversation begins with something unique, so that none can reuse another's. Its
+    /// later turns re-send their history as it was, as real ones do.
     #[default]
     Bust,
     /// The same first share of every prompt.
@@ -89,7 +90,11 @@ pub enum CacheMode {
         /// Share of the prompt's tokens, 0 to 1.
         share: f64,
     },
-    /// Prompts may repeat, as a trace or a shape has them.
+    /// Prompts share among themselves what a trace or a shape repeats, and nothing with those
+    /// of earlier points and runs: all of a point begin with the same new words.
+    Own,
+    /// Prompts may repeat, as a trace or a shape has them, those of earlier points and runs
+    /// included.
     Keep,
 }
 
@@ -203,12 +208,21 @@ pub struct Workload {
     pub temperature: Option<f64>,
     /// Seed of prompts and schedule.
     pub seed: u64,
+    /// What makes the prompts of this point others than those of earlier runs: the beginnings
+    /// of prompts depend on it and on `seed`. The first point of a run has the run's own, each
+    /// later one 1 more. Absent in records of before it was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<u32>,
     /// Reasoning.
     #[serde(default)]
     pub think: Think,
     /// Prefix cache.
     #[serde(default)]
     pub cache: CacheMode,
+    /// Share of the first prompts' text that a trace itself repeats from its earlier ones, and
+    /// that a server's cache may therefore know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeated_share: Option<f64>,
     /// How output lengths are held.
     #[serde(default)]
     pub length_control: LengthControl,
@@ -246,8 +260,10 @@ impl Workload {
             stream: true,
             temperature: None,
             seed: 0,
+            nonce: None,
             think: Think::default(),
             cache: CacheMode::default(),
+            repeated_share: None,
             length_control: LengthControl::default(),
             n_warmup: 0,
             duration_ns: None,

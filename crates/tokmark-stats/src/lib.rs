@@ -81,8 +81,8 @@ pub use serving::{
     ITL_PER_EVENT_FROM, LATE_FROM, LATE_RELATIVE, LENGTH_FLAGGED, LEVEL_QUANTILE, RequestFigures,
     Requests, RequestsWithEvents, SERVER_RATE_FLAGGED, SERVING_QUANTILES, ServingGradeInput,
     ServingInput, ServingPrecision, WINDOW_PIECES, grade_serving, itl_is_per_event,
-    next_serving_look, quantile_ranks, request_figures, serving_precision, summarize_serving,
-    upper_bound_rank,
+    next_serving_look, quantile_ranks, request_figures, server_step_ns, serving_precision,
+    summarize_serving, upper_bound_rank,
 };
 pub use session::{LEVEL, PRESUMED_LAG1, PRESUMED_WEIGHT};
 pub use sessions::{Ends, SessionRatio, compare_sessions};
@@ -92,4 +92,4 @@ pub use tokens::{STALL_FACTOR, token_times};
 pub use trend::{DRIFT_ALPHA, DRIFT_RELATIVE, MIN_FOR_DEPENDENCE, mann_kendall, theil_sen};
 
 /// Version of these statistics, kept with every summary.
-pub const STATISTICS_VERSION: u32 = 1;
+pub const STATISTICS_VERSION: u32 = 2;

@@ -16,7 +16,7 @@ mod window;
 use std::collections::BTreeMap;
 
 use tokmark_model::{
-    Distribution, Load, Nanos, ReplicaSummary, RequestError, RequestSample, ServingSummary, Tokens,
+    Distribution, Load, Nanos, ReplicaSummary, RequestError, RequestSample, ServingSummary,
     Workload,
 };
 
@@ -31,7 +31,7 @@ pub use grade::{
 };
 pub use precision::{ServingPrecision, next_serving_look, serving_precision};
 pub use quantile_ranks::{quantile_ranks, upper_bound_rank};
-pub use request_figures::{RequestFigures, request_figures};
+pub use request_figures::{RequestFigures, request_figures, server_step_ns};
 pub use requests::{Requests, RequestsWithEvents};
 
 use crate::STATISTICS_VERSION;
@@ -88,6 +88,7 @@ pub fn summarize_serving(input: &ServingInput<'_>) -> Option<ServingSummary> {
         cold_ttft_ms: cold_ttft(input).map(ms),
         tokens_per_event: share(tally.streamed_tokens, tally.text_events),
         n_hidden_reasoning: tally.n_hidden_reasoning,
+        n_usage_doubted: tally.n_usage_doubted,
         cached_share: share(tally.cached_tokens, tally.prompt_tokens),
         replicas: flow.as_ref().map(|flow| replicas(input, flow, &tally)).unwrap_or_default(),
         errors: tally.errors,
@@ -112,6 +113,7 @@ struct Tally {
     n_retries: u64,
     errors: BTreeMap<String, u64>,
     n_hidden_reasoning: u64,
+    n_usage_doubted: u64,
     /// Streamed tokens and text events, of the streamed answers whose tokens are known.
     streamed_tokens: u64,
     text_events: u64,
@@ -146,6 +148,7 @@ impl Tally {
         let Some(figures) = request_figures(request, stream) else { return };
         self.n_ok += 1;
         self.n_hidden_reasoning += u64::from(request.hidden_reasoning && figures.ttft.is_some());
+        self.n_usage_doubted += u64::from(request.usage_doubted);
         if let Some(tokens) = figures.streamed_tokens.filter(|_| stream) {
             self.streamed_tokens += u64::from(tokens);
             self.text_events += u64::from(request.n_text_events);
@@ -267,10 +270,9 @@ fn itl(input: &ServingInput<'_>) -> Option<Distribution> {
 /// Median over the answers that have both of our decode rate / the server's own.
 fn rate_vs_server(input: &ServingInput<'_>) -> Option<f64> {
     let ratio = |request: &RequestSample| {
-        let server = request.server?;
-        let ours = request_figures(request, input.workload.stream)?.decode_rate?;
-        let theirs = Tokens(u64::from(server.n_generated?)).per(server.generation_ns?)?;
-        (theirs.0 > 0.0).then(|| ours.0 / theirs.0)
+        let theirs = server_step_ns(&request.server?)?;
+        let ours = request_figures(request, input.workload.stream)?.tpot_ns?;
+        (ours > 0.0).then(|| theirs / ours)
     };
     median(&column(input.requests, ratio))
 }

@@ -241,8 +241,9 @@ fn the_server_is_compared_where_it_tells_its_own_times() {
         });
     }
     let summary = point.summary();
-    // Ours 10, 10, 25; theirs 13.3, 25, 16.7 tok/s: ratios 0.75, 0.4, 1.5.
-    assert_close(summary.rate_vs_server.unwrap(), 0.75);
+    // The server's time is from its first token to its last, 3 steps for 4 tokens. Ours 10, 10,
+    // 25; theirs 10, 18.75, 12.5 tok/s: ratios 1, 0.53, 2.
+    assert_close(summary.rate_vs_server.unwrap(), 1.0);
     // TTFT 100, 90, 100 less 80.
     let queue = summary.queue_ms.unwrap();
     assert_eq!((queue.n, queue.min, queue.max), (3, 10.0, 20.0));

@@ -299,6 +299,27 @@ fn prompts_from_the_cache_are_flagged_where_none_was_to_be_reused() {
 }
 
 #[test]
+fn a_trace_may_hit_what_it_repeats_itself_and_a_later_turn_its_history() {
+    let cached = |n| {
+        let mut run = Run::with(move |_, request| request.cached_tokens = Some(n));
+        run.point.workload.cache = CacheMode::Own;
+        run.point.workload.repeated_share = Some(0.4);
+        run
+    };
+    cached(45).assert_clean();
+    cached(46).assert_only(GradeLetter::B, "cache_hit");
+    cached(91).assert_only(GradeLetter::D, "cache_hit");
+    let mut unknown = cached(91);
+    unknown.point.workload.repeated_share = None;
+    unknown.assert_clean();
+    let turns = Run::with(|i, request| {
+        request.turn = (i % 2) as u32;
+        request.cached_tokens = Some(if request.turn == 1 { 90 } else { 0 });
+    });
+    turns.assert_clean();
+}
+
+#[test]
 fn prompts_above_the_ceiling_must_have_come_from_a_cache() {
     // 100 tokens in some 105 ms: 950 tok/s.
     let below = Run { ceiling: Some(TokensPerSecond(1_100.0)), ..Run::quiet(60) };
@@ -330,11 +351,18 @@ fn estimated_counts_are_a_c() {
 }
 
 #[test]
+fn usage_that_cannot_be_right_is_a_b() {
+    let run = Run::with(|i, request| request.usage_doubted = i == 5);
+    run.assert_only(GradeLetter::B, "usage_doubted");
+    assert_eq!(run.point.summary().n_usage_doubted, 1);
+}
+
+#[test]
 fn a_server_that_counts_otherwise_is_flagged() {
     let theirs = |generation_ms| {
         Run::with(move |_, request| {
             request.server = Some(ServerTimes {
-                n_generated: Some(10),
+                n_generated: Some(11),
                 generation_ns: Some(ms(generation_ms)),
                 ..ServerTimes::default()
             });

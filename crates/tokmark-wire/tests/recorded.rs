@@ -57,6 +57,20 @@ fn as_many_events_carry_text_as_the_servers_usage_counts_tokens() {
 }
 
 #[test]
+fn the_generation_time_of_llama_cpp_is_that_of_all_tokens_but_the_first() {
+    for name in ["chat-stream", "chat-stream-nousage", "completion-stream", "ignore-eos", "chat"] {
+        let body = Recording::of(&format!("{LLAMA_CPP}-{name}")).body();
+        let text = String::from_utf8(body).unwrap();
+        let (_, timings) = text.split_once("\"timings\":").unwrap();
+        let end = timings.find('}').unwrap() + 1;
+        let timings: serde_json::Value = serde_json::from_str(&timings[..end]).unwrap();
+        let number = |field: &str| timings[field].as_f64().unwrap();
+        let steps = number("predicted_ms") / number("predicted_per_token_ms");
+        assert!((steps - (number("predicted_n") - 1.0)).abs() < 1e-6, "{name} {steps}");
+    }
+}
+
+#[test]
 fn a_stream_without_usage_says_so_unless_the_server_has_its_own_counts() {
     for server in SERVERS {
         for (name, n_output) in [("chat-stream-nousage", 8), ("tools-stream", 24)] {

@@ -6,11 +6,11 @@ use tokmark_model::{CacheMode, Message, ToolCall};
 use crate::arguments::arguments;
 use crate::body::{Body, Style, capitalized};
 use crate::fit::{CountTokens, Counter, Draft, LengthBasis, append, fit};
-use crate::random::{Purpose, Random, scatter};
+use crate::random::{Purpose, Random, salted, scatter};
 use crate::shape::Content;
 use crate::vocabulary::VOCABULARY;
 
-/// Prompts that [`CacheMode::Keep`] goes through in turn.
+/// Prompts that [`CacheMode::Keep`] and [`CacheMode::Own`] go through in turn.
 pub const N_KEPT_PROMPTS: u64 = 16;
 
 /// A generated text and its length.
@@ -39,27 +39,27 @@ pub fn write_text(
 ) -> PromptText {
     let n_shared = shared_tokens(cache, n_tokens);
     let key = text_key(cache, number);
-    let opening = opening_for(seed, number, cache);
+    let opening = opening_for(seed, 0, number as u32, cache);
     let mut composer = Composer::new(seed, key, opening, n_shared, Counter::new(tokenizer));
     let text = composer.text(content.style(), n_tokens as usize);
     PromptText { text, n_tokens: composer.n_done, basis: composer.counter.basis() }
 }
 
-/// Four short words that no other request of this seed begins with: `Amber canyon pillow mint:`.
-///
-/// Numbers that differ in their lower 32 bits have different openings.
-pub fn unique_opening(seed: u64, number: u64) -> String {
-    let words = scatter(seed, number as u32)
+/// Four short words that no other number of this seed and nonce has: `Amber canyon pillow mint:`.
+/// Another nonce gives other words to each number.
+pub fn unique_opening(seed: u64, nonce: u32, number: u32) -> String {
+    let words = scatter(salted(seed, nonce), number)
         .to_be_bytes()
         .map(|byte| VOCABULARY.openings[usize::from(byte)])
         .join(" ");
     format!("{}:", capitalized(&words))
 }
 
-/// What stands where the unique text of request `number` begins.
-pub(crate) fn opening_for(seed: u64, number: u64, cache: CacheMode) -> Option<String> {
+/// What stands where the unique text of conversation `number` begins.
+pub(crate) fn opening_for(seed: u64, nonce: u32, number: u32, cache: CacheMode) -> Option<String> {
     match cache {
-        CacheMode::Bust | CacheMode::Share { .. } => Some(unique_opening(seed, number)),
+        CacheMode::Bust | CacheMode::Share { .. } => Some(unique_opening(seed, nonce, number)),
+        CacheMode::Own => Some(unique_opening(seed, nonce, 0)),
         CacheMode::Keep => None,
     }
 }
@@ -68,14 +68,14 @@ pub(crate) fn opening_for(seed: u64, number: u64, cache: CacheMode) -> Option<St
 pub(crate) fn shared_tokens(cache: CacheMode, n_prompt: u32) -> usize {
     match cache {
         CacheMode::Share { share } => (f64::from(n_prompt) * share).round() as usize,
-        CacheMode::Bust | CacheMode::Keep => 0,
+        CacheMode::Bust | CacheMode::Own | CacheMode::Keep => 0,
     }
 }
 
 /// The number that decides the own text of request `number`: itself, or one of a few.
 pub(crate) fn text_key(cache: CacheMode, number: u64) -> u64 {
     match cache {
-        CacheMode::Keep => number % N_KEPT_PROMPTS,
+        CacheMode::Own | CacheMode::Keep => number % N_KEPT_PROMPTS,
         CacheMode::Bust | CacheMode::Share { .. } => number,
     }
 }

@@ -63,6 +63,14 @@ impl Random {
     }
 }
 
+/// The seed of what differs from run to run; `seed` itself for a nonce of 0.
+pub(crate) fn salted(seed: u64, nonce: u32) -> u64 {
+    match nonce {
+        0 => seed,
+        _ => mix(seed ^ mix(u64::from(nonce))),
+    }
+}
+
 /// Another number for each `number`, in an order that depends on the seed: no two numbers
 /// share one. A Feistel network of four rounds over the two halves.
 pub(crate) fn scatter(seed: u64, number: u32) -> u32 {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokmark_model::{CacheMode, Message, Nanos, ToolDefinition};
 
 use crate::fit::{Counter, LengthBasis};
-use crate::prompt::unique_opening;
+use crate::prompt::opening_for;
 use crate::{Shape, Trace, WorkloadError};
 
 mod conversation;
@@ -45,9 +45,12 @@ pub struct PlannedRequest {
 /// What decides the text of requests, beside their shape or trace.
 #[derive(Clone, Default)]
 pub struct SourceOptions {
-    /// Of all text. The same seed gives the same requests, so that a server which has seen a
-    /// seed once may know its prompts: another run should have another seed.
+    /// Of all text.
     pub seed: u64,
+    /// With the seed, of the openings. A server that has seen a seed and a nonce may know their
+    /// prompts, so each run should have another nonce; the text behind the openings stays the
+    /// same. 0 for none.
+    pub nonce: u32,
     /// What the requests do with the server's prefix cache.
     pub cache: CacheMode,
     /// Counts the tokens of generated text; without one they are assumed.
@@ -58,6 +61,7 @@ impl fmt::Debug for SourceOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SourceOptions")
             .field("seed", &self.seed)
+            .field("nonce", &self.nonce)
             .field("cache", &self.cache)
             .field("tokenizer", &self.tokenizer.is_some())
             .finish()
@@ -84,12 +88,14 @@ enum Origin {
 /// times, so a load that must be on time makes its requests ahead.
 ///
 /// What [`CacheMode`] does:
-/// - `Bust`: the first message, and the description of the first tool, begin with
-///   [`unique_opening`]; all other text is the request's own too. A later turn gets a new opening, so that
-///   not even its own history can be reused.
+/// - `Bust`: the first message of a conversation, and the description of the first tool, begin
+///   with [`unique_opening`](crate::unique_opening); all other text is its own too. Later turns
+///   keep the opening, so that a history is re-sent as it was.
 /// - `Share`: the first `share` of the mean prompt length is the same text in all requests, tool
 ///   definitions counted first; behind it comes the opening and the request's own text. A share
 ///   of 1 makes all prompts of one length equal.
+/// - `Own`: as `Keep`, behind one opening that all conversations have. A trace that begins again
+///   begins with another.
 /// - `Keep`: sessions repeat the texts of the first [`N_KEPT_PROMPTS`](crate::N_KEPT_PROMPTS);
 ///   a trace is sent as it is.
 #[derive(Debug, Clone)]
@@ -131,7 +137,7 @@ impl PromptSource {
     /// For [`CacheMode::Share`]: a trace has the shared prefixes that it has.
     pub fn from_trace(trace: Trace, options: SourceOptions) -> Result<Self, WorkloadError> {
         if matches!(options.cache, CacheMode::Share { .. }) {
-            let problem = "a trace has its own shared prefixes; use keep, or bust for none";
+            let problem = "a trace has its own shared prefixes; use own or keep, or bust for none";
             return Err(cache_fault(problem.to_owned()));
         }
         if trace.sessions.is_empty() || trace.sessions.iter().any(|s| s.turns.is_empty()) {
@@ -141,6 +147,12 @@ impl PromptSource {
         let longest = trace.sessions.iter().map(|session| session.turns.len() as u64).max();
         let origin = Origin::Trace { trace: Arc::new(trace), longest: longest.unwrap_or_default() };
         Ok(PromptSource { origin, options, tools: Arc::new([]) })
+    }
+
+    /// The same requests with other openings.
+    pub fn with_nonce(&self, nonce: u32) -> Self {
+        let options = SourceOptions { nonce, ..self.options.clone() };
+        PromptSource { options, ..self.clone() }
     }
 
     /// The first request of conversation number `index`; of a shape of single requests, request
@@ -196,11 +208,30 @@ impl PromptSource {
         }
     }
 
+    /// Requests of the trace, turns included; `None` for a shape.
+    pub fn n_requests(&self) -> Option<u64> {
+        match &self.origin {
+            Origin::Shape { .. } => None,
+            Origin::Trace { trace, .. } => Some(trace.n_requests() as u64),
+        }
+    }
+
     /// Requests of a conversation.
     pub fn n_turns(&self, session: u32) -> u32 {
         match &self.origin {
             Origin::Shape { shape, .. } => shape.turns,
             Origin::Trace { trace, .. } => trace.session(session).turns.len() as u32,
+        }
+    }
+
+    /// Share of the first prompts' text that a trace repeats from its own earlier ones; `None`
+    /// for a shape, and where no prompt is as the trace has it.
+    pub fn repeated_share(&self) -> Option<f64> {
+        match (&self.origin, self.options.cache) {
+            (Origin::Trace { trace, .. }, CacheMode::Own | CacheMode::Keep) => {
+                trace.repeated_share()
+            }
+            _ => None,
         }
     }
 
@@ -224,10 +255,15 @@ impl PromptSource {
         Counter::new(self.options.tokenizer.as_deref().map(|tokenizer| tokenizer as _))
     }
 
-    /// The opening of request `number` where the cache is to be missed.
-    fn bust_opening(&self, number: u64) -> Option<String> {
-        let is_bust = self.options.cache == CacheMode::Bust;
-        is_bust.then(|| unique_opening(self.options.seed, number))
+    /// What stands before everything else in a conversation, where anything does.
+    fn front_opening(&self, session: u32) -> Option<String> {
+        let SourceOptions { seed, nonce, cache, .. } = self.options;
+        let round = self.n_sessions().map_or(0, |n| session / n.max(1));
+        match cache {
+            CacheMode::Bust => opening_for(seed, nonce, session, cache),
+            CacheMode::Own => Some(crate::unique_opening(seed, nonce, round)),
+            CacheMode::Share { .. } | CacheMode::Keep => None,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod line_reader;
 mod messages;
 mod mooncake;
 mod our_lines;
+mod repeats;
 mod sharegpt;
 
 pub use format::TraceFormat;

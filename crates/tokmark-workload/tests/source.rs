@@ -14,7 +14,12 @@ fn n_words(text: &str) -> usize {
 }
 
 fn options(cache: CacheMode) -> SourceOptions {
-    SourceOptions { seed: 5, cache, tokenizer: Some(Arc::new(|text| Some(n_words(text)))) }
+    SourceOptions {
+        seed: 5,
+        nonce: 0,
+        cache,
+        tokenizer: Some(Arc::new(|text| Some(n_words(text)))),
+    }
 }
 
 fn shape(name: &str, cache: CacheMode) -> PromptSource {
@@ -206,20 +211,41 @@ fn called_tools_are_answered_with_results() {
 }
 
 #[test]
-fn a_busting_conversation_begins_anew_each_turn() {
+fn a_busting_conversation_re_sends_its_history_as_it_was() {
     let source = dialogue(CacheMode::Bust);
     let first = source.first(0);
     let second = source.follow_up(0, 1, &first.messages, &assistant("Yes.")).unwrap();
     let third = source.follow_up(0, 2, &second.messages, &assistant("Yes.")).unwrap();
-    let split = |request: &PlannedRequest| {
-        let (opening, rest) = request.messages[0].content.split_once(':').unwrap();
-        (opening.to_owned(), rest.to_owned())
+    assert_eq!(first.messages[..], second.messages[..first.messages.len()]);
+    assert_eq!(second.messages[..], third.messages[..second.messages.len()]);
+    assert_eq!((&first.tools, &second.tools), (&third.tools, &third.tools));
+    let opening = |request: &PlannedRequest| {
+        request.messages[0].content.split_once(':').unwrap().0.to_owned()
     };
-    let [a, b, c] = [split(&first), split(&second), split(&third)];
-    assert!(a.0 != b.0 && b.0 != c.0 && a.0 != c.0);
-    assert!(a.1 == b.1 && b.1 == c.1);
-    assert_eq!(first.messages[1..], second.messages[1..first.messages.len()]);
-    assert_ne!(source.first(1).messages[0].content.split_once(':').unwrap().0, b.0);
+    assert_ne!(opening(&source.first(1)), opening(&first));
+}
+
+#[test]
+fn another_nonce_gives_every_unique_beginning_and_nothing_else_anew() {
+    for cache in [CacheMode::Bust, CacheMode::Own] {
+        for name in ["chat", "agent"] {
+            let (source, again) = (shape(name, cache), shape(name, cache).with_nonce(7));
+            for session in 0..50 {
+                let (one, other) = (source.first(session), again.first(session));
+                let (a, b) = (&one.messages[0].content, &other.messages[0].content);
+                assert_ne!(a.split_once(':').unwrap().0, b.split_once(':').unwrap().0);
+                assert_eq!(one.messages[1..], other.messages[1..]);
+                let descriptions = one.tools.iter().zip(other.tools.iter()).take(1);
+                for (a, b) in descriptions.map(|(a, b)| (&a.description, &b.description)) {
+                    assert_ne!(a.split_once(':').unwrap().0, b.split_once(':').unwrap().0);
+                }
+                assert_eq!(again.first(session), other);
+            }
+            assert_eq!(source.with_nonce(7).first(3), again.first(3));
+        }
+    }
+    let kept = shape("chat", CacheMode::Keep);
+    assert_eq!(kept.first(3), kept.with_nonce(7).first(3));
 }
 
 #[test]
@@ -280,6 +306,30 @@ fn a_trace_shares_nothing_where_the_cache_is_to_be_missed() {
     assert_eq!(starts.len(), 12);
     let request = source.request(0);
     assert!(n_words(&request.messages[0].content).abs_diff(1300) <= 26);
+}
+
+#[test]
+fn a_trace_of_its_own_keeps_its_shares_and_shares_nothing_with_other_points_and_rounds() {
+    let source = trace(MOONCAKE, CacheMode::Own);
+    let words = |source: &PromptSource, session: u32| -> Vec<String> {
+        let request = source.first(session);
+        request.messages[0].content.split_whitespace().map(str::to_owned).collect()
+    };
+    let common = |a: &[String], b: &[String]| a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let [one, other] = [0, 1].map(|session| words(&source, session));
+    assert!(common(&one, &other) >= 2 * BLOCK_TOKENS as usize - 3);
+    assert_eq!(one.iter().filter(|word| **word == one[3]).count(), 1, "one opening");
+    // The fixture has four conversations; the fifth is the first again.
+    let [round, point] = [words(&source, 4), words(&source.with_nonce(1), 0)];
+    for fresh in [&round, &point] {
+        assert_eq!(fresh[4..], one[4..]);
+        assert!(common(fresh, &one) < 4);
+    }
+    // Ids 0 1 2 of 1,300 tokens, 0 1 3 of 1,536, 0 4 of 700, none of 90.
+    let share = (1024.0 + 512.0) / (1300.0 + 1536.0 + 700.0 + 90.0);
+    assert!((source.repeated_share().unwrap() - share).abs() < 1e-9);
+    assert_eq!(trace(MOONCAKE, CacheMode::Bust).repeated_share(), None);
+    assert_eq!((source.n_requests(), shape("chat", CacheMode::Own).n_requests()), (Some(4), None));
 }
 
 #[test]

@@ -10,7 +10,8 @@ use tokmark_workload::{Length, PromptSource, Shape, SourceOptions};
 
 use crate::args::LoadArgs;
 use crate::exit::Exit;
-use crate::load::{addresses, base_workload, endpoint_options};
+use crate::load::base_workload;
+use crate::load::subjects::Servers;
 use crate::output;
 use crate::view::load as view;
 
@@ -26,9 +27,25 @@ struct Finding {
 }
 
 pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<Exit> {
-    let endpoint = Endpoint::open(&addresses(args)?, &endpoint_options(args)?)?;
+    let mut servers = Servers::from_args(args)?;
+    let mut is_kept = true;
+    while let Some(serving) = servers.next(args)? {
+        let settings = serving.settings(args)?;
+        let checked =
+            serving.open(&settings).and_then(|endpoint| check_server(&settings, &endpoint));
+        serving.stop();
+        is_kept &= checked?;
+        if crate::wiring::interrupt().is_raised() {
+            return Ok(Exit::Interrupted);
+        }
+    }
+    Ok(if is_kept { Exit::Done } else { Exit::FailedRows })
+}
+
+/// Asks one server all questions; whether it speaks its dialect.
+fn check_server(args: &LoadArgs, endpoint: &Endpoint) -> anyhow::Result<bool> {
     let mut text = format!("{}\n", view::server(endpoint.facts()));
-    let findings = questions(args, &endpoint)?;
+    let findings = questions(args, endpoint)?;
     for finding in &findings {
         let mark = match finding.is_kept {
             Some(true) => "as expected",
@@ -43,7 +60,7 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<Exit> {
         n => format!("{n} differences; figures that depend on them may be wrong or absent\n"),
     };
     output::print(&text)?;
-    Ok(if n_wrong == 0 { Exit::Done } else { Exit::FailedRows })
+    Ok(n_wrong == 0)
 }
 
 fn questions(args: &LoadArgs, endpoint: &Endpoint) -> anyhow::Result<Vec<Finding>> {

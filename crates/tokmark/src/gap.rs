@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokmark_hub::Source;
 use tokmark_lab::{
-    Gap, LoadExtent, LoadOptions, Subject, gap_between, measure_point, server_overheads,
+    Gap, LoadExtent, LoadOptions, Subject, gap_between, measure_point, prefill_ceiling,
+    server_overheads,
 };
 use tokmark_model::{
     CacheMode, EngineParams, Load, PlannedTest, ProcessParams, Record, Test, Uuid, Workload,
@@ -40,7 +41,7 @@ pub(crate) fn run(args: &GapArgs) -> anyhow::Result<Exit> {
         None => subjects::start_named(&args.recipe, Some(path))?,
     };
     let endpoint = serving.open_with(&Default::default())?;
-    let served = served(args, &serving, &endpoint, &records)?;
+    let served = served(args, &serving, &endpoint, &embedded, &records)?;
     let overheads = server_overheads(&endpoint, args.prompt_tokens);
     serving.stop();
     let gap: Gap = gap_between(&embedded, &served, overheads);
@@ -87,6 +88,7 @@ fn served(
     args: &GapArgs,
     serving: &Serving,
     endpoint: &tokmark_http::Endpoint,
+    embedded: &[Record],
     records: &Records,
 ) -> anyhow::Result<Vec<Record>> {
     let shape = Shape {
@@ -96,12 +98,15 @@ fn served(
         ..Shape::builtin("chat")?
     };
     let sha256 = shape.sha256();
+    let nonce = crate::load::new_nonce(Uuid::now_v7());
     let options = SourceOptions {
         seed: 42,
+        nonce,
         cache: CacheMode::Bust,
         tokenizer: crate::load::tokenizer_like(endpoint, &shape),
     };
     let source = Arc::new(PromptSource::from_shape(shape, options)?);
+    let machine = tokmark_host::machine_facts(&Default::default());
     let mut measured = Vec::new();
     let mut view = LiveView::new("");
     for (position, n) in (0u64..).zip(AT_ONCE) {
@@ -111,18 +116,20 @@ fn served(
             n_output: Some(args.max_tokens),
             api: endpoint.api(),
             seed: 42,
+            nonce: Some(nonce),
             length_control: endpoint.abilities().length_control,
             n_warmup: n,
             ..Workload::new("gap", Load::Concurrency { n })
         };
         let options = LoadOptions {
             run_id: Uuid::now_v7(),
-            machine: tokmark_host::machine_facts(&Default::default()),
+            machine: machine.clone(),
             extent: LoadExtent::Until { half_width: 0.02, budget: args.measure.budget / 2 },
             abort_errors: 0.5,
             interrupt: wiring::interrupt(),
             server_pids: serving.pids(endpoint),
             calibration: None,
+            prefill_ceiling: prefill_ceiling(embedded, endpoint.facts(), &machine),
             recipe: None,
             is_fresh_server: false,
             first_load: None,

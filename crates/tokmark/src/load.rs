@@ -4,13 +4,18 @@ mod points;
 mod secrets;
 pub(crate) mod subjects;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use tokmark_host::machine_facts;
 use tokmark_http::{Endpoint, EndpointOptions, TargetOptions, discover, usual_ports};
-use tokmark_lab::{Calibration, LoadExtent, LoadOptions, calibrate, measure_point, speed_ups};
-use tokmark_model::{Record, Status, Uuid};
+use tokmark_lab::{
+    Calibration, LoadExtent, LoadOptions, calibrate, measure_point, prefill_ceiling, searched_name,
+    speed_ups,
+};
+use tokmark_model::{Record, ServerFacts, Status, TokensPerSecond, Uuid, Workload};
+use tokmark_store::{Filter, Sort, SortKey};
 use tokmark_tokenizer::LocalTokenizer;
 
 use crate::args::LoadArgs;
@@ -22,20 +27,33 @@ use points::{Point, Points};
 pub(crate) use points::{base_workload, tokenizer_like};
 use subjects::{Servers, Serving};
 
+/// Records from which the ceiling of prompt rates is taken, at most.
+const MOST_COMPARED: u64 = 50;
 /// Conversations of one point; those of the next begin after them.
 const SESSIONS_PER_POINT: u64 = 1 << 22;
+
+/// What makes the prompts of a run others than those of all runs before.
+pub(crate) fn new_nonce(run_id: Uuid) -> u32 {
+    // The lower half of such an id is random.
+    run_id.as_u128() as u32
+}
 
 pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<Exit> {
     let tokenizer = args.connection.tokenizer.as_deref().map(LocalTokenizer::open).transpose()?;
     if args.check_dialect {
         return crate::dialect_check::run(args);
     }
+    if let Some(file) = &args.html {
+        check_writable(file)?;
+    }
     let records = Records::open_for_writing(&args.store)?;
     let mut servers = Servers::from_args(args)?;
+    let run_id = Uuid::now_v7();
     let mut run = Run {
         args,
         records: &records,
-        run_id: Uuid::now_v7(),
+        run_id,
+        nonce: args.workload.nonce.unwrap_or_else(|| new_nonce(run_id)),
         machine: machine_facts(&Default::default()),
         tokenizer: tokenizer.map(Arc::new),
         measured: Vec::new(),
@@ -44,8 +62,23 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<Exit> {
     let outcome = run.all(&mut servers);
     drop(servers);
     run.show()?;
+    let is_reported = run.report();
     outcome?;
-    Ok(run.exit())
+    match run.exit() {
+        Exit::Done if !is_reported => Ok(Exit::FailedRows),
+        exit => Ok(exit),
+    }
+}
+
+/// Whether a report can be written at the end; leaves the file as it is.
+fn check_writable(file: &Path) -> anyhow::Result<()> {
+    let is_there = file.exists();
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
+    opened.with_context(|| format!("cannot write {}", file.display()))?;
+    if !is_there {
+        std::fs::remove_file(file).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
 }
 
 /// A server with what is still to be measured of it.
@@ -57,6 +90,7 @@ struct Lane {
     is_fresh: bool,
     n_points: u64,
     calibration: Option<Calibration>,
+    prefill_ceiling: Option<TokensPerSecond>,
 }
 
 /// The records of one command line.
@@ -64,6 +98,7 @@ struct Run<'a> {
     args: &'a LoadArgs,
     records: &'a Records,
     run_id: Uuid,
+    nonce: u32,
     machine: tokmark_model::MachineFacts,
     tokenizer: Option<Arc<LocalTokenizer>>,
     measured: Vec<Record>,
@@ -107,10 +142,40 @@ impl Run<'_> {
         output::say!("{}", view::server(endpoint.facts()));
         let points = Points::from_args(args, &endpoint)?;
         output::say!("{}", points.describe(args));
-        let calibration = self.check_client(&points)?;
+        let calibration = match points.heaviest() {
+            Some(heaviest) => self.check_client(heaviest)?,
+            None => None,
+        };
         let view = LiveView::new(&serving.name());
         let is_fresh = serving.is_fresh();
-        Ok(Lane { serving, endpoint, points, view, is_fresh, n_points: 0, calibration })
+        let prefill_ceiling = self.prefill_ceiling(endpoint.facts())?;
+        Ok(Lane {
+            serving,
+            endpoint,
+            points,
+            view,
+            is_fresh,
+            n_points: 0,
+            calibration,
+            prefill_ceiling,
+        })
+    }
+
+    /// What the embedded engine's records of the same model on this machine tell.
+    fn prefill_ceiling(&self, server: &ServerFacts) -> anyhow::Result<Option<TokensPerSecond>> {
+        let Some(model) = searched_name(server).filter(|_| server.is_local) else {
+            return Ok(None);
+        };
+        let filter = Filter {
+            model: Some(model),
+            machine: Some(self.machine.fingerprint.clone()),
+            status: Some(Status::Ok),
+            limit: Some(MOST_COMPARED),
+            sort: Sort { key: SortKey::Rate, ..Sort::default() },
+            ..Filter::default()
+        };
+        let known = self.records.wait(self.records.store().records(&filter))?;
+        Ok(prefill_ceiling(&known, server, &self.machine))
     }
 
     /// Measures the next point of a server; whether there was one.
@@ -122,6 +187,9 @@ impl Run<'_> {
             return Ok(false);
         }
         let Some(point) = lane.points.next() else { return Ok(false) };
+        if let Some(heavier) = lane.points.unchecked(&point) {
+            lane.calibration = self.check_client(heavier)?;
+        }
         lane.view.begin(&point.workload);
         let record = self.point(lane, &point)?;
         lane.is_fresh = false;
@@ -149,6 +217,7 @@ impl Run<'_> {
     fn point(&mut self, lane: &mut Lane, point: &Point) -> anyhow::Result<Record> {
         // The same prompts for the same point of every server: their requests make pairs.
         let first_session = if point.is_trace { 0 } else { lane.n_points * SESSIONS_PER_POINT };
+        let nonce = self.nonce.wrapping_add(lane.n_points as u32);
         lane.n_points += 1;
         let options = LoadOptions {
             run_id: self.run_id,
@@ -158,6 +227,7 @@ impl Run<'_> {
             interrupt: wiring::interrupt(),
             server_pids: lane.serving.pids(&lane.endpoint),
             calibration: lane.calibration,
+            prefill_ceiling: lane.prefill_ceiling,
             recipe: lane.serving.recipe_name(),
             is_fresh_server: lane.is_fresh,
             first_load: lane.serving.first_load_limit(),
@@ -165,8 +235,9 @@ impl Run<'_> {
             tokenizer: self.tokenizer.clone(),
         };
         let (endpoint, view) = (&lane.endpoint, &mut lane.view);
-        let workload = &point.workload;
-        Ok(measure_point(endpoint, &point.source, workload, first_session, &options, view)?)
+        let workload = Workload { nonce: Some(nonce), ..point.workload.clone() };
+        let source = Arc::new(point.source.with_nonce(nonce));
+        Ok(measure_point(endpoint, &source, &workload, first_session, &options, view)?)
     }
 
     fn extent(&self) -> LoadExtent {
@@ -180,10 +251,12 @@ impl Run<'_> {
         }
     }
 
-    /// Checks the client at the load of the heaviest point, against a server of known times.
-    fn check_client(&self, points: &Points) -> anyhow::Result<Option<Calibration>> {
-        let heaviest = points.heaviest().filter(|_| self.args.extent.calibrate != "off");
-        let Some(Point { workload, source, .. }) = heaviest else { return Ok(None) };
+    /// Checks the client at the load of a point, against a server of known times.
+    fn check_client(&self, point: &Point) -> anyhow::Result<Option<Calibration>> {
+        if self.args.extent.calibrate == "off" {
+            return Ok(None);
+        }
+        let Point { workload, source, .. } = point;
         let stub = crate::worker::stub_command()?;
         let found = calibrate(&stub, source, workload, &wiring::interrupt());
         match &found {
@@ -194,11 +267,6 @@ impl Run<'_> {
     }
 
     fn show(&self) -> anyhow::Result<()> {
-        if let Some(file) = &self.args.html {
-            let page = report::page(&self.measured);
-            std::fs::write(file, page)
-                .with_context(|| format!("cannot write {}", file.display()))?;
-        }
         for found in speed_ups(&self.measured) {
             output::say!("{}", view::speed_up(&found));
         }
@@ -212,6 +280,16 @@ impl Run<'_> {
             }
         };
         Ok(())
+    }
+
+    /// Writes the report; whether nothing went wrong with it. Its records are kept anyway.
+    fn report(&self) -> bool {
+        let Some(file) = &self.args.html else { return true };
+        let written = std::fs::write(file, report::page(&self.measured));
+        if let Err(error) = &written {
+            output::say!("cannot write {}: {error}; the records are kept", file.display());
+        }
+        written.is_ok()
     }
 
     fn exit(&self) -> Exit {

@@ -134,6 +134,11 @@ fn tokens_are_those_of_the_usage() {
         assert_eq!((tokens.n, tokens.source), (8, CountSource::Usage), "{sample:?}");
         assert_eq!(sample.n_text_events, 2);
     }
+    // Twice the tokens and 7: more than were asked for.
+    for sample in samples("wrong-usage", 3) {
+        assert_eq!((sample.output_tokens, sample.usage_doubted), (None, true), "{sample:?}");
+        assert!(sample.prompt_tokens.is_some());
+    }
     assert!(samples("no-usage", 3).iter().all(|sample| sample.output_tokens.is_none()));
     assert!(samples("cached-tokens=10", 3).iter().all(|s| s.cached_tokens == Some(10)));
 }

@@ -71,7 +71,8 @@ fn compare(
     let workload =
         Workload { api: endpoint.api(), think: Think::Auto, n_retries: 0, ..workload.clone() };
     let extent = Extent { n_requests: Some(n), duration: Some(AT_MOST) };
-    let Ok(schedule) = Schedule::new(&workload.arrival, workload.seed, extent) else {
+    let arrival = at_least(&workload.arrival);
+    let Ok(schedule) = Schedule::new(&arrival, workload.seed, extent) else {
         return Ok(None);
     };
     let mut measured = Measured { interrupt, ttft: HashMap::new() };
@@ -90,6 +91,17 @@ fn compare(
     let n = added.len() as u64;
     let ttft_mean = added.iter().sum::<f64>() / added.len().max(1) as f64;
     Ok(quantile(&added, 0.99).map(|ttft_p99| Calibration { n, ttft_mean, ttft_p99 }))
+}
+
+/// A lower rate would bring too few answers in the time, and ask less of the client.
+fn at_least(arrival: &Load) -> Load {
+    match *arrival {
+        Load::Rate { per_s, arrivals } => {
+            let per_s = per_s.max(AT_LEAST as f64 / AT_MOST.as_secs_f64());
+            Load::Rate { per_s, arrivals }
+        }
+        ref other => other.clone(),
+    }
 }
 
 /// Keeps the times to first token.
@@ -148,5 +160,20 @@ impl Drop for Stub {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokmark_model::Arrivals;
+
+    use super::*;
+
+    #[test]
+    fn a_check_has_enough_answers_and_never_less_load_than_its_point() {
+        let rate = |per_s| Load::Rate { per_s, arrivals: Arrivals::Poisson };
+        assert_eq!(at_least(&rate(0.5)), rate(25.0));
+        assert_eq!(at_least(&rate(300.0)), rate(300.0));
+        assert_eq!(at_least(&Load::Concurrency { n: 2 }), Load::Concurrency { n: 2 });
     }
 }

@@ -16,6 +16,9 @@ use super::{LoadExtent, LoadObserver, LoadOptions};
 
 /// Conversations of warm-ups begin here, far from those of the measured points.
 const WARM_UP_SESSIONS: u64 = 1 << 30;
+/// Openings of requests before the measured ones are other ones, so that they bring nothing into
+/// the server's cache that a trace or a shape has, too.
+const OTHER_OPENINGS: u32 = 1 << 31;
 /// That of the first request of a fresh server.
 const FIRST_SESSION: u64 = WARM_UP_SESSIONS - 1;
 
@@ -108,6 +111,8 @@ fn untimed(
     let schedule = Schedule::new(&arrival, workload.seed, extent).map_err(schedule_error)?;
     let workload = Workload { arrival, ..workload.clone() };
     let mut watcher = Patient { interrupt: &options.interrupt };
+    let nonce = workload.nonce.unwrap_or_default() ^ OTHER_OPENINGS;
+    let source = &Arc::new(source.with_nonce(nonce));
     Ok(drive(endpoint, source, &workload, schedule, first_session, &mut watcher)?.log)
 }
 
@@ -130,7 +135,12 @@ fn schedule(
             };
             Schedule::replay(due_times(source), speed, extent)
         }
-        _ => Schedule::new(&workload.arrival, workload.seed, extent),
+        _ => {
+            // A trace runs once, unless more was asked for.
+            let once = source.n_requests().filter(|_| extent == Extent::default());
+            let extent = Extent { n_requests: extent.n_requests.or(once), ..extent };
+            Schedule::new(&workload.arrival, workload.seed, extent)
+        }
     }
     .map_err(schedule_error)
 }

@@ -61,7 +61,7 @@ pub(super) fn record(
             stolen_share: stolen_share(&readings, &options.machine),
             asked_half_width: asked_half_width(&options.extent),
             abort_error_share: Some(options.abort_errors),
-            prefill_ceiling_tps: None,
+            prefill_ceiling_tps: options.prefill_ceiling,
         })
     });
     let speculation = speculation(&requests, readings.drafted);

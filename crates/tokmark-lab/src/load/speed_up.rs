@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tokmark_model::Comparison;
-use tokmark_model::{Nanos, Record};
+use tokmark_model::{Nanos, Record, Serving, Workload};
 use tokmark_stats::{CompareOptions, compare, request_figures};
 
 /// One server with speculative decoding against one without, on the same prompts.
@@ -36,10 +36,7 @@ pub fn speed_ups(records: &[Record]) -> Vec<SpeedUp> {
 
 fn pair(with: &Record, without: &Record) -> Option<SpeedUp> {
     let (of_with, of_without) = (with.serving.as_ref()?, without.serving.as_ref()?);
-    let same_work = of_with.workload.shape_sha256 == of_without.workload.shape_sha256
-        && of_with.workload.arrival == of_without.workload.arrival
-        && of_with.workload.seed == of_without.workload.seed;
-    if !same_work {
+    if !is_same_work(of_with, of_without) || !is_same_model(of_with, of_without) {
         return None;
     }
     let base = token_times(without);
@@ -55,6 +52,23 @@ fn pair(with: &Record, without: &Record) -> Option<SpeedUp> {
     })
 }
 
+/// Whether the requests of both say the same, byte for byte, and arrive alike.
+fn is_same_work(one: &Serving, other: &Serving) -> bool {
+    let decides = |serving: &Serving| {
+        let Workload { shape_sha256, arrival, seed, nonce, .. } = &serving.workload;
+        let lengths = (serving.workload.n_prompt, serving.workload.n_output);
+        (shape_sha256.clone(), arrival.clone(), *seed, *nonce, lengths)
+    };
+    decides(one) == decides(other)
+}
+
+/// Whether the same software answers with the same model. Another model is another speed with
+/// and without a draft.
+fn is_same_model(one: &Serving, other: &Serving) -> bool {
+    let (one, other) = (&one.server, &other.server);
+    !one.model.is_empty() && (&one.model, &one.dialect) == (&other.model, &other.dialect)
+}
+
 /// Time per token by conversation and turn, which stand for the prompt.
 fn token_times(record: &Record) -> BTreeMap<(u32, u32), Nanos> {
     let Some(serving) = &record.serving else { return BTreeMap::new() };
@@ -68,8 +82,8 @@ fn token_times(record: &Record) -> BTreeMap<(u32, u32), Nanos> {
 #[cfg(test)]
 mod tests {
     use tokmark_model::{
-        ClientCheck, CountSource, Load, RecordKind, RequestSample, ServerFacts, Serving,
-        Speculation, Timestamp, TokenCount, Uuid, Workload,
+        ClientCheck, CountSource, Load, RecordKind, RequestSample, ServerFacts, Speculation,
+        Timestamp, TokenCount, Uuid,
     };
 
     use super::*;
@@ -94,7 +108,11 @@ mod tests {
         record.speculation = Some(Speculation { n_drafted, ..Speculation::default() });
         record.serving = Some(Box::new(Serving {
             workload: Workload::new("chat", Load::Concurrency { n: 1 }),
-            server: ServerFacts::default(),
+            server: ServerFacts {
+                dialect: "llama.cpp".to_owned(),
+                model: "small.gguf".to_owned(),
+                ..ServerFacts::default()
+            },
             requests: (0..10).map(request).collect(),
             events: None,
             cold: None,
@@ -124,5 +142,20 @@ mod tests {
         other.serving.as_mut().unwrap().workload.seed = 5;
         assert!(speed_ups(&[other, point("drafting", 10, 7)]).is_empty());
         assert!(speed_ups(&[point("a", 20, 3), point("b", 10, 7)]).is_empty());
+    }
+
+    #[test]
+    fn speculation_gets_no_credit_for_another_model_server_or_prompt() {
+        let changes: [fn(&mut Serving); 4] = [
+            |plain| plain.server.model = "large.gguf".to_owned(),
+            |plain| plain.server.model = String::new(),
+            |plain| plain.server.dialect = "vllm".to_owned(),
+            |plain| plain.workload.nonce = Some(9),
+        ];
+        for change in changes {
+            let mut plain = point("plain", 20, 0);
+            change(plain.serving.as_mut().unwrap());
+            assert_eq!(speed_ups(&[plain, point("drafting", 10, 7)]), []);
+        }
     }
 }

@@ -165,6 +165,11 @@ fn counts(input: &ServingGradeInput<'_>) -> Vec<GradeReason> {
         let text = format!("tokens of {n_estimated} answers are estimated from their words");
         reasons.push(reason(GradeLetter::C, "counts_estimated", text));
     }
+    if summary.n_usage_doubted > 0 {
+        let n = summary.n_usage_doubted;
+        let text = format!("the server's counts of tokens cannot be right in {n} answers");
+        reasons.push(reason(GradeLetter::B, "usage_doubted", text));
+    }
     let moved = summary.rate_vs_server.filter(|ratio| (ratio - 1.0).abs() > SERVER_RATE_FLAGGED);
     if let Some(ratio) = moved {
         let text = format!("the decode rate seen is {ratio:.2} x the server's own");

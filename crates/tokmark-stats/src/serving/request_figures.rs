@@ -1,6 +1,6 @@
 //! The figures of one request.
 
-use tokmark_model::{LatencyKind, Nanos, RequestSample, TokensPerSecond};
+use tokmark_model::{LatencyKind, Nanos, RequestSample, ServerTimes, TokensPerSecond};
 
 /// Everything that one answered request gives. A figure whose parts are not known is absent.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -73,6 +73,21 @@ pub fn request_figures(request: &RequestSample, stream: bool) -> Option<RequestF
         queue: queue(request, ttft),
         streamed_tokens: streamed_tokens(request),
     })
+}
+
+/// The time of one token by the server's own account, in nanoseconds: generation time /
+/// (tokens generated - 1). The first token is part of the prompt's time, because the prompt's
+/// last position gives it. `None` for answers of one token.
+///
+/// So it is in llama.cpp's `timings` (`server-context.cpp`: the generation begins when the first
+/// token was sampled; since 2026 its own `predicted_per_token_ms` divides by one token less,
+/// too) and in Ollama, which passes them on. Ollama's own runners, of earlier versions, began
+/// their clock at the same point; that of MLX begins it a step earlier, which its answers do not
+/// tell.
+pub fn server_step_ns(times: &ServerTimes) -> Option<f64> {
+    let n_steps = times.n_generated?.checked_sub(1).filter(|n| *n > 0)?;
+    let span = times.generation_ns.filter(|span| span.0 > 0)?;
+    Some(span.0 as f64 / f64::from(n_steps))
 }
 
 /// 0 where the clock seems to have gone back.

@@ -58,7 +58,7 @@ fn assumed_lengths_are_near_those_of_real_vocabularies() {
 
 #[test]
 fn openings_never_change() {
-    let openings = [unique_opening(1, 0), unique_opening(1, 1)];
+    let openings = [unique_opening(1, 0, 0), unique_opening(1, 0, 1)];
     assert_eq!(openings, ["Glacier owl camel canyon:", "Cycle agent butter peach:"]);
 }
 
@@ -70,7 +70,7 @@ fn unique_prompts_differ_in_their_first_40_characters() {
             .collect();
         assert_eq!(starts.len(), 2000, "{content:?}");
     }
-    let openings: HashSet<String> = (0..100_000).map(|n| unique_opening(3, n)).collect();
+    let openings: HashSet<String> = (0..100_000).map(|n| unique_opening(3, 8, n)).collect();
     assert_eq!(openings.len(), 100_000);
     assert!(openings.iter().all(|opening| opening.len() <= 36));
 }
@@ -148,8 +148,8 @@ proptest! {
     }
 
     #[test]
-    fn unique_openings_differ(seed: u64, a: u32, b: u32) {
+    fn unique_openings_differ(seed: u64, nonce: u32, a: u32, b: u32) {
         prop_assume!(a != b);
-        prop_assert_ne!(unique_opening(seed, u64::from(a)), unique_opening(seed, u64::from(b)));
+        prop_assert_ne!(unique_opening(seed, nonce, a), unique_opening(seed, nonce, b));
     }
 }

@@ -42,13 +42,15 @@ pub(super) fn append_results(
     }
 }
 
-/// Puts `opening` before the first message, in the place of `old` where that stands there.
-pub(super) fn replace_opening(messages: &mut [Message], old: &str, opening: &str) {
-    let Some(first) = messages.first_mut() else { return };
-    first.content = match first.content.strip_prefix(old) {
-        Some(rest) if !old.is_empty() => format!("{opening}{rest}"),
-        _ if first.content.is_empty() => opening.to_owned(),
-        _ => format!("{opening} {}", first.content),
+/// Puts `opening` before the first message, unless it stands there already.
+pub(super) fn put_opening(messages: &mut [Message], opening: &str) {
+    let Some(first) = messages.first_mut().filter(|first| !first.content.starts_with(opening))
+    else {
+        return;
+    };
+    first.content = match first.content.as_str() {
+        "" => opening.to_owned(),
+        text => format!("{opening} {text}"),
     };
 }
 
@@ -57,13 +59,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_opening_is_replaced_or_put_in_front() {
-        let mut messages = [Message::text(Role::User, "Old words: text")];
-        replace_opening(&mut messages, "Old words:", "New:");
-        assert_eq!(messages[0].content, "New: text");
-        replace_opening(&mut messages, "Old words:", "Third:");
-        assert_eq!(messages[0].content, "Third: New: text");
-        replace_opening(&mut [], "", "New:");
+    fn an_opening_is_put_in_front_once() {
+        let mut messages = [Message::text(Role::User, "text")];
+        for _ in 0..2 {
+            put_opening(&mut messages, "Four words:");
+            assert_eq!(messages[0].content, "Four words: text");
+        }
+        put_opening(&mut [], "Four words:");
     }
 
     #[test]

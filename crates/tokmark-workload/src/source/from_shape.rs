@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokmark_model::{CacheMode, Message, Role, ToolCall, ToolDefinition};
 
-use super::conversation::{answered, append_results, call_id, replace_opening};
-use super::{Origin, PlannedRequest, PromptSource};
+use super::conversation::{answered, append_results, call_id};
+use super::{Origin, PlannedRequest, PromptSource, SourceOptions};
 use crate::Shape;
 use crate::body::Style;
 use crate::prompt::{Composer, opening_for, shared_tokens, text_key};
@@ -27,8 +27,8 @@ impl PromptSource {
         let n_prompt = shape.prompt_tokens.draw(&mut self.drawn(Purpose::PromptLength, numbers));
         let mut composer = self.composer(shape, numbers);
         composer.n_done = self.tool_tokens();
-        let tools = self.tools_for(numbers.number);
-        if let (Some(opening), false) = (self.bust_opening(numbers.number), tools.is_empty()) {
+        let tools = self.tools_for(session);
+        if let (Some(opening), false) = (self.front_opening(session), tools.is_empty()) {
             composer.add(&opening);
         }
         let messages = opening_messages(shape, n_prompt as usize, &mut composer);
@@ -55,11 +55,6 @@ impl PromptSource {
     ) -> PlannedRequest {
         let numbers = self.numbers(shape, session, turn);
         let mut messages = history.to_vec();
-        if let Some(opening) = self.bust_opening(numbers.number) {
-            let before = self.numbers(shape, session, turn - 1).number;
-            let old = self.bust_opening(before).unwrap_or_default();
-            replace_opening(&mut messages, &old, &opening);
-        }
         let answer = answered(answer, turn);
         let mut composer = self.composer(shape, numbers).behind_history();
         let length = shape.follow_up_tokens.unwrap_or(shape.prompt_tokens);
@@ -77,7 +72,7 @@ impl PromptSource {
         }
         PlannedRequest {
             messages,
-            tools: self.tools_for(numbers.number),
+            tools: self.tools_for(session),
             max_tokens: shape.output_tokens.draw(&mut self.drawn(Purpose::OutputLength, numbers)),
             n_prompt_target: u32::try_from(composer.n_done).unwrap_or(u32::MAX),
             basis: composer.counter.basis(),
@@ -89,9 +84,8 @@ impl PromptSource {
     }
 
     fn numbers(&self, shape: &Shape, session: u32, turn: u32) -> Numbers {
-        let of = |session: u64| session * u64::from(shape.turns) + u64::from(turn);
         let key = text_key(self.options.cache, u64::from(session));
-        Numbers { number: of(u64::from(session)), key: of(key) }
+        Numbers { session, key: key * u64::from(shape.turns) + u64::from(turn) }
     }
 
     fn drawn(&self, purpose: Purpose, numbers: Numbers) -> Random {
@@ -99,14 +93,14 @@ impl PromptSource {
     }
 
     fn composer(&self, shape: &Shape, numbers: Numbers) -> Composer<'_> {
-        let cache = self.options.cache;
-        let opening = opening_for(self.options.seed, numbers.number, cache);
+        let SourceOptions { seed, nonce, cache, .. } = self.options;
+        let opening = opening_for(seed, nonce, numbers.session, cache);
         let n_shared = match cache {
             // Of prompts longer than the mean, too.
             CacheMode::Share { share } if share >= 1.0 => usize::MAX,
             _ => shared_tokens(cache, shape.prompt_tokens.mean()),
         };
-        Composer::new(self.options.seed, numbers.key, opening, n_shared, self.counter())
+        Composer::new(seed, numbers.key, opening, n_shared, self.counter())
     }
 
     fn tool_tokens(&self) -> usize {
@@ -118,8 +112,8 @@ impl PromptSource {
 
     /// The tools, with a unique beginning where the cache is to be missed: some templates put
     /// them before the first message.
-    fn tools_for(&self, number: u64) -> Arc<[ToolDefinition]> {
-        let Some(opening) = self.bust_opening(number) else { return self.tools.clone() };
+    fn tools_for(&self, session: u32) -> Arc<[ToolDefinition]> {
+        let Some(opening) = self.front_opening(session) else { return self.tools.clone() };
         let mut tools = self.tools.to_vec();
         if let Some(first) = tools.first_mut() {
             first.description = format!("{opening} {}", first.description);
@@ -131,8 +125,8 @@ impl PromptSource {
 /// What tells a request from all others, and what decides its text.
 #[derive(Debug, Clone, Copy)]
 struct Numbers {
-    number: u64,
-    /// Differs from `number` where texts repeat.
+    session: u32,
+    /// Conversations have it in common where texts repeat.
     key: u64,
 }
 

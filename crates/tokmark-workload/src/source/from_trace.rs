@@ -2,7 +2,7 @@
 
 use tokmark_model::{CacheMode, Message, Role};
 
-use super::conversation::{answered, append_results, replace_opening};
+use super::conversation::{answered, append_results, put_opening};
 use super::{Origin, PlannedRequest, PromptSource};
 use crate::body::{Body, Style};
 use crate::fit::{Draft, append, fit};
@@ -19,8 +19,12 @@ impl PromptSource {
     pub(super) fn first_of_trace(&self, trace: &Trace, session: u32) -> PlannedRequest {
         let recorded = trace.session(session);
         let turn = &recorded.turns[0];
-        let opening = self.bust_opening(self.trace_number(session, 0));
-        let mut composer = self.trace_composer(trace, session, 0, opening.clone());
+        let opening = self.front_opening(session);
+        // Behind blocks that conversations share, the opening comes too late.
+        let is_own_text = !matches!(turn.prompt, TracePrompt::Blocks { .. })
+            || self.options.cache == CacheMode::Bust;
+        let inside = opening.clone().filter(|_| is_own_text);
+        let mut composer = self.trace_composer(trace, session, 0, inside);
         let mut messages = Vec::new();
         if let Some(system) = &recorded.system {
             messages.push(Message::text(Role::System, system.clone()));
@@ -40,10 +44,11 @@ impl PromptSource {
             }
         }
         if let Some(opening) = &opening {
-            replace_opening(&mut messages, opening, opening);
+            put_opening(&mut messages, opening);
         }
         let n_prompt_target = match turn.prompt {
-            TracePrompt::Tokens(n) | TracePrompt::Blocks { n_tokens: n, .. } => n,
+            TracePrompt::Tokens(n) => n,
+            TracePrompt::Blocks { n_tokens: n, .. } if self.options.cache != CacheMode::Own => n,
             _ => recount(&messages, &mut composer),
         };
         let due = turn.due.filter(|_| (session as usize) < trace.sessions.len());
@@ -62,7 +67,6 @@ impl PromptSource {
         answer: &Message,
     ) -> Option<PlannedRequest> {
         let recorded = trace.session(session).turns.get(turn as usize)?;
-        let opening = self.bust_opening(self.trace_number(session, turn));
         let mut composer = self.trace_composer(trace, session, turn, None);
         let mut messages = history.to_vec();
         let answer = answered(answer, turn);
@@ -77,10 +81,8 @@ impl PromptSource {
                 messages.push(Message::text(Role::User, composer.text(STYLE, *n as usize)));
             }
         }
-        if let Some(opening) = &opening {
-            let before =
-                self.bust_opening(self.trace_number(session, turn - 1)).unwrap_or_default();
-            replace_opening(&mut messages, &before, opening);
+        if let Some(opening) = self.front_opening(session) {
+            put_opening(&mut messages, &opening);
         }
         let n_prompt = recount(&messages, &mut composer);
         let due = recorded.due.filter(|_| (session as usize) < trace.sessions.len());
@@ -121,7 +123,7 @@ impl PromptSource {
     ) -> Composer<'_> {
         // A trace that begins again repeats its texts, unless the cache is to be missed.
         let of_text = match self.options.cache {
-            CacheMode::Keep => (session as usize % trace.sessions.len()) as u32,
+            CacheMode::Own | CacheMode::Keep => (session as usize % trace.sessions.len()) as u32,
             _ => session,
         };
         let key = self.trace_number(of_text, turn);

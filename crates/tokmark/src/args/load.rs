@@ -51,12 +51,17 @@ pub(crate) struct WorkloadArgs {
     /// Seed of prompts and arrivals
     #[arg(long, value_name = "N", default_value_t = 42)]
     pub(crate) seed: u64,
+    /// Repeat the prompts of an earlier run, by the nonce of its first record [default: new each
+    /// run]
+    #[arg(long, value_name = "N")]
+    pub(crate) nonce: Option<u32>,
     /// Reasoning: as the server does by itself, on, or off (and checked)
     #[arg(long, value_name = "WHETHER", default_value = "auto", value_parser = think)]
     pub(crate) think: Think,
-    /// The server's prefix cache: bust, share:P% of each prompt, or keep
-    #[arg(long, value_name = "HOW", default_value = "bust", value_parser = cache)]
-    pub(crate) cache: CacheMode,
+    /// The server's prefix cache: bust, share:P% of each prompt, own (what a point's prompts repeat
+    /// of each other), or keep [default: bust; of a trace own]
+    #[arg(long, value_name = "HOW", value_parser = cache)]
+    pub(crate) cache: Option<CacheMode>,
     /// What a good request keeps, of ttft, ttfo, tpot, itl and e2e
     #[arg(long, value_name = "KIND=TIME", value_delimiter = ',', value_parser = service_level)]
     pub(crate) slo: Vec<ServiceLevel>,
@@ -265,13 +270,14 @@ pub(crate) fn think(text: &str) -> Result<Think, String> {
 fn cache(text: &str) -> Result<CacheMode, String> {
     match text.split_once(':') {
         None if text == "bust" => Ok(CacheMode::Bust),
+        None if text == "own" => Ok(CacheMode::Own),
         None if text == "keep" => Ok(CacheMode::Keep),
         Some(("share", share)) => percent(share)
             .ok()
             .filter(|share| *share < 1.0)
             .map(|share| CacheMode::Share { share })
             .ok_or_else(|| "give share a percentage below 100, e.g. share:80%".to_owned()),
-        _ => Err("give bust, share:P%, or keep".to_owned()),
+        _ => Err("give bust, share:P%, own, or keep".to_owned()),
     }
 }
 

@@ -11,7 +11,7 @@ use tokmark_lab::{Ramp, ramp, skipped_point};
 use tokmark_model::{CacheMode, Load, Record, Status, Uuid, Workload};
 use tokmark_workload::{Length, PromptSource, Shape, SourceOptions, Tokenizer, Trace};
 
-use crate::args::{LoadArgs, WorkloadArgs};
+use crate::args::{LoadArgs, WorkloadArgs, load::ExtentArgs};
 use crate::output;
 use crate::view::plan::duration;
 
@@ -34,6 +34,8 @@ pub(super) struct Points {
     /// The search of `--ramp`, for each shape the rest of its points.
     ramp: Option<Ramp>,
     ramp_base: Option<Point>,
+    /// The heaviest load of the search at which the client was checked.
+    checked: Option<Load>,
     skipped: Vec<(Point, String)>,
     n: usize,
 }
@@ -45,6 +47,7 @@ impl Points {
             left: VecDeque::new(),
             ramp: None,
             ramp_base: None,
+            checked: None,
             skipped: Vec::new(),
             n: 0,
         };
@@ -129,17 +132,16 @@ impl Points {
         let has_times = trace.has_times();
         let sha256 = trace.sha256.clone();
         let n_requests = trace.n_requests();
-        let cache = match args.workload.cache {
-            CacheMode::Bust => CacheMode::Keep,
-            other => other,
-        };
-        let options = SourceOptions { seed: args.workload.seed, cache, tokenizer: None };
+        let cache = args.workload.cache.unwrap_or(CacheMode::Own);
+        let seed = args.workload.seed;
+        let options = SourceOptions { seed, cache, ..SourceOptions::default() };
         let source = Arc::new(PromptSource::from_trace(trace, options)?);
         let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let base = Workload {
             shape: stem.unwrap_or_else(|| "trace".to_owned()),
             shape_sha256: Some(sha256),
             cache,
+            repeated_share: source.repeated_share(),
             n_warmup: args.extent.warmup.unwrap_or(0),
             ..base_workload(args, endpoint, &source)
         };
@@ -152,6 +154,10 @@ impl Points {
             output::say!("note: the trace has no times; its {n_requests} requests run one by one");
             vec![closed(1)]
         };
+        let is_replay = matches!(loads.first(), Some(Load::Replay { .. }));
+        if let Some(note) = how_often(n_requests as u64, is_replay, &args.extent) {
+            output::say!("note: {note}");
+        }
         self.left.extend(loads.into_iter().map(|arrival| Point {
             workload: Workload { arrival, ..base.clone() },
             source: source.clone(),
@@ -233,14 +239,43 @@ impl Points {
         format!("{} points, at most {}: {}", self.n, duration(all), labels.join(", "))
     }
 
-    /// The point that asks most of the client, of those with a load of their own.
+    /// The point that asks most of the client, of those with a load of their own. A search does
+    /// not know it before.
     pub(super) fn heaviest(&self) -> Option<&Point> {
         let weight = |point: &&Point| match point.workload.arrival {
             Load::Concurrency { n } => f64::from(n),
             Load::Rate { per_s, .. } => per_s,
             Load::Replay { .. } => 0.0,
         };
-        self.left.iter().chain(&self.ramp_base).max_by(|a, b| weight(a).total_cmp(&weight(b)))
+        self.left.iter().max_by(|a, b| weight(a).total_cmp(&weight(b)))
+    }
+
+    /// `point`, where a search comes to a heavier load than at any time before, at which the
+    /// client has to be checked again.
+    pub(super) fn unchecked<'a>(&mut self, point: &'a Point) -> Option<&'a Point> {
+        self.ramp.as_ref()?;
+        let arrival = &point.workload.arrival;
+        if self.checked.as_ref().is_some_and(|checked| !is_heavier(arrival, checked)) {
+            return None;
+        }
+        self.checked = Some(arrival.clone());
+        Some(point)
+    }
+}
+
+/// Where a trace is not run exactly once, or that is not as asked: a sentence.
+fn how_often(n_trace: u64, is_replay: bool, extent: &ExtentArgs) -> Option<String> {
+    match (extent.requests, extent.duration) {
+        (Some(n), _) if n > n_trace && is_replay => {
+            Some(format!("the trace is replayed once; it has {n_trace} requests, not {n}"))
+        }
+        (Some(n), _) if n > n_trace => {
+            Some(format!("the trace has {n_trace} requests and begins again until {n} were made"))
+        }
+        (None, Some(_)) if !is_replay => {
+            Some(format!("the trace has {n_trace} requests and begins again for as long as asked"))
+        }
+        _ => None,
     }
 }
 
@@ -302,8 +337,10 @@ pub(crate) fn base_workload(
         stream: !args.connection.no_stream,
         temperature: flags.temperature,
         seed: flags.seed,
+        nonce: None,
         think: flags.think,
-        cache: flags.cache,
+        cache: flags.cache.unwrap_or_default(),
+        repeated_share: None,
         length_control: endpoint.abilities().length_control,
         n_warmup: 0,
         duration_ns: args.extent.duration.map(Into::into),
@@ -316,7 +353,8 @@ pub(crate) fn base_workload(
 
 fn source_options(flags: &WorkloadArgs, endpoint: &Endpoint, shape: &Shape) -> SourceOptions {
     let tokenizer = tokenizer_like(endpoint, shape);
-    SourceOptions { seed: flags.seed, cache: flags.cache, tokenizer }
+    let cache = flags.cache.unwrap_or_default();
+    SourceOptions { seed: flags.seed, cache, tokenizer, ..SourceOptions::default() }
 }
 
 /// Counts tokens by the characters that a token of this server has in text of this shape, so

@@ -108,7 +108,7 @@ impl Serving {
     }
 
     /// The flags with what the server's recipe wants otherwise and the user left open.
-    pub(super) fn settings(&self, args: &LoadArgs) -> anyhow::Result<LoadArgs> {
+    pub(crate) fn settings(&self, args: &LoadArgs) -> anyhow::Result<LoadArgs> {
         let mut args = args.clone();
         let Some(started) = &self.started else { return Ok(args) };
         let (connection, workload) = (&mut args.connection, &mut args.workload);

@@ -12,3 +12,4 @@ mod real;
 mod records;
 mod support;
 mod wizard;
+mod workload;

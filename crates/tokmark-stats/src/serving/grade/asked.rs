@@ -18,7 +18,8 @@ pub const LATE_RELATIVE: f64 = 0.05;
 pub const ARRIVALS_MOVED: f64 = 0.10;
 /// Share of the slots of a closed loop that must be in use on average.
 pub const IN_FLIGHT_HELD: f64 = 0.95;
-/// Cached share of the prompts, where nothing was to be reused, that is flagged.
+/// Cached share of the first prompts of conversations that is flagged, beyond what a trace
+/// itself repeats.
 pub const CACHE_HIT_FLAGGED: f64 = 0.05;
 /// Cached share above which the time to first token is another one than asked.
 pub const CACHE_HIT_TOUCHED: f64 = 0.50;
@@ -72,11 +73,30 @@ fn slots(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
         .then(|| reason(GradeLetter::D, "concurrency_not_held", text))
 }
 
+/// Only first turns are judged: later ones re-send their history, and find it in the cache as
+/// those of real conversations do.
 fn cache(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
-    let share = input.summary.cached_share.filter(|_| input.workload.cache == CacheMode::Bust)?;
-    let letter = if share > CACHE_HIT_TOUCHED { GradeLetter::D } else { GradeLetter::B };
-    let text = format!("{:.0} % of the prompts came from the server's cache", share * 100.0);
-    (share > CACHE_HIT_FLAGGED).then(|| reason(letter, "cache_hit", text))
+    let repeated = match input.workload.cache {
+        CacheMode::Bust => 0.0,
+        CacheMode::Own => input.workload.repeated_share?,
+        CacheMode::Share { .. } | CacheMode::Keep => return None,
+    };
+    let (mut n_cached, mut n_prompt) = (0u64, 0u64);
+    input.requests.visit(&mut |request, _| {
+        let counts = request.cached_tokens.zip(request.prompt_tokens);
+        if let Some((cached, prompt)) = counts.filter(|_| request.is_ok() && request.turn == 0) {
+            n_cached += u64::from(cached);
+            n_prompt += u64::from(prompt.n);
+        }
+    });
+    let share = Some(n_cached as f64 / n_prompt as f64).filter(|_| n_prompt > 0)?;
+    let beyond = share - repeated;
+    let letter = if beyond > CACHE_HIT_TOUCHED { GradeLetter::D } else { GradeLetter::B };
+    let mut text = format!("{:.0} % of the prompts came from the server's cache", share * 100.0);
+    if input.workload.cache == CacheMode::Own {
+        text += &format!("; they repeat {:.0} % of each other", repeated * 100.0);
+    }
+    (beyond > CACHE_HIT_FLAGGED).then(|| reason(letter, "cache_hit", text))
 }
 
 /// Prompts that went faster than the machine can compute them, where nothing was to be reused.

@@ -31,12 +31,16 @@ pub(in crate::view) fn manners(workload: &Workload) -> String {
     let mut parts = vec![
         format!("{api} API"),
         if workload.stream { "streamed" } else { "in one piece" }.to_owned(),
-        format!("seed {}", workload.seed),
+        match workload.nonce {
+            Some(nonce) => format!("seed {}, nonce {nonce}", workload.seed),
+            None => format!("seed {}", workload.seed),
+        },
         match workload.cache {
             CacheMode::Bust => "unique prompts".to_owned(),
             CacheMode::Share { share } => {
                 format!("{} % of each prompt shared", number(share * 100.0))
             }
+            CacheMode::Own => "prompts of this point alone".to_owned(),
             CacheMode::Keep => "prompts may repeat".to_owned(),
         },
         match workload.length_control {

@@ -228,6 +228,7 @@ fn cache(mode: CacheMode) -> String {
     match mode {
         CacheMode::Bust => "bust".to_owned(),
         CacheMode::Share { share } => format!("share:{share}"),
+        CacheMode::Own => "own".to_owned(),
         CacheMode::Keep => "keep".to_owned(),
     }
 }

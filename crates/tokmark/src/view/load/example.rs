@@ -375,28 +375,22 @@ fn workload(arrival: Load) -> Workload {
         _ => 2,
     };
     Workload {
-        shape: "chat".to_owned(),
         shape_sha256: Some(
             "3f5a0c1d2e4b69788796a5b4c3d2e1f00112233445566778899aabbccddeeff0".to_owned(),
         ),
-        arrival,
         n_prompt: Some(36),
         n_output: Some(100),
-        turns: 1,
-        n_tools: 0,
         api: Api::Chat,
         stream: true,
-        temperature: None,
         seed: 42,
+        nonce: Some(1_234_567_890),
         think: Think::Auto,
         cache: CacheMode::Bust,
         length_control: LengthControl::IgnoreEos,
         n_warmup,
-        duration_ns: None,
         timeout_ns: Some(Nanos(600_000 * MS)),
-        n_retries: 0,
         reuse_connections: true,
-        service_levels: Vec::new(),
+        ..Workload::new("chat", arrival)
     }
 }
 
@@ -474,6 +468,8 @@ fn record(id: u128, serving: Serving) -> Record {
         flags: Vec::new(),
         speculation: None,
         serving: Some(Box::new(serving)),
+        visit: None,
+        experiment: None,
         published: None,
         notes: Vec::new(),
         tags: Vec::new(),

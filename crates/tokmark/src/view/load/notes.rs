@@ -223,7 +223,11 @@ fn about_server(record: &Record, serving: &Serving) -> Vec<String> {
     let cached = summary.and_then(|summary| summary.cached_share).filter(|share| *share > 0.0);
     if let Some(share) = cached.filter(|_| !says(record, "cache_hit")) {
         let how = match serving.workload.cache {
+            CacheMode::Bust if serving.workload.turns > 1 => {
+                "unique conversations, whose later turns re-send their history as real ones do"
+            }
             CacheMode::Bust => "unique prompts",
+            CacheMode::Own => "what the prompts of this point repeat of each other",
             CacheMode::Share { .. } => "prompts with a shared beginning",
             CacheMode::Keep => "prompts that may repeat",
         };

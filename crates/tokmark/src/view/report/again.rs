@@ -215,7 +215,7 @@ fn rest(record: &Record, serving: &Serving) -> Vec<String> {
     add("--warmup", warmup(workload));
     add("--seed", Some(workload.seed).filter(|seed| *seed != USUAL_SEED).map(|n| n.to_string()));
     add("--think", think(workload.think));
-    add("--cache", cache(workload.cache));
+    add("--cache", cache(workload));
     add("--api", api(serving));
     add("--timeout", workload.timeout_ns.filter(|time| *time != USUAL_TIMEOUT).map(duration));
     add("--retries", Some(workload.n_retries).filter(|n| *n > 0).map(|n| n.to_string()));
@@ -250,9 +250,13 @@ fn think(think: Think) -> Option<String> {
     }
 }
 
-fn cache(mode: CacheMode) -> Option<String> {
-    match mode {
-        CacheMode::Bust => None,
+fn cache(workload: &Workload) -> Option<String> {
+    // Only a trace has due times, or says what it repeats.
+    let is_trace =
+        workload.repeated_share.is_some() || matches!(workload.arrival, Load::Replay { .. });
+    match workload.cache {
+        CacheMode::Bust => is_trace.then(|| "bust".to_owned()),
+        CacheMode::Own => (!is_trace).then(|| "own".to_owned()),
         CacheMode::Share { share } => Some(format!("share:{}", percent(share))),
         CacheMode::Keep => Some("keep".to_owned()),
     }

@@ -150,6 +150,7 @@ fn a_trace_and_a_recipe_are_named_as_far_as_they_are_known() {
     workload.shape = "morning".to_owned();
     workload.arrival = Load::Replay { speed: 2.0 };
     workload.n_warmup = 0;
+    workload.cache = tokmark_model::CacheMode::Own;
     assert_eq!(
         commands(std::slice::from_ref(&record)),
         ["tokmark load --recipe llama-server --trace FILE --speed 2"]
