@@ -30,6 +30,7 @@ mod pool;
 mod receive;
 mod scrape;
 mod target;
+mod tls_reason;
 mod tokenizer;
 mod uncounted;
 
