@@ -76,6 +76,20 @@ fn a_cut_request_is_judged_only_by_what_it_had_already_exceeded() {
 }
 
 #[test]
+fn a_cut_request_whose_text_had_come_in_time_breaks_no_level_of_ttft() {
+    let met = |first: Option<u64>| {
+        let mut point = Point::two_slots().with_level(LatencyKind::Ttft, 300);
+        let cut = point.error(500, 60_500, RequestError::Cut);
+        cut.first_text_ns = first.map(|first| ms(500 + first));
+        let summary = point.summary();
+        (summary.goodput.unwrap().n_judged, summary.levels_met["ttft"])
+    };
+    assert_eq!(met(Some(51)), (4, true));
+    assert_eq!(met(Some(301)), (5, false));
+    assert_eq!(met(None), (5, false));
+}
+
+#[test]
 fn a_level_of_gaps_judges_the_median_gap_of_a_request() {
     let mut point = Point::closed(1).with_level(LatencyKind::Itl, 20);
     point.answer(0, &[10, 20, 30, 90], 4);
