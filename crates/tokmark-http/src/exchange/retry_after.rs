@@ -82,7 +82,8 @@ mod tests {
         }
         assert_eq!(unix_seconds("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
         assert_eq!(unix_seconds("Thu, 29 Feb 2024 23:59:59 GMT"), Some(1_709_251_199));
-        for wrong in ["", "soon", "Sun, 06 Nov 1994", "Sun, 40 Nov 1994 08:49:37 GMT", "a b c d e"] {
+        for wrong in ["", "soon", "Sun, 06 Nov 1994", "Sun, 40 Nov 1994 08:49:37 GMT", "a b c d e"]
+        {
             assert_eq!(unix_seconds(wrong), None, "{wrong}");
         }
     }

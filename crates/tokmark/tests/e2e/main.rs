@@ -6,6 +6,7 @@ mod examples;
 mod faults;
 mod help;
 mod load;
+mod load_faults;
 mod real;
 mod records;
 mod support;
