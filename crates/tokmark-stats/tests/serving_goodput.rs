@@ -3,7 +3,7 @@
 #[path = "serving/point.rs"]
 mod point;
 
-use point::{Point, assert_close};
+use point::{Point, assert_close, ms};
 use tokmark_model::{LatencyKind, RequestError};
 
 #[test]

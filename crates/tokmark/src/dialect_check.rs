@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tokmark_http::{Endpoint, Finished, Flow, Progress, Watcher, drive};
-use tokmark_model::{LengthControl, Load, RequestError, Think, Workload};
+use tokmark_model::{LengthControl, Load, Think, Workload};
 use tokmark_run::{Extent, Schedule};
 use tokmark_workload::{Length, PromptSource, Shape, SourceOptions};
 
@@ -13,7 +13,6 @@ use crate::exit::Exit;
 use crate::load::{addresses, base_workload, endpoint_options};
 use crate::output;
 use crate::view::load as view;
-use crate::view::words::printable;
 
 /// Tokens asked for in each question.
 const N_OUTPUT: u32 = 16;
@@ -56,7 +55,7 @@ fn questions(args: &LoadArgs, endpoint: &Endpoint) -> anyhow::Result<Vec<Finding
         what: "a streamed answer",
         is_kept: Some(sample.is_ok() && !sample.in_one_piece),
         seen: match &sample.error {
-            Some(error) => failure(error, sample.message.as_deref()),
+            Some(error) => view::failure(error, sample.message.as_deref()),
             None if sample.in_one_piece => "all in one piece: stream: true is ignored".to_owned(),
             None => format!("{} text events", sample.n_text_events),
         },
@@ -94,7 +93,7 @@ fn questions(args: &LoadArgs, endpoint: &Endpoint) -> anyhow::Result<Vec<Finding
         is_kept: Some(whole.is_ok()),
         seen: whole
             .error
-            .map_or("ok".to_owned(), |error| failure(&error, whole.message.as_deref())),
+            .map_or("ok".to_owned(), |error| view::failure(&error, whole.message.as_deref())),
     });
     let quiet = ask(args, endpoint, |workload| workload.think = Think::Off)?;
     findings.push(Finding {
@@ -113,12 +112,6 @@ fn questions(args: &LoadArgs, endpoint: &Endpoint) -> anyhow::Result<Vec<Finding
         seen: counted.map_or("none".to_owned(), |n| format!("{n} tokens of a short text")),
     });
     Ok(findings)
-}
-
-/// `http 404 (model m not found)`.
-fn failure(error: &RequestError, message: Option<&str>) -> String {
-    let words = message.map_or_else(String::new, |message| format!(" ({})", printable(message)));
-    error.label() + &words
 }
 
 /// One request as `change` makes it.
