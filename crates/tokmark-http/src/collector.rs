@@ -1,7 +1,10 @@
 //! The caller's side of a load point: keeps the log, and asks the watcher.
 
+use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
+
+use tokmark_model::RequestError;
 
 use crate::drive::Shared;
 use crate::exchange::Finished;
@@ -61,11 +64,13 @@ pub(crate) struct Collector<'a> {
     log: &'a mut RequestLog,
     n_errors: u64,
     longest: Duration,
+    /// Errors of which a message is kept.
+    told: HashSet<RequestError>,
 }
 
 impl<'a> Collector<'a> {
     pub(crate) fn new(log: &'a mut RequestLog) -> Self {
-        Collector { log, n_errors: 0, longest: Duration::ZERO }
+        Collector { log, n_errors: 0, longest: Duration::ZERO, told: HashSet::new() }
     }
 
     pub(crate) fn run(
@@ -79,7 +84,8 @@ impl<'a> Collector<'a> {
         let mut next_tick = Instant::now() + TICK;
         let result = loop {
             match over.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
-                Ok(finished) => {
+                Ok(mut finished) => {
+                    self.thin_out(&mut finished);
                     if let Err(error) = self.keep(&finished) {
                         break Err(error);
                     }
@@ -107,6 +113,16 @@ impl<'a> Collector<'a> {
         };
         shared.cut();
         result.map(|()| ended)
+    }
+
+    /// Of each kind of error the first message is enough: thousands say the same.
+    fn thin_out(&mut self, finished: &mut Finished) {
+        let sample = &mut finished.sample;
+        if let (Some(error), Some(_)) = (&sample.error, &sample.message)
+            && !self.told.insert(error.clone())
+        {
+            sample.message = None;
+        }
     }
 
     fn keep(&mut self, finished: &Finished) -> std::io::Result<()> {

@@ -12,6 +12,7 @@ use tokmark_model::RequestError;
 
 use crate::receive::{enable_stamps, receive};
 use crate::target::Target;
+use crate::tls_reason::tls_reason;
 
 /// Bytes read at once to begin with; 10,000 streams are to fit in memory.
 const SMALL_BUFFER: usize = 2 * 1024;
@@ -65,8 +66,8 @@ impl Head {
 pub(crate) enum Broken {
     /// It could not be connected.
     Connect,
-    /// The TLS handshake failed.
-    Tls,
+    /// The TLS handshake failed, and why.
+    Tls(String),
     /// It ended where it must not.
     Closed,
     /// It is not HTTP.
@@ -77,7 +78,7 @@ impl Broken {
     pub(crate) fn kind(&self) -> RequestError {
         match self {
             Broken::Connect => RequestError::Connect,
-            Broken::Tls => RequestError::Tls,
+            Broken::Tls(_) => RequestError::Tls,
             Broken::Closed => RequestError::BrokenStream,
             Broken::NoHttp => RequestError::Malformed,
         }
@@ -117,7 +118,7 @@ impl Connection {
             Some((config, name)) => {
                 let connector = TlsConnector::from(config.clone());
                 let tls = connector.connect(name.clone(), stream).await;
-                Stream::Tls(Box::new(tls.map_err(|_| Broken::Tls)?))
+                Stream::Tls(Box::new(tls.map_err(|error| Broken::Tls(tls_reason(&error)))?))
             }
         };
         Ok(Connection {

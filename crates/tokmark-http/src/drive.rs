@@ -1,6 +1,8 @@
 //! Drives the requests of one load point: a few threads, each with its own runtime and
 //! connections, and the caller's thread, which keeps the log and decides when to stop.
 
+mod open_loop;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -8,27 +10,22 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokmark_model::{ClientCheck, Load, Message, Nanos, RequestError, RequestSample, Workload};
 use tokmark_run::{Due, Schedule};
 use tokmark_wire::Ask;
 use tokmark_workload::{PlannedRequest, PromptSource};
 
+use self::open_loop::{arrivals, open_loop};
 use crate::clock::Clock;
 use crate::collector::{Collector, Ended, Watcher};
 use crate::exchange::{Finished, Ready, Rules, exchange};
 use crate::log::{FinishedLog, RequestLog};
-use crate::pace::{Lateness, cpu_time, raise_file_limit, sharpen_timers, sleep_until, step_back};
+use crate::pace::{Lateness, cpu_time, raise_file_limit, sharpen_timers, step_back};
 use crate::pool::Pool;
 use crate::{Endpoint, HttpError};
 
-/// The longest sleep after which a stop is noticed.
-const NAP: Duration = Duration::from_millis(50);
 /// A pause of the thread that makes requests, when there are enough.
 const PAUSE: Duration = Duration::from_millis(1);
-/// So long before a due time nobody sleeps any more: to wake a sleeping processor takes up to
-/// milliseconds on a virtual machine.
-const SOON: Duration = Duration::from_micros(700);
 /// The interval of the timer whose lateness is measured.
 const MONITOR: Duration = Duration::from_millis(10);
 /// Time limit of a request without one of its own.
@@ -69,6 +66,10 @@ pub(crate) struct Shared {
     n_slots: u32,
     /// Requests made ahead of a closed loop.
     ahead: Mutex<VecDeque<Made>>,
+    /// Later turns of an open loop whose answers are there, the longest waiting first.
+    follow_ups: Mutex<VecDeque<Made>>,
+    /// Requests that an open loop may still make; `None` for any number.
+    n_left: Option<AtomicU64>,
     next_session: AtomicU64,
     next_index: AtomicU64,
     is_over: AtomicBool,
@@ -109,8 +110,10 @@ pub fn drive(
         clock,
         until: schedule.ends_at().map(|span| clock.instant(span)),
         n_slots: n_slots.unwrap_or(0),
+        n_left: schedule.n_requests().map(AtomicU64::new),
         schedule: Mutex::new(schedule),
         ahead: Mutex::default(),
+        follow_ups: Mutex::default(),
         next_session: AtomicU64::new(first_session),
         next_index: AtomicU64::new(0),
         is_over: AtomicBool::new(false),
@@ -269,86 +272,6 @@ fn make_ahead(shared: &Shared) -> Lateness {
     Lateness::default()
 }
 
-/// What the thread of due times says to the one that sends.
-enum Job {
-    /// A request is due in a moment: whoever sleeps now wakes up too late.
-    Soon,
-    /// A request is due.
-    Due { made: Made, due: Nanos },
-}
-
-/// Hands out the requests of the schedule at their due times.
-fn arrivals(shared: &Shared, jobs: &UnboundedSender<Job>) -> Lateness {
-    sharpen_timers();
-    while let Some(Due::At(due)) = shared.take() {
-        let made = shared.make(shared.source.request(shared.next_session()));
-        let at = shared.clock.instant(due);
-        let soon = at.checked_sub(SOON).unwrap_or(at);
-        while !sleep_until(soon, NAP) {
-            if !shared.wants_more() {
-                return Lateness::default();
-            }
-        }
-        if Instant::now() < at {
-            let _ = jobs.send(Job::Soon);
-        }
-        while Instant::now() < at {
-            std::hint::spin_loop();
-        }
-        if !shared.wants_more() || jobs.send(Job::Due { made, due }).is_err() {
-            break;
-        }
-    }
-    Lateness::default()
-}
-
-/// Carries out what becomes due, however much is under way.
-fn open_loop(
-    shared: &Arc<Shared>,
-    mut jobs: UnboundedReceiver<Job>,
-    done: &Sender<Finished>,
-) -> Lateness {
-    on_runtime(async {
-        let reuse = shared.workload.reuse_connections;
-        let pool = std::rc::Rc::new(Pool::new(shared.endpoint.targets.len(), reuse));
-        let mut tasks = tokio::task::JoinSet::new();
-        while let Some(job) = jobs.recv().await {
-            let Job::Due { made, due } = job else {
-                let begun = Instant::now();
-                while jobs.is_empty() && begun.elapsed() < 2 * SOON {
-                    tokio::task::yield_now().await;
-                }
-                continue;
-            };
-            let (shared, pool, done) = (shared.clone(), pool.clone(), done.clone());
-            tasks.spawn_local(async move { conversation(&shared, &pool, made, due, &done).await });
-            while tasks.try_join_next().is_some() {}
-        }
-        while tasks.join_next().await.is_some() {}
-    })
-}
-
-/// A request of an open loop, and those that follow from its answer: each due at its recorded
-/// time, or when the answer before it is there.
-async fn conversation(
-    shared: &Shared,
-    pool: &Pool,
-    made: Made,
-    due: Nanos,
-    done: &Sender<Finished>,
-) {
-    let (mut made, mut due) = (made, due);
-    while let Some(answer) = shared.carry_out(pool, due, &made, done).await {
-        let PlannedRequest { session, turn, messages, .. } = &*made.request;
-        let next = shared.source.follow_up(*session, turn + 1, messages, &answer);
-        let Some(request) = next.filter(|_| shared.wants_more()) else { return };
-        let now = shared.clock.now();
-        due = request.due.map_or(now, |recorded| shared.sped_up(recorded).max(now));
-        tokio::time::sleep_until(shared.clock.instant(due).into()).await;
-        made = shared.make(request);
-    }
-}
-
 impl Shared {
     /// No more requests; those under way may end.
     pub(crate) fn finish(&self) {
@@ -384,6 +307,13 @@ impl Shared {
     /// Whether the schedule has another request, and when.
     fn take(&self) -> Option<Due> {
         self.schedule.lock().expect("no panic under this lock").next()
+    }
+
+    /// Whether an open loop may make another request, which then is one less.
+    fn may_make_another(&self) -> bool {
+        let Some(n_left) = &self.n_left else { return true };
+        let take = |n: u64| n.checked_sub(1);
+        n_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 
     fn next_session(&self) -> u64 {
@@ -430,15 +360,12 @@ impl Shared {
         let target = &self.endpoint.targets[ready.replica];
         let cut_now = self.cut_now.notified();
         if self.stop.load(Ordering::Relaxed) == CUT {
-            let _ = done.send(cut(ready, due, self.clock));
+            let _ = done.send(never_sent(ready, due, self.clock));
             return None;
         }
         self.n_in_flight.fetch_add(1, Ordering::Relaxed);
-        let mut finished = tokio::select! {
-            biased;
-            finished = exchange(pool, target, ready, due, &self.rules, self.clock) => finished,
-            () = cut_now => cut(ready, due, self.clock),
-        };
+        let mut finished =
+            exchange(pool, target, ready, due, &self.rules, self.clock, cut_now).await;
         self.n_in_flight.fetch_sub(1, Ordering::Relaxed);
         let is_ok = finished.sample.is_ok();
         if is_ok && finished.sample.prompt_tokens.is_none() {
@@ -450,7 +377,8 @@ impl Shared {
     }
 }
 
-fn cut(ready: &Ready, due: Nanos, clock: Clock) -> Finished {
+/// A request that was cut before anything was sent of it.
+fn never_sent(ready: &Ready, due: Nanos, clock: Clock) -> Finished {
     let sample = RequestSample {
         due_ns: due,
         sent_ns: due,

@@ -8,7 +8,7 @@ use tokmark_wire::{
     system_fingerprint,
 };
 
-use crate::fetch::{Fetched, fetch};
+use crate::fetch::{Fetched, NoAnswer, fetch};
 use crate::target::{Target, TargetOptions};
 use crate::{HttpError, ServerTokenizer};
 
@@ -214,7 +214,7 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, HttpError> {
 struct Answers {
     good: Vec<ProbeAnswer>,
     /// Why the first one was not.
-    failure: Option<tokmark_model::RequestError>,
+    failure: Option<NoAnswer>,
 }
 
 async fn probe(target: &Target, limit: Duration) -> Answers {
@@ -247,10 +247,10 @@ fn check_answers(target: &Target, answers: &Answers) -> Result<(), HttpError> {
     let unreachable =
         |reason: &str| Err(HttpError::Unreachable { url: url.clone(), reason: reason.to_owned() });
     if answers.good.is_empty() {
-        return match &answers.failure {
-            Some(E::Tls) => {
-                unreachable("offers no valid certificate; --ca FILE trusts another, --insecure any")
-            }
+        if let Some(reason) = answers.failure.as_ref().and_then(|own| own.tls_reason.as_deref()) {
+            return unreachable(reason);
+        }
+        return match answers.failure.as_ref().map(|failure| &failure.kind) {
             Some(E::Timeout) => unreachable("was connected but did not answer within 5 s"),
             Some(E::BrokenStream) => {
                 unreachable("closed the connection without an answer; is it http or https?")

@@ -1,21 +1,25 @@
 //! One request from due to its end: sends, reads, stamps, and sorts what went wrong.
 
+mod answer;
+mod refusal;
+mod retry_after;
+
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokmark_model::{Api, Message, Nanos, RequestError, RequestSample, ServerTimes};
-use tokmark_wire::{Assembled, Decoder, Delta, Frame, Frames, Framing, Usage};
+use tokmark_wire::{Assembled, Decoder, Delta, Frame, Usage};
 use tokmark_workload::PlannedRequest;
 
+use self::answer::read_answer;
+use self::refusal::{refuse, short};
 use crate::clock::Clock;
 use crate::connection::{Broken, Connection, Head};
 use crate::counts::{Seen, take_counts};
 use crate::pool::{Lent, Pool};
 use crate::target::Target;
 
-/// Longest line of a stream that is taken in.
-const MAX_FRAME: usize = 32 << 20;
 /// Longest body of an answer that is no stream, or of a refusal.
 const MAX_BODY: usize = 32 << 20;
 /// Longest pause before another attempt, whatever the server asks for.
@@ -70,9 +74,14 @@ struct Reading {
     usage: Option<Usage>,
     retry_after: Option<Duration>,
     is_done: bool,
+    /// The event that ended the answer was also the first with text.
+    ended_with_first: bool,
+    /// When all was said, where the connection went on after it.
+    ended_ns: Option<Nanos>,
 }
 
-/// Sends `ready` and reads its answer, within the time limit, retries included.
+/// Sends `ready` and reads its answer, within the time limit, retries included. When `cut_now`
+/// is over, so is the request: what was read of it until then stays.
 pub(crate) async fn exchange(
     pool: &Pool,
     target: &Target,
@@ -80,16 +89,24 @@ pub(crate) async fn exchange(
     due: Nanos,
     rules: &Rules,
     clock: Clock,
+    cut_now: impl Future<Output = ()>,
 ) -> Finished {
     let reading = RefCell::new(Reading::new(clock, ready, due));
-    let deadline = tokio::time::Instant::now() + rules.timeout;
-    let all = attempts(pool, target, ready, rules, &reading);
-    if tokio::time::timeout_at(deadline, all).await.is_err() {
-        let mut reading = reading.borrow_mut();
-        reading.sample.error = Some(RequestError::Timeout);
+    let broken_off = tokio::select! {
+        biased;
+        () = attempts(pool, target, ready, rules, &reading) => None,
+        () = tokio::time::sleep(rules.timeout) => Some(RequestError::Timeout),
+        () = cut_now => Some(RequestError::Cut),
+    };
+    let mut reading = reading.into_inner();
+    if let Some(error) = broken_off {
+        reading.sample.error = Some(error);
         reading.sample.end_ns = clock.now();
     }
-    reading.into_inner().finish(ready)
+    if let Some(message) = &mut reading.sample.message {
+        *message = target.without_secrets(message);
+    }
+    reading.finish(ready)
 }
 
 async fn attempts(
@@ -103,7 +120,8 @@ async fn attempts(
         let result = attempt(pool, target, ready, rules, reading).await;
         let pause = {
             let mut reading = reading.borrow_mut();
-            reading.sample.end_ns = reading.clock.now();
+            let ended_ns = reading.ended_ns.take();
+            reading.sample.end_ns = ended_ns.unwrap_or_else(|| reading.clock.now());
             reading.sample.error = result.err();
             let refused = matches!(
                 reading.sample.error,
@@ -144,7 +162,7 @@ async fn attempt(
         pool.give_back(ready.replica, connection);
         return Err(RequestError::Status { code: head.status });
     }
-    let result = read_answer(&mut connection, &head, rules, reading).await;
+    let result = read_answer(&mut connection, &head, rules, pool, reading).await;
     pool.give_back(ready.replica, connection);
     result
 }
@@ -155,7 +173,12 @@ async fn first_answer(
     ready: &Ready,
     reading: &RefCell<Reading>,
 ) -> Result<(Connection, Head), RequestError> {
-    let lent = pool.open(target).await.map_err(|broken| broken.kind())?;
+    let lent = pool.open(target).await.map_err(|broken| {
+        if let Broken::Tls(reason) = &broken {
+            reading.borrow_mut().sample.message = short(reason);
+        }
+        broken.kind()
+    })?;
     open_answer(lent, ready, reading).await.map_err(|broken| broken.kind())
 }
 
@@ -178,101 +201,6 @@ async fn open_answer(
     Ok((connection, head))
 }
 
-/// Reads the body of a refusal, so that the connection can be used again.
-async fn refuse(connection: &mut Connection, head: &Head, reading: &RefCell<Reading>) {
-    let seconds = head.header("retry-after").and_then(|value| value.trim().parse::<f64>().ok());
-    let seconds = seconds.filter(|seconds| (0.0..1e6).contains(seconds));
-    reading.borrow_mut().retry_after = seconds.map(Duration::from_secs_f64);
-    let mut length = 0;
-    while let Ok(Some((piece, _))) = connection.piece().await {
-        length += piece.len();
-        if length > MAX_BODY {
-            return;
-        }
-    }
-}
-
-async fn read_answer(
-    connection: &mut Connection,
-    head: &Head,
-    rules: &Rules,
-    reading: &RefCell<Reading>,
-) -> Result<(), RequestError> {
-    let kind = head.header("content-type").unwrap_or_default().to_ascii_lowercase();
-    let framing = Framing::of(rules.api);
-    let is_stream = framing == Framing::Ndjson || kind.contains("event-stream");
-    if rules.stream && is_stream {
-        read_stream(connection, framing, rules, reading).await
-    } else {
-        read_whole(connection, rules, reading).await
-    }
-}
-
-async fn read_stream(
-    connection: &mut Connection,
-    framing: Framing,
-    rules: &Rules,
-    reading: &RefCell<Reading>,
-) -> Result<(), RequestError> {
-    let mut frames = Frames::new(framing, MAX_FRAME);
-    let mut decoder = Decoder::new(rules.api, rules.expects_open_think);
-    let mut failure = None;
-    loop {
-        let piece = connection.piece().await;
-        let mut reading = reading.borrow_mut();
-        let at = match &piece {
-            Ok(Some((_, arrived))) => reading.clock.at(*arrived),
-            _ => reading.clock.now(),
-        };
-        let mut take = |frame: Frame<'_>| {
-            if let Err(error) = reading.take(&mut decoder, frame, at) {
-                failure.get_or_insert(error);
-            }
-        };
-        match piece {
-            Ok(Some((bytes, _))) => {
-                frames.push(bytes, &mut take);
-                reading.sample.body_bytes += bytes.len() as u64;
-            }
-            Ok(None) => {
-                frames.finish(&mut take);
-                break;
-            }
-            // All was said before the connection broke.
-            Err(_) if reading.is_done => break,
-            Err(broken) => return Err(failure.unwrap_or(broken.kind())),
-        }
-        if failure.is_some() {
-            break;
-        }
-    }
-    failure.map_or(Ok(()), Err)?;
-    reading.borrow_mut().check_stream()
-}
-
-async fn read_whole(
-    connection: &mut Connection,
-    rules: &Rules,
-    reading: &RefCell<Reading>,
-) -> Result<(), RequestError> {
-    let mut body = Vec::new();
-    let mut arrived = None;
-    while let Some((piece, at)) = connection.piece().await.map_err(|broken| broken.kind())? {
-        if body.len() + piece.len() > MAX_BODY {
-            return Err(RequestError::Malformed);
-        }
-        body.extend_from_slice(piece);
-        arrived = Some(at);
-    }
-    let mut reading = reading.borrow_mut();
-    reading.sample.body_bytes = body.len() as u64;
-    let at = arrived.map_or_else(|| reading.clock.now(), |at| reading.clock.at(at));
-    let mut decoder = Decoder::new(rules.api, rules.expects_open_think);
-    let delta = decoder.decode(&body).map_err(|_| RequestError::Malformed)?;
-    reading.note(&delta, at)?;
-    if reading.sample.n_text_events == 0 { Err(RequestError::Empty) } else { Ok(()) }
-}
-
 impl Reading {
     fn new(clock: Clock, ready: &Ready, due: Nanos) -> Self {
         let mut reading = Reading {
@@ -284,6 +212,8 @@ impl Reading {
             usage: None,
             retry_after: None,
             is_done: false,
+            ended_with_first: false,
+            ended_ns: None,
         };
         reading.start_again(ready);
         reading
@@ -304,7 +234,7 @@ impl Reading {
         self.events.clear();
         self.assembled = Assembled::default();
         self.first_event.clear();
-        (self.usage, self.is_done) = (None, false);
+        (self.usage, self.is_done, self.ended_with_first) = (None, false, false);
     }
 
     fn take(
@@ -331,7 +261,8 @@ impl Reading {
 
     /// One event that arrived at `at`.
     fn note(&mut self, delta: &Delta<'_>, at: Nanos) -> Result<(), RequestError> {
-        if delta.error.is_some() {
+        if let Some(error) = &delta.error {
+            self.sample.message = short(&error.message);
             return Err(RequestError::Server);
         }
         let sample = &mut self.sample;
@@ -353,6 +284,7 @@ impl Reading {
         }
         if let Some(finish) = &delta.finish {
             sample.finish = Some(finish.to_string());
+            self.ended_with_first = delta.is_text && sample.n_text_events == 1;
         }
         if let Some(usage) = &delta.usage {
             self.usage = Some(*usage);
@@ -392,6 +324,7 @@ impl Reading {
         };
         let times: ServerTimes = sample.server.unwrap_or_default();
         take_counts(&mut sample, usage, &times, &seen);
+        sample.has_reasoned = !reasoning.trim().is_empty();
         let n_reasoning = sample.reasoning_tokens.map_or(0, |tokens| tokens.n);
         sample.hidden_reasoning = n_reasoning > 0 && reasoning.is_empty();
         // A single event has no gaps that its tokens would count in.

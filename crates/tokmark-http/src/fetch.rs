@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokmark_model::RequestError;
 
-use crate::connection::{Connection, Head};
+use crate::connection::{Broken, Connection, Head};
 use crate::target::Target;
 
 /// More of an answer is not read.
@@ -17,6 +17,24 @@ pub(crate) struct Fetched {
     pub(crate) body: Vec<u8>,
 }
 
+/// Why there is no answer.
+#[derive(Debug, Clone)]
+pub(crate) struct NoAnswer {
+    pub(crate) kind: RequestError,
+    /// What was wrong with TLS, about the server.
+    pub(crate) tls_reason: Option<String>,
+}
+
+impl From<Broken> for NoAnswer {
+    fn from(broken: Broken) -> Self {
+        let kind = broken.kind();
+        match broken {
+            Broken::Tls(reason) => NoAnswer { kind, tls_reason: Some(reason) },
+            _ => NoAnswer { kind, tls_reason: None },
+        }
+    }
+}
+
 /// Asks once on a connection of its own. `body` empty for none.
 pub(crate) async fn fetch(
     target: &Target,
@@ -24,14 +42,14 @@ pub(crate) async fn fetch(
     path: &str,
     body: &[u8],
     limit: Duration,
-) -> Result<Fetched, RequestError> {
+) -> Result<Fetched, NoAnswer> {
     let exchange = async {
-        let mut connection = Connection::open(target).await.map_err(|broken| broken.kind())?;
+        let mut connection = Connection::open(target).await?;
         let request = target.request(method, path, body, "connection: close\r\n");
-        connection.send(&request).await.map_err(|_| RequestError::BrokenStream)?;
-        let head = connection.head(method == "HEAD").await.map_err(|broken| broken.kind())?;
+        connection.send(&request).await.map_err(|_| Broken::Closed)?;
+        let head = connection.head(method == "HEAD").await?;
         let mut whole = Vec::new();
-        while let Some((piece, _)) = connection.piece().await.map_err(|broken| broken.kind())? {
+        while let Some((piece, _)) = connection.piece().await? {
             if whole.len() + piece.len() > MAX_BODY {
                 break;
             }
@@ -39,5 +57,6 @@ pub(crate) async fn fetch(
         }
         Ok(Fetched { head, body: whole })
     };
-    tokio::time::timeout(limit, exchange).await.unwrap_or(Err(RequestError::Timeout))
+    let timeout = NoAnswer { kind: RequestError::Timeout, tls_reason: None };
+    tokio::time::timeout(limit, exchange).await.unwrap_or(Err(timeout))
 }

@@ -31,6 +31,7 @@ mod pool;
 mod receive;
 mod scrape;
 mod target;
+mod tls_reason;
 mod tokenizer;
 mod uncounted;
 
@@ -39,7 +40,7 @@ pub use drive::{Driven, drive};
 pub use endpoint::{Endpoint, EndpointOptions, answers, discover, usual_ports};
 pub use error::HttpError;
 pub use exchange::Finished;
-pub use log::FinishedLog;
+pub use log::{FinishedLog, RequestLog};
 pub use scrape::Scraper;
 pub use target::{Target, TargetOptions};
 pub use tokenizer::ServerTokenizer;

@@ -16,6 +16,11 @@ use tokmark_wire::BaseUrl;
 
 use crate::HttpError;
 
+/// Characters that tell whether a word begins like a secret: servers hide only the rest.
+const BEGIN_OF_SECRET: usize = 6;
+/// Shorter values of headers are no secrets, but may be parts of any word.
+const SHORTEST_SECRET: usize = 4;
+
 /// How connections are made.
 #[derive(Clone, Default)]
 pub struct TargetOptions {
@@ -48,6 +53,8 @@ pub struct Target {
     pub(crate) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     /// `Host` and all other headers of a request, each line ended by CRLF.
     head: String,
+    /// Keys, passwords and values of the user's headers.
+    secrets: Vec<String>,
 }
 
 impl fmt::Debug for Target {
@@ -80,7 +87,27 @@ impl Target {
             None
         };
         let head = head(&url, options)?;
-        Ok(Target { url, addresses, tls, head })
+        let secrets = secrets(&url, options);
+        Ok(Target { url, addresses, tls, head, secrets })
+    }
+
+    /// `text` of a server without what it repeats of keys, passwords and headers: a word with a
+    /// secret in it, or one that begins like one, becomes `***`.
+    pub(crate) fn without_secrets(&self, text: &str) -> String {
+        let begins_alike = |word: &str, secret: &str| {
+            let begin: String = secret.chars().take(BEGIN_OF_SECRET).collect();
+            begin.len() < secret.len() && word.contains(&begin)
+        };
+        let tells = |word: &str| {
+            self.secrets.iter().any(|own| word.contains(own) || begins_alike(word, own))
+        };
+        let mut text = text.to_owned();
+        for secret in self.secrets.iter().filter(|secret| secret.contains(' ')) {
+            text = text.replace(secret, "***");
+        }
+        let words: Vec<&str> =
+            text.split(' ').map(|word| if tells(word) { "***" } else { word }).collect();
+        words.join(" ")
     }
 
     /// Its base URL, without user, password and query.
@@ -134,6 +161,13 @@ fn authority(url: &BaseUrl) -> String {
         Some(port) => format!("{}:{port}", host_of(url)),
         None => host_of(url),
     }
+}
+
+fn secrets(url: &BaseUrl, options: &TargetOptions) -> Vec<String> {
+    let headers = options.headers.iter().map(|(_, value)| value.trim().to_owned());
+    let password = url.basic_auth().map(|(_, password)| password);
+    let all = headers.chain(options.api_key.clone()).chain(password);
+    all.filter(|secret| secret.len() >= SHORTEST_SECRET).collect()
 }
 
 fn head(url: &BaseUrl, options: &TargetOptions) -> Result<String, HttpError> {

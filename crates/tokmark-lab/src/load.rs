@@ -84,6 +84,8 @@ pub struct LoadOptions {
     /// Time limit of the first request of a fresh server, where it is longer than that of the
     /// others.
     pub first_load: Option<Duration>,
+    /// Longest time for the warm-up.
+    pub warm_up_limit: Duration,
     /// Folder for the requests of points that have too many for their record.
     pub large_logs: PathBuf,
     /// Counts what the server's `usage` does not, in place of the server's tokenizer.
@@ -94,6 +96,8 @@ pub struct LoadOptions {
 pub trait LoadObserver {
     /// Untimed requests are made.
     fn warming_up(&mut self, workload: &Workload);
+    /// The warm-up was ended at its limit, so many of its requests being over.
+    fn warm_up_cut(&mut self, limit: Duration, n_over: u64);
     /// About ten times a second.
     fn live(&mut self, live: &Live);
     /// The requests are over; the tokens of so many are still to be counted.

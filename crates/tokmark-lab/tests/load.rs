@@ -1,5 +1,8 @@
-//! Load points against a server of known times: where the counts of tokens come from.
+//! Load points against a server of known times: where the counts of tokens come from, and how
+//! points end.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +10,8 @@ use tokmark_host::BusyProcess;
 use tokmark_http::{Endpoint, EndpointOptions};
 use tokmark_lab::{Live, LoadExtent, LoadObserver, LoadOptions, measure_point};
 use tokmark_model::{
-    CountSource, Load, MachineFacts, Nanos, Record, RequestSample, TokensPerSecond, Uuid, Workload,
+    CountSource, Load, MachineFacts, Nanos, Record, RequestSample, Status, TokensPerSecond, Uuid,
+    Workload,
 };
 use tokmark_run::Interrupt;
 use tokmark_stub::{Dialect, Options, Stub};
@@ -18,42 +22,33 @@ struct Nobody;
 
 impl LoadObserver for Nobody {
     fn warming_up(&mut self, _: &Workload) {}
+    fn warm_up_cut(&mut self, _: Duration, _: u64) {}
     fn live(&mut self, _: &Live) {}
     fn counting(&mut self, _: u64) {}
     fn disturbed(&mut self, _: f64, _: &[BusyProcess]) {}
 }
 
-/// A point of three requests for 8 tokens each, at a stub that behaves as `mode` says.
-fn point(dialect: Dialect, mode: &str, tokenizer: Option<Arc<LocalTokenizer>>) -> Record {
-    point_below(None, dialect, mode, tokenizer)
-}
-
-/// The same where prompts can't be computed faster than `ceiling`.
-fn point_below(
-    ceiling: Option<TokensPerSecond>,
-    dialect: Dialect,
-    mode: &str,
-    tokenizer: Option<Arc<LocalTokenizer>>,
-) -> Record {
+/// What a stub in `mode` is like, with short times.
+fn behaving(dialect: Dialect, mode: &str) -> Options {
     let mut options = Options::of(dialect);
     options.behaviour.ttft = Duration::from_millis(2);
     options.behaviour.itl = Duration::from_millis(1);
     options.behaviour.apply(mode).unwrap();
-    let stub = Stub::start(options).unwrap();
-    let endpoint = Endpoint::open(&[stub.url()], &EndpointOptions::default()).unwrap();
-    let shape = Shape {
-        prompt_tokens: Length::Fixed(40),
-        output_tokens: Length::Fixed(8),
-        ..Shape::builtin("chat").unwrap()
-    };
-    let source = Arc::new(PromptSource::from_shape(shape, SourceOptions::default()).unwrap());
-    let workload = Workload {
+    options
+}
+
+/// One request at a time for 8 tokens.
+fn one_by_one() -> Workload {
+    Workload {
         n_prompt: Some(40),
         n_output: Some(8),
         timeout_ns: Some(Nanos(20_000_000_000)),
         ..Workload::new("chat", Load::Concurrency { n: 1 })
-    };
-    let options = LoadOptions {
+    }
+}
+
+fn three_requests() -> LoadOptions {
+    LoadOptions {
         run_id: Uuid::nil(),
         machine: MachineFacts::default(),
         extent: LoadExtent::Requests(3),
@@ -61,14 +56,44 @@ fn point_below(
         interrupt: Interrupt::default(),
         server_pids: Vec::new(),
         calibration: None,
-        prefill_ceiling: ceiling,
+        prefill_ceiling: None,
         recipe: None,
         is_fresh_server: false,
         first_load: None,
+        warm_up_limit: Duration::from_secs(60),
         large_logs: std::env::temp_dir(),
-        tokenizer,
+        tokenizer: None,
+    }
+}
+
+fn measured(
+    url: &str,
+    workload: &Workload,
+    options: &LoadOptions,
+    observer: &mut dyn LoadObserver,
+) -> Record {
+    let endpoint = Endpoint::open(&[url], &EndpointOptions::default()).unwrap();
+    let shape = Shape {
+        prompt_tokens: Length::Fixed(40),
+        output_tokens: Length::Fixed(8),
+        ..Shape::builtin("chat").unwrap()
     };
-    measure_point(&endpoint, &source, &workload, 0, &options, &mut Nobody).unwrap()
+    let source = Arc::new(PromptSource::from_shape(shape, SourceOptions::default()).unwrap());
+    measure_point(&endpoint, &source, workload, 0, options, observer).unwrap()
+}
+
+/// A point of three requests for 8 tokens each, at a stub that behaves as `mode` says.
+fn point(dialect: Dialect, mode: &str, tokenizer: Option<Arc<LocalTokenizer>>) -> Record {
+    let stub = Stub::start(behaving(dialect, mode)).unwrap();
+    let options = LoadOptions { tokenizer, ..three_requests() };
+    measured(&stub.url(), &one_by_one(), &options, &mut Nobody)
+}
+
+/// The same where prompts can't be computed faster than `prefill_ceiling`.
+fn point_below(prefill_ceiling: Option<TokensPerSecond>) -> Record {
+    let stub = Stub::start(behaving(Dialect::OpenAi, "")).unwrap();
+    let options = LoadOptions { prefill_ceiling, ..three_requests() };
+    measured(&stub.url(), &one_by_one(), &options, &mut Nobody)
 }
 
 fn requests(record: &Record) -> &[RequestSample] {
@@ -180,12 +205,115 @@ fn estimated_counts_are_in_the_grade() {
 
 #[test]
 fn a_cache_that_is_not_told_is_suspected_above_the_ceiling() {
-    let suspected = |ceiling| {
-        let record = point_below(ceiling, Dialect::OpenAi, "", None);
-        has_reason(&record, "cache_hit_suspected")
-    };
+    let suspected = |ceiling| has_reason(&point_below(ceiling), "cache_hit_suspected");
     // 40 tokens, after 2 ms or some more.
     assert!(suspected(Some(TokensPerSecond(0.01))));
     assert!(!suspected(Some(TokensPerSecond(1e9))));
     assert!(!suspected(None));
+}
+
+/// Ends the run at a moment of the warm-up.
+struct Impatient {
+    interrupt: Interrupt,
+    /// When the warm-up begins, or else when it is cut.
+    at_once: bool,
+    cut_with: Option<u64>,
+}
+
+impl LoadObserver for Impatient {
+    fn warming_up(&mut self, _: &Workload) {
+        if self.at_once {
+            self.interrupt.raise();
+        }
+    }
+
+    fn warm_up_cut(&mut self, _: Duration, n_over: u64) {
+        self.cut_with = Some(n_over);
+        self.interrupt.raise();
+    }
+
+    fn live(&mut self, live: &Live) {
+        assert!(live.is_warm_up, "nothing but the warm-up was to be seen: {live:?}");
+    }
+
+    fn counting(&mut self, _: u64) {}
+    fn disturbed(&mut self, _: f64, _: &[BusyProcess]) {}
+}
+
+#[test]
+fn a_warm_up_without_answers_ends_at_its_limit_and_an_interrupt_in_it_ends_the_point() {
+    for at_once in [false, true] {
+        let stub = Stub::start(behaving(Dialect::OpenAi, "silent")).unwrap();
+        let interrupt = Interrupt::default();
+        let workload = Workload { n_warmup: 2, timeout_ns: None, ..one_by_one() };
+        let warm_up_limit = Duration::from_millis(if at_once { 3_600_000 } else { 150 });
+        let options =
+            LoadOptions { interrupt: interrupt.clone(), warm_up_limit, ..three_requests() };
+        let mut observer = Impatient { interrupt, at_once, cut_with: None };
+        let record = measured(&stub.url(), &workload, &options, &mut observer);
+        assert_eq!(observer.cut_with, (!at_once).then_some(0));
+        assert_eq!(record.status, Status::Interrupted);
+        assert_eq!(requests(&record), []);
+        // The first of the warm-up, and none after it.
+        assert!(stub.summary().in_flight + stub.summary().n_requests <= 1);
+    }
+}
+
+#[test]
+fn a_warm_up_that_came_to_its_end_leaves_no_mark() {
+    let stub = Stub::start(behaving(Dialect::OpenAi, "")).unwrap();
+    let workload = Workload { n_warmup: 2, ..one_by_one() };
+    let record = measured(&stub.url(), &workload, &three_requests(), &mut Nobody);
+    assert_eq!((record.status, requests(&record).len()), (Status::Ok, 3));
+    assert!(record.flags.iter().all(|flag| flag != "warm_up_cut"), "{:?}", record.flags);
+}
+
+/// A server that answers the first `n_good` questions and then says no.
+fn failing_after(n_good: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut n_posts = 0;
+        for mut stream in listener.incoming().map(Result::unwrap) {
+            let mut bytes = Vec::new();
+            let mut piece = [0; 4096];
+            // Each request brings its body in the same write; every answer closes.
+            while !bytes.windows(4).any(|end| end == b"\r\n\r\n") {
+                match stream.read(&mut piece) {
+                    Ok(n @ 1..) => bytes.extend_from_slice(&piece[..n]),
+                    _ => break,
+                }
+            }
+            let is_post = bytes.starts_with(b"POST");
+            n_posts += usize::from(is_post);
+            let (status, body) = match is_post {
+                false => ("200 OK", r#"{"data":[{"id":"m"}]}"#),
+                true if n_posts <= n_good => (
+                    "200 OK",
+                    r#"{"choices":[{"message":{"content":"a b"},"finish_reason":"stop"}]}"#,
+                ),
+                true => ("500 Oh", r#"{"error":{"message":"out of pages"}}"#),
+            };
+            let head = format!("content-length: {}\r\nconnection: close", body.len());
+            let _ =
+                stream.write_all(format!("HTTP/1.1 {status}\r\n{head}\r\n\r\n{body}").as_bytes());
+        }
+    });
+    url
+}
+
+#[test]
+fn too_many_errors_give_a_point_up_however_quickly_they_came() {
+    let workload = Workload { stream: false, ..one_by_one() };
+    let extent = LoadExtent::Requests(15);
+    for (abort_errors, status) in [(0.5, Status::Failed), (0.9, Status::Ok)] {
+        let options = LoadOptions { extent, abort_errors, ..three_requests() };
+        let record = measured(&failing_after(3), &workload, &options, &mut Nobody);
+        assert_eq!(record.status, status, "{:?}", record.status_reason);
+        if let Some(reason) = &record.status_reason {
+            let message = &reason.message;
+            assert!(message.starts_with("given up: "), "{message}");
+            assert!(message.ends_with("most of them by: http 500 (out of pages)"), "{message}");
+        }
+    }
 }

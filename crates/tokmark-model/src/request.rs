@@ -148,6 +148,13 @@ pub struct RequestSample {
     /// The reasoning was not streamed: it lies before the first event.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub hidden_reasoning: bool,
+    /// Reasoning text came, whether or not anybody counted its tokens.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub has_reasoned: bool,
+    /// A stream was asked for and the answer came in one piece: its text events tell no time to
+    /// the first token and none between tokens.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub in_one_piece: bool,
     /// Prompt tokens that the server took from its cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cached_tokens: Option<u32>,
@@ -177,6 +184,10 @@ pub struct RequestSample {
     /// Why there is no answer; absent for a good one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<RequestError>,
+    /// What the server says of the error, cut short, without keys and headers; kept of the first
+    /// request of each kind of error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
     /// What the server says of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerTimes>,

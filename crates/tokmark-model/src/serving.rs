@@ -238,6 +238,10 @@ pub struct ServingSummary {
     pub tokens_per_event: Option<f64>,
     /// Times to first token that hold reasoning which was not streamed.
     pub n_hidden_reasoning: u64,
+    /// Answers with reasoning text or counted reasoning tokens.
+    pub n_reasoned: u64,
+    /// Answers in one piece where streams were asked for: without TTFT, TTFO, TPOT and gaps.
+    pub n_in_one_piece: u64,
     /// Output tokens per second in the measured window.
     pub output_rate_tps: Option<SystemRate>,
     /// Prompt and output tokens per second in the measured window.

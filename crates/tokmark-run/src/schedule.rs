@@ -126,6 +126,11 @@ impl Schedule {
         }
     }
 
+    /// Requests that it makes at most, where that was asked for.
+    pub fn n_requests(&self) -> Option<u64> {
+        self.extent.n_requests
+    }
+
     /// From this span on nothing is due. In a closed loop only the caller knows the time: a
     /// slot that becomes free at or after it stays free.
     pub fn ends_at(&self) -> Option<Nanos> {

@@ -68,6 +68,8 @@ pub fn summarize_serving(input: &ServingInput<'_>) -> Option<ServingSummary> {
     let first_due = tally.first_due?;
     let window = measured_window(input.workload, requests);
     let flow = window.map(|window| Flow::through(window, requests));
+    // Where nothing was answered there is no rate, not a rate of 0.
+    let answered = flow.as_ref().filter(|_| tally.n_ok > 0);
     let goodput = goodput::goodput(input, window);
     Some(ServingSummary {
         statistics_version: STATISTICS_VERSION,
@@ -77,9 +79,9 @@ pub fn summarize_serving(input: &ServingInput<'_>) -> Option<ServingSummary> {
         n_cut: tally.n_cut,
         window_start_ns: window.map_or(first_due, |window| window.start),
         window_end_ns: window.map_or(first_due, |window| window.end),
-        output_rate_tps: flow.as_ref().and_then(Flow::output_rate),
-        total_rate_tps: flow.as_ref().and_then(Flow::total_rate),
-        request_rate_per_s: flow.as_ref().map(Flow::request_rate),
+        output_rate_tps: answered.and_then(Flow::output_rate),
+        total_rate_tps: answered.and_then(Flow::total_rate),
+        request_rate_per_s: answered.map(Flow::request_rate),
         mean_in_flight: window.map(|window| in_flight::mean(requests, window)),
         max_in_flight: in_flight::most(requests),
         levels_met: goodput.as_ref().map(|(_, met)| met.clone()).unwrap_or_default(),
@@ -89,6 +91,8 @@ pub fn summarize_serving(input: &ServingInput<'_>) -> Option<ServingSummary> {
         tokens_per_event: share(tally.streamed_tokens, tally.text_events),
         n_hidden_reasoning: tally.n_hidden_reasoning,
         n_usage_doubted: tally.n_usage_doubted,
+        n_reasoned: tally.n_reasoned,
+        n_in_one_piece: tally.n_in_one_piece,
         cached_share: share(tally.cached_tokens, tally.prompt_tokens),
         replicas: flow.as_ref().map(|flow| replicas(input, flow, &tally)).unwrap_or_default(),
         errors: tally.errors,
@@ -114,6 +118,8 @@ struct Tally {
     errors: BTreeMap<String, u64>,
     n_hidden_reasoning: u64,
     n_usage_doubted: u64,
+    n_reasoned: u64,
+    n_in_one_piece: u64,
     /// Streamed tokens and text events, of the streamed answers whose tokens are known.
     streamed_tokens: u64,
     text_events: u64,
@@ -149,7 +155,11 @@ impl Tally {
         self.n_ok += 1;
         self.n_hidden_reasoning += u64::from(request.hidden_reasoning && figures.ttft.is_some());
         self.n_usage_doubted += u64::from(request.usage_doubted);
-        if let Some(tokens) = figures.streamed_tokens.filter(|_| stream) {
+        let is_counted = request.reasoning_tokens.is_some_and(|count| count.n > 0);
+        self.n_reasoned += u64::from(request.has_reasoned || is_counted);
+        let in_one_piece = stream && request.in_one_piece;
+        self.n_in_one_piece += u64::from(in_one_piece);
+        if let Some(tokens) = figures.streamed_tokens.filter(|_| stream && !in_one_piece) {
             self.streamed_tokens += u64::from(tokens);
             self.text_events += u64::from(request.n_text_events);
         }

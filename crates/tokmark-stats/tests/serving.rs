@@ -289,6 +289,19 @@ fn the_first_request_after_a_start_is_told_apart() {
 }
 
 #[test]
+fn where_nothing_was_answered_there_is_no_rate_of_0() {
+    let mut point = Point::closed(1);
+    for n in 0..10 {
+        point.error(n * 100, n * 100 + 50, RequestError::Timeout);
+    }
+    let summary = point.summary();
+    assert_eq!((summary.n_requests, summary.n_ok), (10, 0));
+    assert!(summary.window_end_ns > summary.window_start_ns, "it has a window: {summary:?}");
+    assert_eq!((summary.output_rate_tps, summary.total_rate_tps), (None, None));
+    assert_eq!(summary.request_rate_per_s, None);
+}
+
+#[test]
 fn without_requests_there_is_no_summary() {
     assert_eq!(summarize_serving(&Point::closed(1).input()), None);
 }

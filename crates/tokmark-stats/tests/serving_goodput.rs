@@ -3,7 +3,7 @@
 #[path = "serving/point.rs"]
 mod point;
 
-use point::{Point, assert_close};
+use point::{Point, assert_close, ms};
 use tokmark_model::{LatencyKind, RequestError};
 
 #[test]
@@ -73,6 +73,20 @@ fn a_cut_request_is_judged_only_by_what_it_had_already_exceeded() {
     assert_eq!(judged(LatencyKind::Ttft, 400), (4, 4, 0));
     assert_eq!(judged(LatencyKind::E2e, 399), (3, 5, 0));
     assert_eq!(judged(LatencyKind::Tpot, 1), (0, 4, 0));
+}
+
+#[test]
+fn a_cut_request_whose_text_had_come_in_time_breaks_no_level_of_ttft() {
+    let met = |first: Option<u64>| {
+        let mut point = Point::two_slots().with_level(LatencyKind::Ttft, 300);
+        let cut = point.error(500, 60_500, RequestError::Cut);
+        cut.first_text_ns = first.map(|first| ms(500 + first));
+        let summary = point.summary();
+        (summary.goodput.unwrap().n_judged, summary.levels_met["ttft"])
+    };
+    assert_eq!(met(Some(51)), (4, true));
+    assert_eq!(met(Some(301)), (5, false));
+    assert_eq!(met(None), (5, false));
 }
 
 #[test]

@@ -343,6 +343,22 @@ fn what_was_asked_of_the_answers_and_did_not_come_is_a_b() {
 }
 
 #[test]
+fn reasoning_that_nobody_counted_is_reasoning_all_the_same() {
+    let mut run = Run::with(|i, request| request.has_reasoned = i % 2 == 0);
+    run.assert_clean();
+    run.point.workload.think = Think::Off;
+    run.assert_only(GradeLetter::B, "reasoning_not_off");
+    let text = &run.graded().reasons[0].text;
+    assert_eq!(text, "30 answers reasoned although it was switched off");
+}
+
+#[test]
+fn answers_in_one_piece_where_streams_were_asked_for_are_told() {
+    let run = Run::with(|i, request| request.in_one_piece = i < 3);
+    run.assert_only(GradeLetter::B, "not_streamed");
+}
+
+#[test]
 fn estimated_counts_are_a_c() {
     let run = Run::with(|_, request| {
         request.output_tokens = Some(TokenCount { n: 11, source: CountSource::Estimated });

@@ -115,6 +115,11 @@ fn an_answer_in_one_piece_has_no_first_token() {
     let found = request_figures(request, false).unwrap();
     assert_eq!((found.ttft, found.ttfo, found.tpot_ns), (None, None, None));
     assert_eq!((found.e2e, found.request_rate.unwrap().get()), (Some(ms(400)), 20.0));
+    let unasked = RequestSample { in_one_piece: true, ..request.clone() };
+    assert_eq!(request_figures(&unasked, true), Some(found));
+    let summary = Point { requests: vec![unasked], ..point }.summary();
+    assert_eq!((summary.ttft_ms, summary.tokens_per_event), (None, None));
+    assert_eq!((summary.n_in_one_piece, summary.e2e_ms.unwrap().n), (1, 1));
 }
 
 #[test]

@@ -53,6 +53,8 @@ pub struct Behaviour {
     pub split_bytes: bool,
     /// No length and no chunks: the end of the connection ends the answer, as with HTTP/1.0.
     pub until_close: bool,
+    /// Answers come in one piece although the request asks for a stream.
+    pub ignores_stream: bool,
     /// The answer calls a tool instead of saying something.
     pub tool_call: bool,
     /// What goes wrong.
@@ -84,6 +86,7 @@ impl Default for Behaviour {
             events_per_write: 1,
             split_bytes: false,
             until_close: false,
+            ignores_stream: false,
             tool_call: false,
             fault: None,
         }

@@ -101,7 +101,7 @@ impl Desk {
             received.n_cached = Some(locked(&self.shared.prefixes).recall(ask.words()));
         }
         let shape = shape_of(&plan, ask.max_tokens);
-        if ask.stream {
+        if ask.stream && !plan.behaviour.ignores_stream {
             Script::Stream(Box::new(Stream::new(plan, shape, received)))
         } else {
             Script::Whole(Box::new(WholeAnswer::new(plan, shape, received)))

@@ -194,6 +194,7 @@ pub const MODES: &[Mode] = &[
     number!("packed", Some("4"), events_per_write, 1, 1024, "N events in one write"),
     choice!("split-bytes", split_bytes, true, "one write for each byte"),
     choice!("until-close", until_close, true, "neither length nor chunks, as HTTP/1.0"),
+    choice!("ignore-stream", ignores_stream, true, "answer in one piece whatever was asked"),
     choice!("tool-call", tool_call, true, "call a tool instead of answering"),
     Mode {
         name: "status",

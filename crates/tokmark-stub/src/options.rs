@@ -116,7 +116,16 @@ impl Options {
         let behaviour = &self.behaviour;
         within("n_events", behaviour.n_events.into(), 1, crate::modes::MAX_EVENTS.into())?;
         within("tokens_per_event", behaviour.tokens_per_event.into(), 1, 64)?;
-        within("events_per_write", behaviour.events_per_write.into(), 1, 1024)
+        within("events_per_write", behaviour.events_per_write.into(), 1, 1024)?;
+        if behaviour.draft_acceptance_percent.is_some() && self.dialect != Dialect::LlamaCpp {
+            return Err(StubError::Mode {
+                word: "drafted".to_owned(),
+                reason: "only llama.cpp tells drafted tokens in its answers; give the dialect \
+                         llama.cpp"
+                    .to_owned(),
+            });
+        }
+        Ok(())
     }
 }
 
@@ -181,6 +190,13 @@ mod tests {
         let options = Options { behaviour, ..Options::default() };
         let message = options.check().unwrap_err().to_string();
         assert_eq!(message, "events_per_write must be from 1 to 1024");
+        let drafted = |dialect| {
+            let mut options = Options::of(dialect);
+            options.behaviour.apply("drafted=60").unwrap();
+            options.check()
+        };
+        assert!(drafted(Dialect::LlamaCpp).is_ok());
+        assert!(drafted(Dialect::OpenAi).unwrap_err().to_string().contains("llama.cpp"));
         assert!(Options { n_threads: 0, ..Options::default() }.check().is_err());
         assert!(Options { n_slots: Some(0), ..Options::default() }.check().is_err());
         assert!(Options::default().check().is_ok());

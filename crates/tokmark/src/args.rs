@@ -89,8 +89,8 @@ pub(crate) enum Subcommand {
     Watch(Box<WatchArgs>),
     /// Be a server of known times, to check any load client against
     #[command(after_help = "Examples:
-  tokmark stub --port 8123 --for 2s
-  tokmark stub --ttft 50ms --itl 10ms --for 2s")]
+  tokmark stub --port 8123 --ttft 50ms --itl 10ms --for 2s
+  tokmark stub --dialect llama.cpp --mode drafted=60 --for 2s")]
     Stub(Box<StubArgs>),
     /// List what was measured
     #[command(after_help = "Examples:

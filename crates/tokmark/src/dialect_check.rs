@@ -70,9 +70,10 @@ fn questions(args: &LoadArgs, endpoint: &Endpoint) -> anyhow::Result<Vec<Finding
     let sample = &streamed.sample;
     findings.push(Finding {
         what: "a streamed answer",
-        is_kept: Some(sample.is_ok()),
+        is_kept: Some(sample.is_ok() && !sample.in_one_piece),
         seen: match &sample.error {
-            Some(error) => error.label(),
+            Some(error) => view::failure(error, sample.message.as_deref()),
+            None if sample.in_one_piece => "all in one piece: stream: true is ignored".to_owned(),
             None => format!("{} text events", sample.n_text_events),
         },
     });
@@ -107,7 +108,9 @@ fn questions(args: &LoadArgs, endpoint: &Endpoint) -> anyhow::Result<Vec<Finding
     findings.push(Finding {
         what: "an answer that is not streamed",
         is_kept: Some(whole.is_ok()),
-        seen: whole.error.map_or("ok".to_owned(), |error| error.label()),
+        seen: whole
+            .error
+            .map_or("ok".to_owned(), |error| view::failure(&error, whole.message.as_deref())),
     });
     let quiet = ask(args, endpoint, |workload| workload.think = Think::Off)?;
     findings.push(Finding {

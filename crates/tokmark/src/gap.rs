@@ -1,6 +1,7 @@
 //! `tokmark gap`: one model embedded and through a server, and where the difference goes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokmark_hub::Source;
 use tokmark_lab::{
@@ -25,6 +26,8 @@ use crate::wiring::{self, Measuring, Records};
 const AT_ONCE: [u32; 2] = [1, 2];
 /// Conversations of one point.
 const SESSIONS_PER_POINT: u64 = 1 << 22;
+/// Time for the requests before the measured ones.
+const WARM_UP_LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(args: &GapArgs) -> anyhow::Result<Exit> {
     let records = Records::open_for_writing(&args.store)?;
@@ -133,6 +136,7 @@ fn served(
             recipe: None,
             is_fresh_server: false,
             first_load: None,
+            warm_up_limit: WARM_UP_LIMIT,
             large_logs: records.large_logs(),
             tokenizer: None,
         };

@@ -231,6 +231,7 @@ impl Run<'_> {
             recipe: lane.serving.recipe_name(),
             is_fresh_server: lane.is_fresh,
             first_load: lane.serving.first_load_limit(),
+            warm_up_limit: self.args.extent.warmup_limit,
             large_logs: self.records.large_logs(),
             tokenizer: self.tokenizer.clone(),
         };

@@ -14,7 +14,7 @@ const NAP: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(args: &StubArgs) -> anyhow::Result<Exit> {
     let interrupt = wiring::interrupt();
-    let mut options = Options::default();
+    let mut options = Options::of(args.dialect);
     options.listen.set_port(args.port);
     options.n_threads = args.threads;
     options.n_slots = args.slots;

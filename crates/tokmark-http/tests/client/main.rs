@@ -1,7 +1,9 @@
 //! The client against servers that behave, and servers that do not.
 
+mod hand_made;
 mod support;
 mod tls;
+mod turns;
 mod uncounted;
 
 use std::io::{Read, Write};
@@ -113,9 +115,10 @@ fn reasoning_is_told_from_the_answer_in_all_its_forms() {
             assert!(sample.first_answer_ns > sample.first_text_ns, "{mode}: {sample:?}");
             assert!(!finished.reasoning.is_empty() && !finished.answer.content.is_empty());
             assert!(!finished.answer.content.contains("think"), "{mode}: {finished:?}");
-            assert!(!sample.hidden_reasoning);
+            assert!(!sample.hidden_reasoning && sample.has_reasoned);
         }
     }
+    assert!(samples("plain", 2).iter().all(|sample| !sample.has_reasoned));
 }
 
 #[test]
@@ -234,6 +237,32 @@ fn what_is_under_way_when_enough_is_enough_is_cut() {
     drive(&endpoint, &source(1), &workload, schedule, 0, &mut keep).unwrap();
     assert_eq!(keep.finished.len(), 4);
     assert!(keep.finished.iter().all(|f| f.sample.error == Some(RequestError::Cut)));
+}
+
+#[test]
+fn what_came_of_a_request_before_it_was_cut_stays() {
+    // The fifth of eight events never comes.
+    let stub = stub(Dialect::OpenAi, "stall");
+    let endpoint = endpoint(&stub.url(), TargetOptions::default());
+    let workload = workload(Load::Concurrency { n: 2 });
+    let extent = Extent { n_requests: Some(100), duration: None };
+    let schedule = Schedule::new(&workload.arrival, 1, extent).unwrap();
+    // Some looks after the stub sent the last of them, the client has them too.
+    let mut n_looks = 0;
+    let all_stall = || {
+        n_looks += u32::from(stub.summary().n_text_events == 8);
+        n_looks > 4
+    };
+    let mut keep = Keep { cut_when: Some(Box::new(all_stall)), ..Keep::default() };
+    drive(&endpoint, &source(1), &workload, schedule, 0, &mut keep).unwrap();
+    assert_eq!(keep.finished.len(), 2);
+    for finished in &keep.finished {
+        let sample = &finished.sample;
+        assert_eq!(sample.error, Some(RequestError::Cut));
+        assert!(sample.sent_ns < sample.first_text_ns.unwrap(), "{sample:?}");
+        assert!(sample.first_text_ns <= sample.last_text_ns, "{sample:?}");
+        assert_eq!((sample.n_text_events, finished.events.len()), (4, 4), "{sample:?}");
+    }
 }
 
 #[test]

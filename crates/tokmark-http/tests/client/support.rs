@@ -45,14 +45,15 @@ pub fn endpoint(url: &str, target: TargetOptions) -> Endpoint {
     Endpoint::open(&[url], &EndpointOptions { target, ..EndpointOptions::default() }).unwrap()
 }
 
-/// Keeps what is over, and cuts once so many are under way.
+/// Keeps what is over, and cuts once so many are under way, or once it is told to.
 #[derive(Default)]
-pub struct Keep {
+pub struct Keep<'a> {
     pub finished: Vec<Finished>,
     pub cut_at_in_flight: Option<u32>,
+    pub cut_when: Option<Box<dyn FnMut() -> bool + 'a>>,
 }
 
-impl Watcher for Keep {
+impl Watcher for Keep<'_> {
     fn over(&mut self, finished: &Finished) {
         self.finished.push(finished.clone());
     }
@@ -60,6 +61,7 @@ impl Watcher for Keep {
     fn tick(&mut self, progress: &Progress) -> Flow {
         match self.cut_at_in_flight {
             Some(n) if progress.n_in_flight >= n => Flow::Cut,
+            _ if self.cut_when.as_mut().is_some_and(|now| now()) => Flow::Cut,
             _ => Flow::Go,
         }
     }

@@ -22,7 +22,19 @@ struct Behind {
 
 /// `name` is who the certificate says that it is for.
 fn behind_tls(name: &str) -> Behind {
-    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    behind(rcgen::generate_simple_self_signed([name.to_owned()]).unwrap())
+}
+
+/// With the certificate of an authority as its own, as `openssl req -x509` makes it.
+fn behind_an_authority(name: &str) -> Behind {
+    let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let signing_key = rcgen::KeyPair::generate().unwrap();
+    let cert = params.self_signed(&signing_key).unwrap();
+    behind(rcgen::CertifiedKey { cert, signing_key })
+}
+
+fn behind(made: rcgen::CertifiedKey<rcgen::KeyPair>) -> Behind {
     let folder = tempfile::tempdir().unwrap();
     let ca_file = folder.path().join("ca.pem");
     std::fs::write(&ca_file, made.cert.pem()).unwrap();
@@ -87,4 +99,19 @@ fn a_trusted_certificate_for_another_name_is_refused() {
     let ca_file = Some(server.ca_file.clone());
     let refused = open(&server.url, TargetOptions { ca_file, ..Default::default() });
     assert!(refused.unwrap_err().to_string().contains("certificate"));
+}
+
+#[test]
+fn why_a_certificate_is_refused_is_told() {
+    let refused = |server: &Behind| {
+        let ca_file = Some(server.ca_file.clone());
+        open(&server.url, TargetOptions { ca_file, ..Default::default() }).unwrap_err().to_string()
+    };
+    let authority = behind_an_authority("localhost");
+    let said = refused(&authority);
+    assert!(said.contains("CA:TRUE") && said.contains("basicConstraints"), "{said}");
+    let insecure = TargetOptions { insecure: true, ..Default::default() };
+    assert_answers(&open(&authority.url, insecure).unwrap());
+    let said = refused(&behind_tls("another.example"));
+    assert!(said.contains("another.example"), "{said}");
 }

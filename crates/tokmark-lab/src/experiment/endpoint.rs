@@ -61,6 +61,10 @@ struct Quiet<'a> {
 impl LoadObserver for Quiet<'_> {
     fn warming_up(&mut self, _: &Workload) {}
 
+    fn warm_up_cut(&mut self, _: std::time::Duration, _: u64) {}
+
+    fn warm_up_cut(&mut self, _: std::time::Duration, _: u64) {}
+
     fn live(&mut self, _: &Live) {}
 
     fn counting(&mut self, _: u64) {}

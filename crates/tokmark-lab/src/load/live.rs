@@ -13,6 +13,8 @@ const N_RECENT: usize = 2_000;
 /// figures from all requests.
 #[derive(Debug, Clone, Default)]
 pub struct Live {
+    /// The requests are those of the warm-up.
+    pub is_warm_up: bool,
     /// Since the first due time.
     pub elapsed: Duration,
     /// Time that the point may take.
@@ -47,6 +49,9 @@ pub(super) struct Recent {
 impl Recent {
     pub(super) fn add(&mut self, finished: &Finished) {
         if !finished.sample.is_ok() {
+            return;
+        }
+        if finished.sample.in_one_piece {
             return;
         }
         let Some(first) = finished.events.first() else { return };

@@ -39,7 +39,9 @@ pub(super) fn record(
     let PointFacts { created_at, aborted, client, readings, cold } = facts;
     let input = ServingInput { workload, requests: &requests, cold: cold.as_ref() };
     let summary = summarize_serving(&input);
-    let (status, status_reason) = ending(summary.as_ref(), aborted, options.interrupt.is_raised());
+    let most = summary.as_ref().map_or_else(String::new, |found| most_common(found, &requests));
+    let (status, status_reason) =
+        ending(summary.as_ref(), &most, aborted, options.interrupt.is_raised());
     let mut client = client;
     client.peak_bytes = tokmark_host::process_memory(std::process::id()).map(|memory| memory.peak);
     client.calibration_p99_ns =
@@ -148,31 +150,41 @@ fn stolen_share(readings: &Readings, machine: &MachineFacts) -> Option<f64> {
     Some(readings.stolen?.as_secs_f64() / all).filter(|share| share.is_finite())
 }
 
-/// How the point ended. Some failed requests are figures; none that succeeded is a failure.
+/// How the point ended; `most` says what most failed by. Some failed requests are figures; none that succeeded is a failure.
 fn ending(
     summary: Option<&ServingSummary>,
+    most: &str,
     aborted: Option<String>,
     interrupted: bool,
 ) -> (Status, Option<StatusReason>) {
     let because = |message: String| Some(StatusReason { message, ..StatusReason::default() });
-    let most = || summary.map_or_else(String::new, most_common);
     if let Some(message) = aborted {
-        return (Status::Failed, because(format!("given up: {message}{}", most())));
+        return (Status::Failed, because(format!("given up: {message}{most}")));
     }
     if interrupted {
         return (Status::Interrupted, because("interrupted".to_owned()));
     }
     if summary.is_none_or(|summary| summary.n_ok == 0) {
         let n = summary.map_or(0, |summary| summary.n_requests + summary.n_cut);
-        return (Status::Failed, because(format!("none of {n} requests succeeded{}", most())));
+        return (Status::Failed, because(format!("none of {n} requests succeeded{most}")));
     }
     (Status::Ok, None)
 }
 
-/// `, most of them by: http 429`.
-fn most_common(summary: &ServingSummary) -> String {
-    let most = summary.errors.iter().max_by_key(|(_, n)| **n);
-    most.map_or_else(String::new, |(label, _)| format!(", most of them by: {label}"))
+/// `, most of them by: http 404 (model m not found)`.
+fn most_common(summary: &ServingSummary, requests: &PointRequests) -> String {
+    let Some((label, _)) = summary.errors.iter().max_by_key(|(_, n)| **n) else {
+        return String::new();
+    };
+    let mut words = String::new();
+    requests.visit(&mut |request, _| {
+        let message = request.message.as_deref().filter(|_| words.is_empty());
+        let is_it = || request.error.as_ref().is_some_and(|error| error.label() == *label);
+        if let Some(message) = message.filter(|_| is_it()) {
+            words = format!(" ({message})");
+        }
+    });
+    format!(", most of them by: {label}{words}")
 }
 
 fn asked_half_width(extent: &LoadExtent) -> Option<f64> {

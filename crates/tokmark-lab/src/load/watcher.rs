@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokmark_host::busiest_processes;
 use tokmark_http::{Finished, Flow, Progress, Watcher};
-use tokmark_model::{RequestSample, Workload};
+use tokmark_model::{RequestError, RequestSample, Workload};
 use tokmark_run::Interrupt;
 use tokmark_stats::{next_serving_look, serving_precision};
 
@@ -17,16 +17,29 @@ const ENOUGH_TO_ABORT: u64 = 10;
 /// Time over which the busiest processes are found, once a point.
 const NAMING: Duration = Duration::from_millis(200);
 
-/// Waits for warm-up requests, unless the user has enough.
+/// Waits for warm-up requests, unless they take too long or the user has enough.
 pub(super) struct Patient<'a> {
     pub(super) interrupt: &'a Interrupt,
+    pub(super) observer: &'a mut dyn LoadObserver,
+    pub(super) limit: Duration,
+    pub(super) recent: Recent,
+    pub(super) live: Live,
+    /// The limit was reached with so many requests over.
+    pub(super) cut_at: Option<u64>,
 }
 
 impl Watcher for Patient<'_> {
-    fn over(&mut self, _: &Finished) {}
+    fn over(&mut self, finished: &Finished) {
+        self.recent.add(finished);
+    }
 
-    fn tick(&mut self, _: &Progress) -> Flow {
-        if self.interrupt.is_raised() { Flow::Cut } else { Flow::Go }
+    fn tick(&mut self, progress: &Progress) -> Flow {
+        self.recent.show(progress, &mut self.live);
+        self.observer.live(&self.live);
+        if progress.elapsed >= self.limit {
+            self.cut_at.get_or_insert(progress.n_over);
+        }
+        if self.interrupt.is_raised() || self.cut_at.is_some() { Flow::Cut } else { Flow::Go }
     }
 }
 
@@ -41,6 +54,10 @@ pub(super) struct PointWatcher<'a> {
     samples: Vec<RequestSample>,
     next_look: u64,
     pub(super) converged: bool,
+    /// Requests that are over, cut ones left out.
+    n_over: u64,
+    /// Of those, without an answer.
+    n_errors: u64,
     pub(super) aborted: Option<String>,
     sensors: Option<(tokmark_host::Sensors, tokmark_host::Reading)>,
     is_told: bool,
@@ -73,6 +90,8 @@ impl<'a> PointWatcher<'a> {
             samples: Vec::new(),
             next_look: next_serving_look(&workload.arrival, 0),
             converged: false,
+            n_over: 0,
+            n_errors: 0,
             aborted: None,
             sensors,
             is_told: false,
@@ -97,6 +116,17 @@ impl<'a> PointWatcher<'a> {
         }
     }
 
+    /// Whether too many requests failed. To be asked once more when all are over: many fail
+    /// between the last look and the end.
+    pub(super) fn check_errors(&mut self) -> bool {
+        let share = self.n_errors as f64 / self.n_over.max(1) as f64;
+        let is_enough = self.n_over >= ENOUGH_TO_ABORT && share > self.options.abort_errors;
+        if is_enough {
+            self.aborted = Some(format!("{} of {} requests failed", self.n_errors, self.n_over));
+        }
+        is_enough
+    }
+
     fn look(&mut self, asked: f64) {
         self.samples.sort_by_key(|sample| sample.due_ns);
         let precision = serving_precision(self.workload, &self.samples.as_slice());
@@ -109,6 +139,10 @@ impl<'a> PointWatcher<'a> {
 impl Watcher for PointWatcher<'_> {
     fn over(&mut self, finished: &Finished) {
         self.recent.add(finished);
+        if finished.sample.error != Some(RequestError::Cut) {
+            self.n_over += 1;
+            self.n_errors += u64::from(!finished.sample.is_ok());
+        }
         if matches!(self.options.extent, LoadExtent::Until { .. }) && finished.sample.is_ok() {
             self.samples.push(finished.sample.clone());
         }
@@ -127,10 +161,7 @@ impl Watcher for PointWatcher<'_> {
                 flow = Flow::Finish;
             }
         }
-        let share = progress.n_errors as f64 / progress.n_over.max(1) as f64;
-        if progress.n_over >= ENOUGH_TO_ABORT && share > self.options.abort_errors {
-            let (errors, over) = (progress.n_errors, progress.n_over);
-            self.aborted = Some(format!("{errors} of {over} requests failed"));
+        if self.check_errors() {
             flow = Flow::Cut;
         }
         if self.options.interrupt.is_raised() {

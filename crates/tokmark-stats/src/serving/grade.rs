@@ -119,6 +119,10 @@ fn ended_early(status: Status) -> Option<GradeReason> {
 fn precision(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
     let plural = if input.summary.n_ok == 1 { "" } else { "s" };
     let n = format!("{} answered request{plural}", input.summary.n_ok);
+    if input.summary.n_ok == 0 {
+        let text = "no request was answered".to_owned();
+        return Some(reason(GradeLetter::C, "too_few", text));
+    }
     if input.summary.request_rate_per_s.is_none() {
         let text = format!("{n}, no measured window");
         return Some(reason(GradeLetter::C, "too_few", text));

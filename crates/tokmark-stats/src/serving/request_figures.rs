@@ -48,11 +48,13 @@ impl RequestFigures {
 }
 
 /// The figures of one request, as `docs/metrics.md` defines them; `stream` as its workload has
-/// it. `None` for a request without a whole answer.
+/// it; an answer in one piece is none that was streamed. `None` for a request without a whole
+/// answer.
 pub fn request_figures(request: &RequestSample, stream: bool) -> Option<RequestFigures> {
     if !request.is_ok() {
         return None;
     }
+    let stream = stream && !request.in_one_piece;
     let since_sent = |time: Option<Nanos>| time.map(|time| since(time, request.sent_ns));
     let since_due = |time: Option<Nanos>| time.map(|time| since(time, request.due_ns));
     let streamed = |time: Option<Nanos>| time.filter(|_| stream);

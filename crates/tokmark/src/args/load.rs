@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use tokmark_model::{Api, Arrivals, CacheMode, LatencyKind, ServiceLevel, Think};
+use tokmark_stub::Dialect;
 
 use super::quantity::{duration, percent};
 use super::{MeasureArgs, StoreArgs};
@@ -21,7 +22,8 @@ pub(crate) struct WorkloadArgs {
     #[arg(long, short = 'c', value_name = "N", value_delimiter = ',',
           value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(crate) concurrency: Vec<u32>,
-    /// Requests per second, whether or not earlier ones have ended; each value is a point
+    /// Requests per second, whatever their turn and whether or not earlier ones have ended; each
+    /// value is a point
     #[arg(long, value_name = "PER_S", value_delimiter = ',', value_parser = rate)]
     pub(crate) rate: Vec<f64>,
     /// Gaps between the requests of a rate: constant, poisson, or gamma:CV
@@ -71,7 +73,7 @@ pub(crate) struct WorkloadArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Measuring")]
 pub(crate) struct ExtentArgs {
-    /// Exactly so many requests a point
+    /// Exactly so many requests a point, every turn of a conversation counted
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) requests: Option<u64>,
     /// Requests become due for this long
@@ -87,6 +89,9 @@ pub(crate) struct ExtentArgs {
     /// Requests before the measured ones [default: as many as are under way at once]
     #[arg(long, value_name = "N")]
     pub(crate) warmup: Option<u32>,
+    /// Longest time for those; what is under way then is cut
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) warmup_limit: Duration,
     /// Give a point up when more than this share of its requests fail
     #[arg(long, value_name = "PERCENT", default_value = "50%", value_parser = percent)]
     pub(crate) abort_errors: f64,
@@ -218,6 +223,9 @@ pub(crate) struct StubArgs {
     /// Requests served at once; others wait [default: all]
     #[arg(long, value_name = "N")]
     pub(crate) slots: Option<u32>,
+    /// Whose server to look like: openai, llama.cpp, vllm or ollama
+    #[arg(long, value_name = "NAME", default_value = "openai", value_parser = dialect)]
+    pub(crate) dialect: Dialect,
     /// Misbehave: a list of modes, see docs/load.md
     #[arg(long, value_name = "MODES", default_value = "")]
     pub(crate) mode: String,
@@ -230,6 +238,11 @@ pub(crate) struct StubArgs {
     /// End when the standard input does
     #[arg(long, hide = true)]
     pub(crate) tied: bool,
+}
+
+fn dialect(text: &str) -> Result<Dialect, String> {
+    let words: Vec<&str> = Dialect::ALL.into_iter().map(Dialect::word).collect();
+    text.parse().map_err(|_| format!("give one of {}", words.join(", ")))
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -23,6 +23,8 @@ use crate::wizard::{self, ranges::MODELS};
 
 /// Most rounds that the budget alone decides on.
 const MOST_ROUNDS: u32 = 40;
+/// Time for the untimed request before each visit to a server.
+const FIRST_ANSWERS: Duration = Duration::from_secs(600);
 /// A repetition measures all models there and back.
 const ROUNDS_IN_REPETITION: u32 = 2;
 
@@ -252,7 +254,8 @@ fn arm(
             let sha256 = shape.sha256();
             let seed = args.experiment.conditions.seed;
             let tokenizer = crate::load::tokenizer_like(&endpoint, &shape);
-            let options = SourceOptions { seed, cache: CacheMode::Bust, tokenizer };
+            let nonce = crate::load::new_nonce(run_id);
+            let options = SourceOptions { seed, nonce, cache: CacheMode::Bust, tokenizer };
             let source = PromptSource::from_shape(shape, options)
                 .context("cannot make prompts of this length")?;
             let workload = Workload {
@@ -261,6 +264,7 @@ fn arm(
                 n_output: Some(args.generate),
                 api: endpoint.api(),
                 seed,
+                nonce: Some(nonce),
                 length_control: endpoint.abilities().length_control,
                 n_warmup: 1,
                 ..Workload::new("compare", Load::Concurrency { n: 1 })
@@ -273,9 +277,11 @@ fn arm(
                 interrupt: wiring::interrupt(),
                 server_pids: serving.pids(&endpoint),
                 calibration: None,
+                prefill_ceiling: None,
                 recipe: None,
                 is_fresh_server: false,
                 first_load: None,
+                warm_up_limit: FIRST_ANSWERS,
                 large_logs: records.large_logs(),
                 tokenizer: None,
             };

@@ -78,6 +78,17 @@ impl LoadObserver for LiveView {
         }
     }
 
+    fn warm_up_cut(&mut self, limit: Duration, n_over: u64) {
+        let over = plural(n_over, "request", "requests");
+        let text = format!(
+            "warning: {}: the warm-up was ended after {} with {over} over; --warmup-limit gives it \
+             longer",
+            self.title,
+            time(limit.into())
+        );
+        self.bar.suspend(|| crate::output::say!("{text}"));
+    }
+
     fn live(&mut self, live: &Live) {
         let now = Instant::now();
         let pause = if self.on_screen { REDRAWN } else { SAID };
@@ -85,10 +96,14 @@ impl LoadObserver for LiveView {
             return;
         }
         self.shown = Some(now);
+        let title = match live.is_warm_up {
+            true => format!("{} (warm-up)", self.title),
+            false => self.title.clone(),
+        };
         if self.on_screen {
-            self.draw(screen(&self.title, live));
+            self.draw(screen(&title, live));
         } else {
-            crate::output::say!("{}", line(&self.title, live));
+            crate::output::say!("{}", line(&title, live));
         }
     }
 

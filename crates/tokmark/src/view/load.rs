@@ -14,7 +14,7 @@ mod tests;
 
 use tokmark_lab::{Calibration, SpeedUp};
 use tokmark_model::Comparison;
-use tokmark_model::{Nanos, Record, ServerFacts, ServingSummary};
+use tokmark_model::{Nanos, Record, RequestError, ServerFacts, ServingSummary};
 use tokmark_plot::Table;
 
 use super::words::{grade, number, printable, thousands, time};
@@ -25,6 +25,12 @@ pub(crate) use request_lines::request_lines;
 
 /// Dialects that were written from documentation, see `tokmark-wire`.
 const NOT_VERIFIED: [&str; 5] = ["ollama", "sglang", "lmstudio", "lemonade", "openrouter"];
+
+/// `http 404 (model m not found)`.
+pub(crate) fn failure(error: &RequestError, message: Option<&str>) -> String {
+    let words = message.map_or_else(String::new, |message| format!(" ({})", printable(message)));
+    error.label() + &words
+}
 
 /// What a server is, and how that was told.
 pub(crate) fn server(facts: &ServerFacts) -> String {

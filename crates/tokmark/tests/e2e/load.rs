@@ -36,7 +36,7 @@ impl Drop for Stub {
     }
 }
 
-fn records(json: &str) -> Vec<Record> {
+pub fn records(json: &str) -> Vec<Record> {
     serde_json::from_str(json).unwrap()
 }
 

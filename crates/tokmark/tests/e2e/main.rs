@@ -8,6 +8,7 @@ mod experiments;
 mod faults;
 mod help;
 mod load;
+mod load_faults;
 mod real;
 mod records;
 mod support;

@@ -36,6 +36,7 @@ pub(super) fn reasons(input: &ServingGradeInput<'_>) -> Vec<GradeReason> {
         cache_suspected(input),
         lengths(input),
         reasoning(input),
+        in_one_piece(input),
     ]
     .into_iter()
     .flatten()
@@ -128,8 +129,17 @@ fn lengths(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
 }
 
 fn reasoning(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
-    let n = input.summary.reasoning_tokens.as_ref().map_or(0, |spread| spread.n);
+    let n = input.summary.n_reasoned;
     let text = format!("{n} answers reasoned although it was switched off");
     (input.workload.think == Think::Off && n > 0)
         .then(|| reason(GradeLetter::B, "reasoning_not_off", text))
+}
+
+fn in_one_piece(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
+    let (n, of) = (input.summary.n_in_one_piece, input.summary.n_ok);
+    let text = format!(
+        "{n} of {of} answers came in one piece although a stream was asked for: they have no TTFT, \
+         ITL and TPOT"
+    );
+    (n > 0).then(|| reason(GradeLetter::B, "not_streamed", text))
 }

@@ -128,6 +128,12 @@ fn about_errors(record: &Record, serving: &Serving) -> Vec<String> {
     if !summary.errors.is_empty() && !says(record, "errors") {
         texts.push(format!("failed requests: {}", errors(summary)));
     }
+    for request in &serving.requests {
+        if let (Some(error), Some(message)) = (&request.error, &request.message) {
+            let (error, message) = (printable(&error.label()), printable(message));
+            texts.push(format!("the server's words to {error}: {message}"));
+        }
+    }
     if summary.n_retries > 0 && !says(record, "retries") {
         texts.push(format!("refused attempts that were tried again: {}", summary.n_retries));
     }
@@ -155,6 +161,13 @@ fn about_absences(record: &Record, serving: &Serving) -> Vec<String> {
     }
     if !serving.workload.stream {
         say("answers came in one piece: no TTFT, ITL and TPOT");
+    } else if summary.n_in_one_piece > 0 {
+        if !says(record, "not_streamed") {
+            let n = summary.n_in_one_piece;
+            say(&format!(
+                "answers in one piece although streams were asked for: {n}, without TTFT"
+            ));
+        }
     } else if summary.tpot_ms.is_none() {
         say("no TPOT: answers of one event, or tokens that nobody counted");
     }
@@ -196,6 +209,11 @@ fn about_tokens(record: &Record, serving: &Serving) -> Vec<String> {
             number(reasoning.mean)
         ));
     }
+    let n_counted = summary.reasoning_tokens.as_ref().map_or(0, |reasoning| reasoning.n);
+    if summary.n_reasoned > n_counted {
+        let n = thousands(&(summary.n_reasoned - n_counted).to_string());
+        texts.push(format!("answers with reasoning whose tokens nobody counted: {n}"));
+    }
     let median = summary.output_tokens.as_ref().and_then(|tokens| tokens.median());
     let is_free = serving.workload.length_control == LengthControl::LimitOnly;
     if let (true, false, Some(asked), Some(median)) =
@@ -217,6 +235,9 @@ fn is_estimated(request: &RequestSample) -> bool {
 fn about_server(record: &Record, serving: &Serving) -> Vec<String> {
     let mut texts = Vec::new();
     let summary = serving.summary.as_ref();
+    if record.flags.iter().any(|flag| flag == "warm_up_cut") {
+        texts.push("the warm-up was ended at its limit: the first requests may be cold".to_owned());
+    }
     if let Some(cold) = summary.and_then(|summary| summary.cold_ttft_ms) {
         texts.push(format!("first request after the server's start: TTFT {}", span(cold)));
     }

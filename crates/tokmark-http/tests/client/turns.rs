@@ -1,0 +1,62 @@
+//! Conversations in an open loop: how many requests there are, and when they are due.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokmark_http::{Finished, TargetOptions, drive};
+use tokmark_model::{Arrivals, CacheMode, Load, Nanos};
+use tokmark_run::{Extent, Schedule};
+use tokmark_stub::Dialect;
+use tokmark_workload::{PromptSource, SourceOptions, Trace};
+
+use crate::support::{Keep, endpoint, requests, stub, workload};
+
+/// The turns of each conversation are there from the first on, each once.
+fn assert_turns_follow(all: &[Finished]) {
+    let mut turns: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for finished in all {
+        turns.entry(finished.sample.session).or_default().push(finished.sample.turn);
+    }
+    for own in turns.values_mut() {
+        own.sort_unstable();
+        assert!(own.iter().copied().eq(0..own.len() as u32), "{own:?}");
+    }
+}
+
+#[test]
+fn a_rate_and_a_number_are_those_of_requests_whatever_their_turn() {
+    let stub = stub(Dialect::OpenAi, "");
+    let endpoint = endpoint(&stub.url(), TargetOptions::default());
+    let load = Load::Rate { per_s: 20.0, arrivals: Arrivals::Constant };
+    let all = requests(&endpoint, &workload(load), 14, 3);
+    assert_eq!(all.len(), 14);
+    let mut due: Vec<u64> = all.iter().map(|finished| finished.sample.due_ns.0).collect();
+    due.sort_unstable();
+    assert!(due.iter().copied().eq((0..14).map(|n| n * 50_000_000)), "{due:?}");
+    assert_turns_follow(&all);
+}
+
+#[test]
+fn a_replay_makes_as_many_requests_as_were_asked_for() {
+    let stub = stub(Dialect::OpenAi, "");
+    let endpoint = endpoint(&stub.url(), TargetOptions::default());
+    let lines = [
+        r#"{"offset_ms": 0, "session": "a", "prompt": "One.", "output_tokens": 4}"#,
+        r#"{"offset_ms": 20, "session": "a", "prompt": "Two.", "output_tokens": 4}"#,
+        r#"{"offset_ms": 40, "session": "a", "prompt": "Three.", "output_tokens": 4}"#,
+        r#"{"offset_ms": 60, "session": "b", "prompt": "Four.", "output_tokens": 4}"#,
+    ];
+    let trace = Trace::read(lines.join("\n").as_bytes(), None).unwrap();
+    let options = SourceOptions { cache: CacheMode::Keep, ..SourceOptions::default() };
+    let source = Arc::new(PromptSource::from_trace(trace, options).unwrap());
+    for (asked, n) in [(Some(2), 2), (None, 4)] {
+        let workload = workload(Load::Replay { speed: 1.0 });
+        let due = vec![Nanos(0), Nanos(60_000_000)];
+        let extent = Extent { n_requests: asked, duration: None };
+        let schedule = Schedule::replay(due, 1.0, extent).unwrap();
+        let mut keep = Keep::default();
+        drive(&endpoint, &source, &workload, schedule, 0, &mut keep).unwrap();
+        assert_eq!(keep.finished.len(), n);
+        assert_turns_follow(&keep.finished);
+    }
+}
