@@ -63,8 +63,6 @@ impl LoadObserver for Quiet<'_> {
 
     fn warm_up_cut(&mut self, _: std::time::Duration, _: u64) {}
 
-    fn warm_up_cut(&mut self, _: std::time::Duration, _: u64) {}
-
     fn live(&mut self, _: &Live) {}
 
     fn counting(&mut self, _: u64) {}

@@ -49,8 +49,11 @@ fn asked(findings: &mut Findings, a: &Workload, b: &Workload) {
         stream,
         temperature,
         seed,
+        // New in each run, so that no server knows the prompts.
+        nonce: _,
         think,
         cache,
+        repeated_share,
         length_control,
         n_warmup,
         duration_ns,
@@ -87,6 +90,11 @@ fn asked(findings: &mut Findings, a: &Workload, b: &Workload) {
         measured.differ(weight, "service levels", levels.shown(), others.shown());
     }
     measured.matters("seed", seed, &b.seed);
+    measured.matters(
+        "repeated within the trace",
+        &Or(repeated_share, "unknown"),
+        &Or(&b.repeated_share, "unknown"),
+    );
     measured.matters("tries again", n_retries, &b.n_retries);
     let none = "none";
     measured.matters("time limit", &Or(timeout_ns, none), &Or(&b.timeout_ns, none));

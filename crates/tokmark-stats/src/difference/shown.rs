@@ -197,6 +197,7 @@ impl Shown for CacheMode {
             CacheMode::Bust => "bust".to_owned(),
             CacheMode::Share { share } => format!("share {share}"),
             CacheMode::Keep => "keep".to_owned(),
+            CacheMode::Own => "own".to_owned(),
         })
     }
 }
