@@ -51,6 +51,8 @@ async fn read_stream(
     let mut decoder = Decoder::new(rules.api, rules.expects_open_think);
     let mut failure = None;
     let mut is_known = framing == Framing::Ndjson;
+    // The first bytes of an answer that is no stream.
+    let mut whole = None;
     // Set when all is said and only the end of the body is still to come.
     let mut end_until = None;
     loop {
@@ -81,9 +83,8 @@ async fn read_stream(
                         None => continue,
                         Some(true) => is_known = true,
                         Some(false) => {
-                            let begin = bytes.to_vec();
-                            drop(reading);
-                            return read_unasked_whole(connection, begin, rules, cell).await;
+                            whole = Some(bytes.to_vec());
+                            break;
                         }
                     }
                 }
@@ -113,6 +114,9 @@ async fn read_stream(
             reading.ended_ns = Some(at);
             end_until = Some(tokio::time::Instant::now() + pool.patience());
         }
+    }
+    if let Some(begin) = whole {
+        return read_unasked_whole(connection, begin, rules, cell).await;
     }
     failure.map_or(Ok(()), Err)?;
     let mut reading = cell.borrow_mut();

@@ -436,6 +436,8 @@ fn timeline(n_slots: f64) -> Vec<TimelinePoint> {
 
 fn record(id: u128, serving: Serving) -> Record {
     Record {
+        visit: None,
+        experiment: None,
         record_version: 1,
         id: Uuid::from_u128(0x01a2_00ad_bf58_760b_bf8d_3aea_0000_0000 + id),
         run_id: Uuid::from_u128(0x01a2_00ac_d2c0_70b6_b3fc_c31f_0aa7_5d73),

@@ -120,6 +120,18 @@ fn answers_in_one_piece_have_dashes_with_a_reason() {
 }
 
 #[test]
+fn a_servers_words_and_reasoning_that_nobody_counted_are_told() {
+    let (mut refused, mut reasoned) = (all_refused(), chat_by_one());
+    let requests = &mut refused.serving.as_mut().unwrap().requests;
+    requests[0].message = Some("model m not found".to_owned());
+    let summary = reasoned.serving.as_mut().unwrap().summary.as_mut().unwrap();
+    (summary.n_reasoned, summary.reasoning_tokens) = (3, None);
+    let text = table(&[refused, reasoned], "x", None);
+    assert!(text.contains("the server's words to connect: model m not found"), "{text}");
+    assert!(text.contains("answers with reasoning whose tokens nobody counted: 3"), "{text}");
+}
+
+#[test]
 fn what_a_server_wrote_cannot_steer_the_terminal() {
     let mut record = remote_at_a_rate();
     record.status_reason = Some(tokmark_model::StatusReason {
