@@ -72,6 +72,7 @@ fn different() -> Vec<Record> {
     records[4].grade = Some(Grade { letter: GradeLetter::C, reasons: Vec::new() });
     records[4].tags = vec!["baseline".into(), "cold".into()];
     records[4].run_id = sample::run_id(77);
+    records[4].visit = Some(Visit { variant: 0, position: 0, planted: false, delayed: false });
     records
 }
 
@@ -98,6 +99,8 @@ async fn filters_restrict(place: &Place) {
         (Filter { grade_at_least: Some(GradeLetter::F), ..all() }, vec![5, 3, 2, 1]),
         (Filter { tag: text("cold"), ..all() }, vec![5]),
         (Filter { run_id: Some(sample::run_id(77)), ..all() }, vec![5]),
+        (Filter { is_visit: Some(true), ..all() }, vec![5]),
+        (Filter { is_visit: Some(false), ..all() }, vec![4, 3, 2, 1]),
         (Filter { since: Some(time(2)), until: Some(time(4)), ..all() }, vec![3, 2]),
         (Filter { limit: Some(2), ..all() }, vec![5, 4]),
         (Filter { limit: Some(0), ..all() }, vec![]),
@@ -190,6 +193,7 @@ async fn rows_show_what_records_say(place: &Place) {
             record_version: RECORD_VERSION,
             statistics_version: Some(1),
             settings: measured.params.settings(),
+            is_visit: false,
             notes: Vec::new(),
             tags: Vec::new(),
         }

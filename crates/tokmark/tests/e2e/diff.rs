@@ -52,7 +52,10 @@ fn two_measurements_differ_in_what_was_changed() {
     assert_eq!((&threads["a"], &threads["b"]), (&Value::from("1"), &Value::from("2")));
     assert_eq!(document["figures"][0]["name"], "rate");
     let ids: Vec<String> = home.records().iter().map(|record| record.id.to_string()).collect();
-    assert_eq!((&document["a"]["id"], &document["b"]["id"]), (&ids[0].into(), &ids[1].into()));
+    assert_eq!(
+        (&document["a"]["id"], &document["b"]["id"]),
+        (&ids[0].as_str().into(), &ids[1].as_str().into())
+    );
 }
 
 #[test]

@@ -218,7 +218,7 @@ fn a_model_that_cannot_be_loaded_gets_a_row_and_the_other_finishes() {
 fn an_experiment_that_was_cut_goes_on_where_it_stopped() {
     let home = Home::new();
     let args = ab_args(&home, &["--b", "env TOKMARK_FAKE_PACE=104"]);
-    for signal_number in [2, 9] {
+    for name in ["INT", "KILL"] {
         let whole = {
             let home = Home::new();
             let ran = ab(&home, &["--b", "env TOKMARK_FAKE_PACE=104"]);
@@ -230,9 +230,9 @@ fn an_experiment_that_was_cut_goes_on_where_it_stopped() {
             ab_args(&home, &[]).into_iter().chain(args[11..].to_vec()).collect();
         let mut running = home.start(&args);
         wait_for(|| (home.n_kept() > 9).then_some(()));
-        signal(running.id(), signal_number);
+        signal(running.id(), name);
         let code = running.wait().unwrap().code();
-        assert_eq!(code, if signal_number == 2 { Some(130) } else { None });
+        assert_eq!(code, if name == "INT" { Some(130) } else { None });
         let (cut, before) = kept(&home);
         assert_eq!(cut.status, Status::Interrupted);
         home.run(&["note", "last", "cut here"]);

@@ -470,8 +470,6 @@ fn record(id: u128, serving: Serving) -> Record {
         flags: Vec::new(),
         speculation: None,
         serving: Some(Box::new(serving)),
-        visit: None,
-        experiment: None,
         published: None,
         notes: Vec::new(),
         tags: Vec::new(),
