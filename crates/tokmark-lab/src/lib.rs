@@ -34,6 +34,6 @@ pub use load::{
     speed_ups, summarize_imported,
 };
 pub use measure::Measuring;
-pub use record::without_secrets;
+pub use record::{NOT_KEPT, is_secret, without_secrets};
 pub use session::{Observer, Phase, Session, SessionOptions, Tally, WARM_UP_SHARE};
 pub use subject::{Subject, SubjectError};

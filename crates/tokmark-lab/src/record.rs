@@ -150,17 +150,20 @@ pub(crate) fn without_folders(reason: StatusReason, folder: Option<&Path>) -> St
 /// Parts of the names of environment variables whose values are no one's business.
 const SECRET_NAMES: [&str; 5] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"];
 
+/// What stands for such a value.
+pub const NOT_KEPT: &str = "(not kept)";
+
+/// Whether the value of an environment variable of this name is kept in no record.
+pub fn is_secret(name: &str) -> bool {
+    let name = name.to_uppercase();
+    SECRET_NAMES.iter().any(|part| name.contains(part))
+}
+
 /// `process` as a record may keep it.
 pub fn without_secrets(process: &ProcessParams) -> ProcessParams {
-    let is_secret = |name: &str| {
-        let name = name.to_uppercase();
-        SECRET_NAMES.iter().any(|part| name.contains(part))
-    };
     let mut process = process.clone();
-    for (name, value) in &mut process.env {
-        if is_secret(name) {
-            *value = "(not kept)".to_owned();
-        }
+    for (_, value) in process.env.iter_mut().filter(|(name, _)| is_secret(name)) {
+        *value = NOT_KEPT.to_owned();
     }
     process
 }

@@ -152,7 +152,7 @@ fn prepare(
     let session = wiring::session(conditions, measuring(process.clone(), n), machine)?;
     let variant = Variant {
         name: name.to_owned(),
-        given: view::without_folders(given),
+        given: view::as_kept(given),
         model: subject.facts.clone(),
         params: planned[0].params.clone(),
         env: tokmark_lab::without_secrets(&process).env,

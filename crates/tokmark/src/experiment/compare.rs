@@ -156,7 +156,7 @@ fn local(
     let session = wiring::session(&args.experiment.conditions, measuring(), machine)?;
     let variant = Variant {
         name: subject.facts.name.clone(),
-        given: view::without_folders(name),
+        given: view::as_kept(name),
         model: subject.facts.clone(),
         params,
         ..Variant::default()

@@ -4,6 +4,8 @@ mod progress;
 mod report;
 mod result;
 mod specification;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::time::Duration;
@@ -73,28 +75,31 @@ pub(crate) fn how_to_resume(id: RecordId) -> String {
 
 /// The arguments of this call, as a record may keep them.
 pub(crate) fn arguments() -> Vec<String> {
-    std::env::args().skip(1).map(|argument| without_folders(&argument)).collect()
+    std::env::args().skip(1).map(|argument| as_kept(&argument)).collect()
 }
 
-/// `text` with paths cut to their last part: folders hold user names.
-pub(crate) fn without_folders(text: &str) -> String {
+/// `text` as a record may keep it: paths cut to their last part, since folders hold user names,
+/// and values of variables that are no one's business taken out.
+pub(crate) fn as_kept(text: &str) -> String {
     let cut = |word: &str| match Path::new(word).file_name() {
         Some(name) if word.contains('/') && !word.contains("://") && !word.starts_with("hf:") => {
             name.to_string_lossy().into_owned()
         }
         _ => word.to_owned(),
     };
-    text.split(' ').map(cut).collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn folders_are_cut_and_addresses_kept() {
-        assert_eq!(without_folders("-m /home/a/m.gguf -t 2"), "-m m.gguf -t 2");
-        assert_eq!(without_folders("hf:owner/repo:Q4_0"), "hf:owner/repo:Q4_0");
-        assert_eq!(without_folders("http://host/v1"), "http://host/v1");
+    let kept = |word: String| match word.split_once('=') {
+        Some((name, _)) if tokmark_lab::is_secret(name) => {
+            format!("{name}={}", tokmark_lab::NOT_KEPT)
+        }
+        Some((name, value)) => format!("{name}={}", cut(value)),
+        None => cut(&word),
+    };
+    match shlex::split(text) {
+        // A variant: words of its own.
+        Some(words) if words.len() > 1 => {
+            let words: Vec<String> = words.into_iter().map(kept).collect();
+            shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default()
+        }
+        _ => kept(text.to_owned()),
     }
 }

@@ -197,3 +197,48 @@ pub(crate) fn plot(series: &Watched) -> Option<Plot> {
     };
     plot.plot().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use tokmark_model::{Note, Record, Timestamp, TokensPerSecond, Uuid};
+    use tokmark_stats::{ChangeOptions, watch};
+
+    use super::*;
+    use crate::view::tests::records;
+
+    /// A series that became slower with another kernel, one that stayed, and one of three records.
+    fn history() -> Vec<Record> {
+        let like = records().remove(1);
+        let day = |n: usize| Timestamp::from_second(1_767_225_600 + 86_400 * n as i64).unwrap();
+        let record = |model: usize, n: usize, rate: f64| {
+            let id = Uuid::from_u128((1 + n as u128) << 80 | model as u128);
+            let mut record = Record { id, created_at: day(n), ..like.clone() };
+            record.model.name = format!("model-{model}");
+            record.model.sha256 = Some(model.to_string());
+            let summary = record.summary.as_mut().unwrap();
+            summary.rate.rate_tps = TokensPerSecond(rate * (1.0 + 0.002 * ((n * 7) % 5) as f64));
+            summary.rate.interval = None;
+            record
+        };
+        let mut all = Vec::new();
+        for n in 0..20 {
+            let mut changing = record(0, n, if n < 12 { 100.0 } else { 90.0 });
+            if n >= 12 {
+                changing.machine.os.kernel = Some("9.9.9".to_owned());
+            }
+            if n == 14 {
+                changing.notes = vec![Note { at: day(14), text: "new kernel".to_owned() }];
+            }
+            all.extend([changing, record(1, n, 100.0)]);
+        }
+        all.extend((0..3).map(|n| record(2, n, 100.0)));
+        all
+    }
+
+    #[test]
+    fn changes_come_with_their_causes_and_short_series_say_so() {
+        let watched = watch(&history(), &ChangeOptions::default());
+        insta::assert_snapshot!("watch", table(&watched, false));
+        insta::assert_snapshot!("watch_md", markdown(&watched, true));
+    }
+}

@@ -91,7 +91,7 @@ fn two_equal_variants_are_the_same_and_end_with_0() {
     let ran = ab(&home, &[]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.stderr.contains("differ in nothing"), "{ran:?}");
-    assert!(ran.stdout.contains("the same within 3 %"), "{ran:?}");
+    assert!(ran.stdout.contains("the same within 2 %"), "{ran:?}");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn lists_leave_visits_out_unless_they_are_asked_for() {
     let of_run = home.run(&["history", "-o", "csv", "--run", &run]);
     assert_eq!(of_run.stdout.lines().count(), 2 + visits.len());
     let shown = home.run(&["show", "last"]);
-    assert!(shown.stdout.contains("the same within 3 %"), "{shown:?}");
+    assert!(shown.stdout.contains("the same within 2 %"), "{shown:?}");
 }
 
 #[test]
