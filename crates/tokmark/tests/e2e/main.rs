@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod compat;
+mod counts;
 mod diff;
 mod examples;
 mod experiments;

@@ -263,18 +263,21 @@ pub(super) fn remarks(experiment: &Experiment) -> Vec<String> {
     lines
 }
 
-/// `Here, today, a change of 3 % is found in 96 % of tries (pp512), 88 % (tg128).`
+/// `Here, today, a change of 3 % is found in 96 % of tries (pp512), 88 % of tries (tg128).`
 fn power(contests: &[Contest]) -> Vec<String> {
     let known: Vec<(String, Power)> =
         contests.iter().filter_map(|c| Some((c.test.label(), c.power?))).collect();
     let Some((_, first)) = known.first() else { return Vec::new() };
     let found = |power: &Power| {
-        format!("{:.0} %", 100.0 * f64::from(power.n_found) / f64::from(power.n_tries.max(1)))
+        format!(
+            "{:.0} % of tries",
+            100.0 * f64::from(power.n_found) / f64::from(power.n_tries.max(1))
+        )
     };
     let each: Vec<String> =
         known.iter().map(|(label, power)| format!("{} ({label})", found(power))).collect();
     let mut lines = vec![format!(
-        "Here, today, a change of {} is found in so many tries: {}.",
+        "Here, today, a change of {} is found in {}.",
         percent(first.share),
         each.join(", ")
     )];
