@@ -31,7 +31,7 @@ const ROUNDS_IN_REPETITION: u32 = 2;
 /// Something to compare, with what it takes to visit it.
 enum Entrant {
     Local { subject: Box<Subject>, planned: Vec<PlannedTest>, session: Box<Session> },
-    Endpoint { serving: Serving, endpoint: Box<tokmark_http::Endpoint> },
+    Endpoint { serving: Box<Serving>, endpoint: Box<tokmark_http::Endpoint> },
 }
 
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
@@ -176,7 +176,7 @@ fn endpoint(url: &str) -> anyhow::Result<(Variant, Entrant)> {
         endpoint: Some(endpoint.facts().urls.first().cloned().unwrap_or_else(|| url.to_owned())),
         ..Variant::default()
     };
-    Ok((variant, Entrant::Endpoint { serving, endpoint: Box::new(endpoint) }))
+    Ok((variant, Entrant::Endpoint { serving: Box::new(serving), endpoint: Box::new(endpoint) }))
 }
 
 /// The same file twice says nothing about models.

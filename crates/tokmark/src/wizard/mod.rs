@@ -1,7 +1,7 @@
 //! The guided wizard of `tokmark compare`: choose models, set the figures, start.
 //!
 //! [`State`] is the whole of it: a key changes it, a screen is computed from it. It knows no
-//! terminal, file or clock. Around it stand [`candidates`], which looks at what lies on this
+//! terminal, file or clock. Around it stand [`candidates()`], which looks at what lies on this
 //! machine, and [`RawTerminal`], which reads keys and draws. Results are not shown here.
 
 mod candidates;

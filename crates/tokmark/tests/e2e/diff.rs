@@ -28,7 +28,7 @@ fn imported(change: impl Fn(&mut Vec<Record>)) -> Home {
 }
 
 /// The second record as the first one's test measured again.
-fn again(records: &mut Vec<Record>) {
+fn again(records: &mut [Record]) {
     let second = records[1].clone();
     records[0] = Record { id: records[0].id, created_at: records[0].created_at, ..second };
 }

@@ -50,8 +50,16 @@ struct Said {
     n_faster: u32,
     n_same: u32,
     n_undecided: u32,
-    /// By test: pairs, ratio and half width of each experiment.
-    by_test: Vec<(String, Vec<(f64, f64, f64)>)>,
+    /// What each experiment found, by test.
+    by_test: Vec<(String, Vec<Found>)>,
+}
+
+/// Of one test in one experiment.
+#[derive(Debug)]
+struct Found {
+    n_pairs: f64,
+    ratio: f64,
+    half_width: f64,
 }
 
 /// Prints what was said; returns whether equal variants were called different seldom enough.
@@ -130,11 +138,11 @@ impl Said {
         for contest in &experiment.contests {
             let comparison = &contest.pairings.first().context("no pairs")?.comparison;
             let label = contest.test.label();
-            let found = (
-                f64::from(comparison.n_pairs),
-                comparison.ratio,
-                comparison.half_width.unwrap_or(f64::NAN),
-            );
+            let found = Found {
+                n_pairs: f64::from(comparison.n_pairs),
+                ratio: comparison.ratio,
+                half_width: comparison.half_width.unwrap_or(f64::NAN),
+            };
             match self.by_test.iter_mut().find(|(name, _)| *name == label) {
                 Some((_, all)) => all.push(found),
                 None => self.by_test.push((label, vec![found])),
@@ -149,15 +157,15 @@ impl Said {
             self.n_slower, self.n_faster, self.n_same, self.n_undecided
         );
         for (label, all) in &self.by_test {
-            let of = |part: fn(&(f64, f64, f64)) -> f64| -> f64 {
+            let of = |part: fn(&Found) -> f64| -> f64 {
                 let values: Vec<f64> = all.iter().map(part).filter(|v| v.is_finite()).collect();
                 median(&values).unwrap_or(f64::NAN)
             };
             println!(
                 "  {label:<6} medians: {:.0} pairs, ratio {:.4}, half width {:.1} %",
-                of(|found| found.0),
-                of(|found| found.1),
-                100.0 * of(|found| found.2)
+                of(|found| found.n_pairs),
+                of(|found| found.ratio),
+                100.0 * of(|found| found.half_width)
             );
         }
     }
