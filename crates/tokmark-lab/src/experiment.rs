@@ -7,11 +7,12 @@
 
 mod arm;
 mod endpoint;
+mod length;
 
 use tokmark_host::BusyProcess;
 use tokmark_model::{
     Contest, Design, Experiment, Question, Record, RecordKind, Status, StatusReason, Test,
-    Timestamp, Uuid, Variant, Verdict, Visit, VisitRecords,
+    Timestamp, Uuid, Variant, Visit, VisitRecords,
 };
 use tokmark_run::{Interrupt, VisitOrder};
 use tokmark_stats::{
@@ -23,6 +24,7 @@ use crate::record::blank;
 
 pub use arm::LocalArm;
 pub use endpoint::EndpointArm;
+pub use length::{experiment_length, rounds_within};
 
 /// A variant left alone, because the others failed, is visited this often: then its rates have
 /// an interval.
@@ -296,9 +298,4 @@ impl Progress {
             None => Record { test: test.unwrap_or(record.test), ..record },
         }
     }
-}
-
-/// What an experiment of two variants comes to, `None` while it has no verdict.
-pub fn verdict(record: &Record) -> Option<Verdict> {
-    record.experiment.as_ref()?.overall
 }

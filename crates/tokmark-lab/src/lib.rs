@@ -24,7 +24,8 @@ mod subject;
 pub use advice::{Advice, Comfort, advise, device_memory};
 pub use estimate::{Estimate, estimate_from_history};
 pub use experiment::{
-    Arm, EndpointArm, ExperimentObserver, ExperimentPlan, LocalArm, run_experiment, verdict,
+    Arm, EndpointArm, ExperimentObserver, ExperimentPlan, LocalArm, experiment_length,
+    rounds_within, run_experiment,
 };
 pub use gap::{Gap, GapPart, Overheads, gap_between, server_overheads};
 pub use guard::HostGuard;

@@ -120,20 +120,20 @@ const CALIBRATION: Test = Test { n_prompt: 64, n_gen: 8, n_depth: 0, n_parallel:
 impl Session {
     /// A session that has measured nothing yet.
     pub fn new(options: SessionOptions) -> Self {
-        Session::in_run(options, Uuid::now_v7())
-    }
-
-    /// A session whose records belong to the run `run_id`.
-    pub fn in_run(options: SessionOptions, run_id: Uuid) -> Self {
         Session {
             options,
-            run_id,
+            run_id: Uuid::now_v7(),
             worker: None,
             probe_baseline_ns: Vec::new(),
             peak_is_per_test: false,
             engine: EngineFacts::default(),
             visit: None,
         }
+    }
+
+    /// The same; its records belong to the run `run_id`.
+    pub fn in_run(self, run_id: Uuid) -> Self {
+        Session { run_id, ..self }
     }
 
     /// The tests that follow belong to `visit`: a fresh worker makes them, its steps longer by

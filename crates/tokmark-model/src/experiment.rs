@@ -1,12 +1,12 @@
 //! An experiment: several variants measured in turn, so that they can be compared. Its
 //! record names the records of its visits, its design and its verdicts.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Comparison, EngineParams, Estimate, Looks, ModelFacts, RecordId, Test, Verdict};
+use crate::{
+    Comparison, EngineParams, Estimate, Looks, ModelFacts, ProcessParams, RecordId, Test, Verdict,
+};
 
 /// What an experiment asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -40,9 +40,8 @@ pub struct Variant {
     pub model: ModelFacts,
     /// The engine's settings; the defaults for an endpoint.
     pub params: EngineParams,
-    /// Environment of the worker, beyond the caller's.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub env: BTreeMap<String, String>,
+    /// Settings of the worker's process, its environment among them.
+    pub process: ProcessParams,
     /// Address of the endpoint, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,

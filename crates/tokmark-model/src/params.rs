@@ -263,6 +263,26 @@ pub struct ProcessParams {
     pub env: BTreeMap<String, String>,
 }
 
+impl ProcessParams {
+    /// What is not as [`ProcessParams::default`] has it, under llama-bench's flags, and the
+    /// environment: `--prio 2 GGML_X=1`. Empty where nothing differs.
+    pub fn settings(&self) -> String {
+        let ProcessParams { numa, prio, rpc, verbose: _, env } = self;
+        let mut words = Vec::new();
+        if *numa != Numa::Disabled {
+            words.push(format!("--numa {numa}"));
+        }
+        if *prio != 0 {
+            words.push(format!("--prio {prio}"));
+        }
+        if !rpc.is_empty() {
+            words.push(format!("-rpc {}", rpc.join(",")));
+        }
+        words.extend(env.iter().map(|(name, value)| format!("{name}={value}")));
+        words.join(" ")
+    }
+}
+
 impl Default for ProcessParams {
     fn default() -> Self {
         ProcessParams {

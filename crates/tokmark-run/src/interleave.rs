@@ -54,7 +54,7 @@ impl Iterator for Interleaving {
 }
 
 /// One block in so many is a planted one.
-const PLANTED_EVERY: usize = 4;
+pub const PLANTED_EVERY: usize = 4;
 
 /// The endless order of an experiment's visits: the blocks of an [`Interleaving`], and where
 /// asked for, planted blocks between them. In a planted block the first variant is visited

@@ -42,7 +42,7 @@ pub use engine::{
     Vocabulary, Work,
 };
 pub use fake::{FakeEngine, Fault, Script};
-pub use interleave::{Interleaving, VisitOrder};
+pub use interleave::{Interleaving, PLANTED_EVERY, VisitOrder};
 pub use null::NullEngine;
 pub use protocol::{Command, Message, PROTOCOL_VERSION, Setup};
 pub use repetition::{Recorder, measure_delayed_repetition, measure_repetition};

@@ -404,13 +404,38 @@ pub(crate) fn is_called_llama_bench(args: &[OsString]) -> bool {
 
 /// Turns llama-bench's spellings into long flags, for the command that takes them.
 pub(crate) fn normalize(args: Vec<OsString>) -> Vec<OsString> {
-    if args.get(1).is_none_or(|command| command != "bench" && command != "ab") {
+    if !takes_llama_bench_flags(&args) {
         return args;
     }
     let mut args = args.into_iter();
     let mut long: Vec<OsString> = args.by_ref().take(2).collect();
     long.extend(spelling::to_long_flags(args));
     long
+}
+
+/// The arguments of this call, without the program's name.
+pub(crate) fn given() -> Vec<String> {
+    std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect()
+}
+
+/// Of `arguments` those that are none of these flags, each with a value, nor their values.
+pub(crate) fn without(arguments: &[String], flags: &[&str]) -> Vec<String> {
+    let mut others = Vec::new();
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        let name = argument.split_once('=').map_or(argument.as_str(), |(name, _)| name);
+        match (flags.contains(&name), name == argument) {
+            (false, _) => others.push(argument.clone()),
+            (true, false) => {}
+            (true, true) => _ = arguments.next(),
+        }
+    }
+    others
+}
+
+/// Whether the command takes llama-bench's flags.
+fn takes_llama_bench_flags(args: &[OsString]) -> bool {
+    args.get(1).is_some_and(|command| command == "bench" || command == "ab")
 }
 
 /// Whether llama-bench's manner was asked for.

@@ -73,13 +73,7 @@ enum Output {
 impl Asked {
     fn read(args: &BenchArgs) -> anyhow::Result<Self> {
         let flags = &args.llama_bench;
-        for (flag, _) in flags.given() {
-            flag.check_supported(|capability| match capability {
-                Capability::Rpc => tokmark_llama::supports_rpc(),
-                Capability::Fit => false,
-                _ => true,
-            })?;
-        }
+        check_supported(flags)?;
         let defaults = defaults(args);
         let matrix = matrix(flags)?.or_defaults(&defaults);
         let repetitions = match (number::<u32>(flags, "--repetitions", "at least 1")?, args.compat)
@@ -129,6 +123,18 @@ impl Asked {
             delay: self.delay,
         }
     }
+}
+
+/// Refuses flags that this build's engine cannot obey.
+pub(crate) fn check_supported(flags: &LlamaBenchArgs) -> anyhow::Result<()> {
+    for (flag, _) in flags.given() {
+        flag.check_supported(|capability| match capability {
+            Capability::Rpc => tokmark_llama::supports_rpc(),
+            Capability::Fit => false,
+            _ => true,
+        })?;
+    }
+    Ok(())
 }
 
 /// Settings of the engine's process.

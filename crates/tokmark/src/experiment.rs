@@ -9,27 +9,28 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use tokmark_lab::{Arm, ExperimentPlan, run_experiment};
-use tokmark_model::{Design, Looks, Question, Record, Status, Uuid, Variant};
+use tokmark_model::{
+    Design, Looks, ProcessParams, Question, Record, Repetitions, Status, Uuid, Variant, Verdict,
+};
 use tokmark_store::Filter;
 
-use crate::args::ExperimentArgs;
+use crate::args::{self, ExperimentArgs};
 use crate::exit::Exit;
 use crate::output;
 use crate::view::experiment::{self as view, ExperimentView};
-use crate::wiring::{self, Records};
+use crate::wiring::{self, Measuring, Records};
 
 /// Timed repetitions of each test in a visit.
 const REPETITIONS_IN_VISIT: u32 = 3;
-/// Fewest rounds from which a verdict can come.
-const FEWEST_ROUNDS: u32 = 7;
-/// One block in four is planted.
-const PLANTED_SHARE: f64 = 0.25;
-
-/// Rounds that fit into the budget, where one takes `round`; of a round of planted blocks too.
-fn rounds_within(budget: Duration, round: Duration, is_planted: bool, at_most: u32) -> u32 {
-    let plain = if is_planted { 1.0 - PLANTED_SHARE } else { 1.0 };
-    let fit = plain * budget.as_secs_f64() / round.as_secs_f64().max(1e-3);
-    (fit as u32).clamp(FEWEST_ROUNDS, at_most)
+/// How a visit measures: each test warmed up once, at the tested depth and length, and repeated
+/// `n` times.
+fn measuring(process: ProcessParams, n: u32) -> Measuring {
+    Measuring {
+        process,
+        repetitions: Repetitions::Fixed { n },
+        warm_up: Some(Duration::ZERO),
+        delay: Duration::ZERO,
+    }
 }
 
 /// What is measured, by whom, and where it is kept.
@@ -51,7 +52,7 @@ impl<'a> Run<'a> {
         variants: Vec<Variant>,
         design: Design,
     ) -> anyhow::Result<Self> {
-        let arguments = view::arguments();
+        let arguments = args::given().iter().map(|argument| view::as_kept(argument)).collect();
         let plan = ExperimentPlan { run_id: Uuid::now_v7(), question, variants, design, arguments };
         let Some(id) = &args.resume else {
             return Ok(Run { args, records, plan, before: None });
@@ -85,7 +86,7 @@ impl<'a> Run<'a> {
     }
 
     /// Measures until it is decided, keeps and shows it.
-    fn measure(self, arms: &mut [Box<dyn Arm + '_>], output: &str) -> anyhow::Result<Record> {
+    fn measure(self, arms: &mut [Box<dyn Arm + '_>], output: &str) -> anyhow::Result<Exit> {
         let store = self.records.store();
         let wait_save = |record: &Record| self.records.wait(store.save(record)).map(|_| ());
         let earlier = match &self.before {
@@ -114,31 +115,36 @@ impl<'a> Run<'a> {
         let record = run_experiment(&self.plan, &earlier, arms, &interrupt, &mut view, wait_save)?;
         view.clear();
         self.records.wait(store.replace(begun, &record))?;
-        if let Some(path) = &self.args.html {
-            std::fs::write(path, view::page(&record))
-                .unwrap_or_else(|error| output::say!("cannot write {}: {error}", path.display()));
-        }
+        let is_reported = match &self.args.html {
+            Some(file) => output::write_report(file, &view::page(&record)),
+            None => true,
+        };
         match output {
             "json" => output::print_json(&record)?,
             "md" => output::print(&view::markdown(&record))?,
             _ => output::print(&view::table(&record, self.records.place()))?,
         };
         if record.status == Status::Interrupted {
-            output::say!("{}", view::how_to_resume(record.id));
+            output::say!("{}", view::how_to_resume(record.id, &args::given()));
         }
-        Ok(record)
+        Ok(match exit(&record) {
+            Exit::Done if !is_reported => Exit::FailedRows,
+            exit => exit,
+        })
     }
 }
 
 /// The exit code of an experiment's record.
 fn exit(record: &Record) -> Exit {
-    let has_failed = |record: &Record| {
-        let experiment = record.experiment.as_deref();
-        experiment.is_some_and(|e| e.variants.iter().any(|variant| variant.failure.is_some()))
-    };
+    let experiment = record.experiment.as_deref();
+    let has_failed =
+        experiment.is_some_and(|e| e.variants.iter().any(|variant| variant.failure.is_some()));
     match record.status {
         Status::Interrupted => Exit::Interrupted,
-        Status::Ok if !has_failed(record) => Exit::Done,
+        Status::Ok if !has_failed => match experiment.and_then(|e| e.overall) {
+            Some(Verdict::Slower) => Exit::Worse,
+            _ => Exit::Done,
+        },
         _ => Exit::FailedRows,
     }
 }
@@ -151,18 +157,8 @@ fn find(records: &Records, id: &str) -> anyhow::Result<Record> {
 /// Whether these are the same things under the same settings, wherever their files lie.
 fn same_variants(before: &[Variant], now: &[Variant]) -> bool {
     let essence = |variant: &Variant| {
-        let Variant { model, params, env, endpoint, .. } = variant.clone();
-        (model.sha256, params, env, endpoint)
+        let Variant { model, params, process, endpoint, .. } = variant.clone();
+        (model.sha256, params, process, endpoint)
     };
     before.iter().map(essence).eq(now.iter().map(essence))
-}
-
-/// Checks before anything is measured that the report can be written.
-fn check_html(args: &ExperimentArgs) -> anyhow::Result<()> {
-    let Some(path) = &args.html else { return Ok(()) };
-    let made = std::fs::OpenOptions::new().append(true).create(true).open(path);
-    if let Err(error) = made {
-        bail!("cannot write {}: {error}", path.display());
-    }
-    Ok(())
 }

@@ -4,10 +4,9 @@ mod points;
 mod secrets;
 pub(crate) mod subjects;
 
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use tokmark_host::machine_facts;
 use tokmark_http::{Endpoint, EndpointOptions, TargetOptions, discover, usual_ports};
 use tokmark_lab::{
@@ -44,7 +43,7 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<Exit> {
         return crate::dialect_check::run(args);
     }
     if let Some(file) = &args.html {
-        check_writable(file)?;
+        output::check_report(file)?;
     }
     let records = Records::open_for_writing(&args.store)?;
     let mut servers = Servers::from_args(args)?;
@@ -68,17 +67,6 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<Exit> {
         Exit::Done if !is_reported => Ok(Exit::FailedRows),
         exit => Ok(exit),
     }
-}
-
-/// Whether a report can be written at the end; leaves the file as it is.
-fn check_writable(file: &Path) -> anyhow::Result<()> {
-    let is_there = file.exists();
-    let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
-    opened.with_context(|| format!("cannot write {}", file.display()))?;
-    if !is_there {
-        std::fs::remove_file(file).with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    Ok(())
 }
 
 /// A server with what is still to be measured of it.
@@ -286,11 +274,7 @@ impl Run<'_> {
     /// Writes the report; whether nothing went wrong with it. Its records are kept anyway.
     fn report(&self) -> bool {
         let Some(file) = &self.args.html else { return true };
-        let written = std::fs::write(file, report::page(&self.measured));
-        if let Err(error) = &written {
-            output::say!("cannot write {}: {error}; the records are kept", file.display());
-        }
-        written.is_ok()
+        output::write_report(file, &report::page(&self.measured))
     }
 
     fn exit(&self) -> Exit {

@@ -2,6 +2,9 @@
 //! closed ends nothing.
 
 use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Context;
 
 use crate::exit::Exit;
 
@@ -42,3 +45,23 @@ macro_rules! say_bare {
 }
 
 pub(crate) use {say, say_bare};
+
+/// Whether a report can be written at the end; leaves the file as it is.
+pub(crate) fn check_report(file: &Path) -> anyhow::Result<()> {
+    let is_there = file.exists();
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
+    opened.with_context(|| format!("cannot write {}", file.display()))?;
+    if !is_there {
+        std::fs::remove_file(file).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// Writes a report; whether nothing went wrong with it. Its records are kept anyway.
+pub(crate) fn write_report(file: &Path, page: &str) -> bool {
+    let written = std::fs::write(file, page);
+    if let Err(error) = &written {
+        say!("cannot write {}: {error}; the records are kept", file.display());
+    }
+    written.is_ok()
+}

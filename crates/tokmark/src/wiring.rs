@@ -203,17 +203,8 @@ pub(crate) fn session(
     measuring: Measuring,
     machine: MachineFacts,
 ) -> anyhow::Result<Session> {
-    Ok(Session::new(session_options(args, measuring, machine)?))
-}
-
-/// The same before it is a session.
-pub(crate) fn session_options(
-    args: &Conditions,
-    measuring: Measuring,
-    machine: MachineFacts,
-) -> anyhow::Result<SessionOptions> {
     let kind = if args.tokens == "text" { TokenKind::Text } else { TokenKind::Random };
-    Ok(SessionOptions {
+    Ok(Session::new(SessionOptions {
         worker: worker::command(&args.engine, &measuring.process)?,
         limits: Limits { memory: args.memory_limit.map(Bytes) },
         interrupt: interrupt(),
@@ -226,7 +217,7 @@ pub(crate) fn session_options(
         wait_quiet: args.wait_quiet,
         cold: args.cold,
         machine,
-    })
+    }))
 }
 
 /// Adaptive repetitions as the arguments say.

@@ -156,6 +156,6 @@ pub(super) fn process(findings: &mut Findings, a: &ProcessParams, b: &ProcessPar
 }
 
 /// Variables as a shell takes them.
-pub(super) fn environment(env: &BTreeMap<String, String>) -> List<String> {
+fn environment(env: &BTreeMap<String, String>) -> List<String> {
     List(env.iter().map(|(name, value)| format!("{name}={value}")).collect())
 }

@@ -2,7 +2,6 @@
 
 use tokmark_model::{Design, Experiment, Looks, Record, Test, Variant, Visit};
 
-use super::engine::environment;
 use super::findings::Findings;
 use super::shown::{List, Or, Shown, list};
 use super::{Group, Level};
@@ -68,14 +67,12 @@ impl Shown for Measured {
 
 impl Measured {
     fn text(&self, settings: String) -> Option<String> {
-        let Variant { name, given, model, params: _, env, endpoint, failure: _ } = &self.0;
+        let Variant { name, given, model, params: _, process, endpoint, failure: _ } = &self.0;
         let mut parts = vec![name.clone(), given.clone()];
         parts.extend(model.sha256.clone().or_else(|| model.name.shown()));
         parts.push(settings);
         parts.extend(endpoint.clone());
-        if !env.is_empty() {
-            parts.extend(environment(env).shown());
-        }
+        parts.push(process.settings());
         parts.retain(|part| !part.is_empty());
         Some(parts.join(" "))
     }

@@ -1,4 +1,4 @@
-//! What is said of a `bench` command line that cannot be read.
+//! What is said of a `bench` or `ab` command line that cannot be read.
 
 use std::ffi::OsString;
 
@@ -7,14 +7,14 @@ use tokmark_compat::spelling;
 
 /// The message for a word with a single dash that is no flag, named whole.
 pub(crate) fn unknown_flag(args: &[OsString]) -> Option<String> {
-    args.get(1).filter(|command| *command == "bench")?;
+    super::takes_llama_bench_flags(args).then_some(())?;
     let word = spelling::first_unknown(&args[2..])?.to_string_lossy();
     Some(of_word(&word, super::is_compat(args)))
 }
 
 /// The message for what the parser refused, where it can be said better than by the parser.
 pub(crate) fn refused(error: &clap::Error, args: &[OsString]) -> Option<String> {
-    args.get(1).filter(|command| *command == "bench")?;
+    super::takes_llama_bench_flags(args).then_some(())?;
     let is_compat = super::is_compat(args);
     match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => {

@@ -3,19 +3,16 @@
 use anyhow::{Context, bail, ensure};
 use tokmark_compat::{Matrix, validate};
 use tokmark_hub::{Hub, Source};
-use tokmark_lab::{Arm, LocalArm, Session, Subject};
-use tokmark_model::{
-    Design, Looks, PlannedTest, ProcessParams, Question, Record, Repetitions, Test, Variant,
-    Verdict,
-};
+use tokmark_lab::{Arm, LocalArm, Session, Subject, experiment_length, rounds_within};
+use tokmark_model::{Design, Looks, PlannedTest, ProcessParams, Question, Test, Variant};
 
 use super::variant::{VariantWords, check_single, read};
-use super::{REPETITIONS_IN_VISIT, Run, check_html, environment, exit, rounds_within};
+use super::{REPETITIONS_IN_VISIT, Run, environment, measuring};
 use crate::args::{AbArgs, LlamaBenchArgs};
 use crate::exit::Exit;
 use crate::output;
 use crate::view::experiment as view;
-use crate::wiring::{self, Measuring, Records};
+use crate::wiring::{self, Records};
 
 /// Most pairs that the budget alone decides on.
 const MOST_PAIRS: u32 = 100;
@@ -38,7 +35,8 @@ pub(crate) fn run(args: &AbArgs) -> anyhow::Result<Exit> {
     let words = [read("--a", &args.a)?, read("--b", &args.b)?];
     environment::check("--a", &words[0].env)?;
     environment::check("--b", &words[1].env)?;
-    check_html(&args.experiment)?;
+    args.experiment.html.as_deref().map_or(Ok(()), output::check_report)?;
+    check_base(&args.llama_bench)?;
     let records = Records::open_for_writing(&args.experiment.store)?;
     let offline = args.llama_bench.has("--offline");
     let hub = wiring::open_hub(offline, args.llama_bench.last("--hf-token"))?;
@@ -60,9 +58,9 @@ pub(crate) fn run(args: &AbArgs) -> anyhow::Result<Exit> {
             Err(reason) => bail!("{} cannot be measured: {}", each.variant.name, reason.message),
         }
     }
-    let budget = args.experiment.budget;
-    let n_rounds =
-        args.pairs.unwrap_or_else(|| rounds_within(budget, round, !args.no_power, MOST_PAIRS));
+    let is_planted = !args.no_power;
+    let within = || rounds_within(args.experiment.budget, round, is_planted, MOST_PAIRS);
+    let n_rounds = args.pairs.unwrap_or_else(within);
     let design = Design {
         tests,
         n_repetitions: repetitions(&args.llama_bench)?,
@@ -70,31 +68,29 @@ pub(crate) fn run(args: &AbArgs) -> anyhow::Result<Exit> {
         seed: args.experiment.conditions.seed,
         looks: Looks::Sequential { max_pairs: n_rounds },
         same_within: args.tolerance,
-        planted_delay: (!args.no_power).then_some(args.power),
+        planted_delay: is_planted.then_some(args.power),
     };
-    output::say!("{}", view::length(n_rounds, round, !args.no_power));
+    output::say!("{}", view::length(n_rounds, round, experiment_length(&design, round)));
     let variants = prepared.iter().map(|p| p.variant.clone()).collect();
     let run = Run::new(&args.experiment, &records, Question::Ab, variants, design)?;
-    let machine = wiring::machine(&args.experiment.conditions);
     let mut arms: Vec<Box<dyn Arm>> = Vec::new();
     for (each, delay) in prepared.into_iter().zip([0.0, args.plant / 100.0]) {
-        let measuring = measuring(each.process, run.plan.design.n_repetitions);
-        let options =
-            wiring::session_options(&args.experiment.conditions, measuring, machine.clone())?;
-        let session = Session::in_run(options, run.plan.run_id);
-        let arm = LocalArm::new(session, each.subject, each.planned).delayed(delay);
-        arms.push(Box::new(arm));
+        let session = each.session.in_run(run.plan.run_id);
+        arms.push(Box::new(LocalArm::new(session, each.subject, each.planned).delayed(delay)));
     }
-    let record = run.measure(&mut arms, output)?;
-    Ok(verdict_exit(&record))
+    run.measure(&mut arms, output)
 }
 
-/// 1 where the second variant is worse.
-fn verdict_exit(record: &Record) -> Exit {
-    match (exit(record), tokmark_lab::verdict(record)) {
-        (Exit::Done, Some(Verdict::Slower)) => Exit::Worse,
-        (exit, _) => exit,
+/// Flags of llama-bench's that an experiment decides itself, or that show something else.
+const NO_USE: [&str; 6] =
+    ["--output-err", "--delay", "--list-devices", "--progress", "--no-warmup", "--version"];
+
+/// Refuses flags that would change nothing, and what this build lacks.
+fn check_base(flags: &LlamaBenchArgs) -> anyhow::Result<()> {
+    if let Some((flag, _)) = flags.given().find(|(flag, _)| NO_USE.contains(&flag.long)) {
+        bail!("ab has no use for {}; leave it out", flag.long);
     }
+    crate::bench::check_supported(flags)
 }
 
 fn same(a: &Prepared, b: &Prepared) -> bool {
@@ -110,16 +106,6 @@ fn repetitions(flags: &LlamaBenchArgs) -> anyhow::Result<u32> {
     }
 }
 
-fn measuring(process: ProcessParams, n: u32) -> Measuring {
-    Measuring {
-        process,
-        repetitions: Repetitions::Fixed { n },
-        // One repetition, at the tested depth and length.
-        warm_up: Some(std::time::Duration::ZERO),
-        delay: std::time::Duration::ZERO,
-    }
-}
-
 /// Model, settings and tests of a variant: its own flags over those for both.
 fn prepare(
     args: &AbArgs,
@@ -128,6 +114,7 @@ fn prepare(
     given: &str,
     words: &VariantWords,
 ) -> anyhow::Result<Prepared> {
+    crate::bench::check_supported(&words.flags)?;
     let flags = words.flags.over(&args.llama_bench);
     let mut defaults = Matrix::defaults(tokmark_host::n_math_threads());
     defaults.models.clear();
@@ -155,7 +142,7 @@ fn prepare(
         given: view::as_kept(given),
         model: subject.facts.clone(),
         params: planned[0].params.clone(),
-        env: tokmark_lab::without_secrets(&process).env,
+        process: tokmark_lab::without_secrets(&process),
         ..Variant::default()
     };
     Ok(Prepared { variant, subject, planned, process, session })

@@ -5,20 +5,23 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use tokmark_hub::{Hub, Source};
-use tokmark_lab::{Arm, EndpointArm, LoadExtent, LoadOptions, LocalArm, Session, Subject};
+use tokmark_lab::{
+    Arm, EndpointArm, LoadExtent, LoadOptions, LocalArm, Session, Subject, experiment_length,
+    rounds_within,
+};
 use tokmark_model::{
     CacheMode, Design, EngineParams, Load, Looks, ModelFacts, PlannedTest, ProcessParams, Question,
-    Repetitions, Test, Uuid, Variant, Workload,
+    Test, Uuid, Variant, Workload,
 };
 use tokmark_workload::{Length, PromptSource, Shape, SourceOptions};
 
-use super::{REPETITIONS_IN_VISIT, Run, check_html, exit, rounds_within};
-use crate::args::{CompareArgs, Repeat};
+use super::{REPETITIONS_IN_VISIT, Run, measuring};
+use crate::args::{self, CompareArgs, Repeat};
 use crate::exit::Exit;
 use crate::load::subjects::Serving;
 use crate::output;
-use crate::view::experiment as view;
-use crate::wiring::{self, Measuring, Records};
+use crate::view::{experiment as view, specification};
+use crate::wiring::{self, Records};
 use crate::wizard::{self, ranges::MODELS};
 
 /// Most rounds that the budget alone decides on.
@@ -46,7 +49,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
         if n == 1 { "model" } else { "models" },
         if n == 1 { ", tokmark ab compares settings of one" } else { "" },
     );
-    check_html(&args.experiment)?;
+    args.experiment.html.as_deref().map_or(Ok(()), output::check_report)?;
     let records = Records::open_for_writing(&args.experiment.store)?;
     let hub = wiring::open_hub(false, None)?;
     let tests = vec![Test::pp(args.context), Test::tg(args.generate).at_depth(args.context)];
@@ -64,9 +67,10 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     }
     refuse_twins(&variants)?;
     distinct_names(&mut variants);
-    output::say!("{}", view::specifications(&variants));
+    output::say!("{}", specification::of_variants(&variants));
     let (design, round) = design(args, tests, &mut entrants);
-    output::say!("{}", view::length(design.n_rounds, round, false));
+    let length = experiment_length(&design, round);
+    output::say!("{}", view::length(design.n_rounds, round, length));
     if !args.endpoint.is_empty() {
         output::say!("{}", view::COMPARABLE);
     }
@@ -75,8 +79,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     for entrant in entrants {
         arms.push(arm(args, entrant, run.plan.run_id, &records)?);
     }
-    let record = run.measure(&mut arms, &args.output)?;
-    Ok(exit(&record))
+    run.measure(&mut arms, &args.output)
 }
 
 /// Asks on the terminal, and becomes the command that the answers stand for.
@@ -88,7 +91,7 @@ fn ask(args: &CompareArgs) -> anyhow::Result<Exit> {
         output::say!("{advice}");
         return Ok(Exit::Usage);
     }
-    let flags = wizard::other_flags(std::env::args_os().skip(2));
+    let flags = wizard::other_flags(&args::given()[1..]);
     let repetitions = match args.repetitions {
         Repeat::Adaptive => None,
         Repeat::Times(n) => Some(n),
@@ -153,7 +156,11 @@ fn local(
         tests.iter().map(|&test| PlannedTest { model: 0, test, params: params.clone() }).collect();
     let machine = wiring::machine(&args.experiment.conditions);
     crate::view::warn_of_memory(&subject, &planned, &machine);
-    let session = wiring::session(&args.experiment.conditions, measuring(), machine)?;
+    let session = wiring::session(
+        &args.experiment.conditions,
+        measuring(ProcessParams::default(), REPETITIONS_IN_VISIT),
+        machine,
+    )?;
     let variant = Variant {
         name: subject.facts.name.clone(),
         given: view::as_kept(name),
@@ -220,16 +227,6 @@ fn distinct_names(variants: &mut [Variant]) {
     }
 }
 
-fn measuring() -> Measuring {
-    Measuring {
-        process: ProcessParams::default(),
-        repetitions: Repetitions::Fixed { n: REPETITIONS_IN_VISIT },
-        // One repetition, at the tested depth and length.
-        warm_up: Some(Duration::ZERO),
-        delay: Duration::ZERO,
-    }
-}
-
 fn arm(
     args: &CompareArgs,
     entrant: Entrant,
@@ -238,11 +235,8 @@ fn arm(
 ) -> anyhow::Result<Box<dyn Arm>> {
     let machine = wiring::machine(&args.experiment.conditions);
     match entrant {
-        Entrant::Local { subject, planned, .. } => {
-            let options =
-                wiring::session_options(&args.experiment.conditions, measuring(), machine)?;
-            let session = Session::in_run(options, run_id);
-            Ok(Box::new(LocalArm::new(session, *subject, planned)))
+        Entrant::Local { subject, planned, session } => {
+            Ok(Box::new(LocalArm::new(session.in_run(run_id), *subject, planned)))
         }
         Entrant::Endpoint { serving, endpoint } => {
             let shape = Shape {
@@ -254,7 +248,8 @@ fn arm(
             let sha256 = shape.sha256();
             let seed = args.experiment.conditions.seed;
             let tokenizer = crate::load::tokenizer_like(&endpoint, &shape);
-            let nonce = crate::load::new_nonce(run_id);
+            // A visit that was cut is made again: with prompts that the server has not seen.
+            let nonce = crate::load::new_nonce(Uuid::now_v7());
             let options = SourceOptions { seed, nonce, cache: CacheMode::Bust, tokenizer };
             let source = PromptSource::from_shape(shape, options)
                 .context("cannot make prompts of this length")?;

@@ -3,7 +3,6 @@
 mod progress;
 mod report;
 mod result;
-mod specification;
 #[cfg(test)]
 mod tests;
 
@@ -13,12 +12,13 @@ use std::time::Duration;
 use tokmark_model::{RecordId, Test, Variant};
 
 use super::plan::duration;
+use super::shell;
 use super::words::{model, printable, short_id};
+use crate::args;
 
 pub(crate) use progress::ExperimentView;
 pub(crate) use report::page;
 pub(crate) use result::{figures, markdown, table};
-pub(crate) use specification::specifications;
 
 /// What an endpoint's figures mean beside those of the embedded engine.
 pub(crate) const COMPARABLE: &str = "An endpoint is timed from outside, one request at a time: its pp is the prompt over the time \
@@ -42,14 +42,12 @@ pub(super) fn described(variant: &Variant) -> String {
         return printable(&format!("{} at {url}", variant.model.name));
     }
     let mut words = vec![model(&variant.model), variant.params.settings()];
-    words.extend(variant.env.iter().map(|(name, value)| format!("{name}={value}")));
-    printable(&words.join(" "))
+    words.push(variant.process.settings());
+    printable(words.join(" ").trim_end())
 }
 
-/// How many rounds, and how long they take.
-pub(crate) fn length(n_rounds: u32, round: Duration, is_planted: bool) -> String {
-    let with_planted = if is_planted { 4.0 / 3.0 } else { 1.0 };
-    let all = round.mul_f64(f64::from(n_rounds) * with_planted);
+/// How many rounds, and how long they take: one, and all.
+pub(crate) fn length(n_rounds: u32, round: Duration, all: Duration) -> String {
     format!(
         "at most {n_rounds} rounds of about {}, at most about {}; ends when every verdict is there",
         duration(round),
@@ -57,25 +55,10 @@ pub(crate) fn length(n_rounds: u32, round: Duration, is_planted: bool) -> String
     )
 }
 
-/// How an experiment that was cut is continued.
-pub(crate) fn how_to_resume(id: RecordId) -> String {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let mut kept: Vec<&str> = Vec::new();
-    let mut words = words.iter().map(String::as_str);
-    while let Some(word) = words.next() {
-        match word {
-            "--resume" => drop(words.next()),
-            _ if word.starts_with("--resume=") => {}
-            _ => kept.push(word),
-        }
-    }
-    let command = shlex::try_join(kept).unwrap_or_default();
+/// How an experiment that was cut is continued, after a call with these arguments.
+pub(crate) fn how_to_resume(id: RecordId, given: &[String]) -> String {
+    let command = shell::line(args::without(given, &["--resume"]));
     format!("continue with: tokmark {command} --resume {}", short_id(id))
-}
-
-/// The arguments of this call, as a record may keep them.
-pub(crate) fn arguments() -> Vec<String> {
-    std::env::args().skip(1).map(|argument| as_kept(&argument)).collect()
 }
 
 /// `text` as a record may keep it: paths cut to their last part, since folders hold user names,
@@ -96,10 +79,7 @@ pub(crate) fn as_kept(text: &str) -> String {
     };
     match shlex::split(text) {
         // A variant: words of its own.
-        Some(words) if words.len() > 1 => {
-            let words: Vec<String> = words.into_iter().map(kept).collect();
-            shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default()
-        }
+        Some(words) if words.len() > 1 => shell::line(words.into_iter().map(kept)),
         _ => kept(text.to_owned()),
     }
 }

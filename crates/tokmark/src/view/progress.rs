@@ -21,19 +21,21 @@ pub(crate) struct ProgressView {
     label: String,
 }
 
+/// A line on a terminal, nothing off it. No ticker: nothing may be redrawn while a repetition
+/// runs.
+pub(super) fn line() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg}").expect("the template is constant");
+    ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10)).with_style(style)
+}
+
 impl ProgressView {
     /// A view that counts down from `estimate`.
     pub(crate) fn new(estimate: Option<Estimate>) -> Self {
-        // No ticker: nothing may be redrawn while a repetition runs.
-        let bar = if std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("{msg}").expect("the template is constant");
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
-                .with_style(style)
-        } else {
-            ProgressBar::hidden()
-        };
         ProgressView {
-            bar,
+            bar: line(),
             begun: Instant::now(),
             estimate,
             each_test: false,

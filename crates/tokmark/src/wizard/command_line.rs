@@ -1,8 +1,8 @@
 //! What was chosen, and the command line that chooses the same.
 
-use std::ffi::OsString;
-
 use super::ranges::{USUAL_CONTEXT, USUAL_GENERATE};
+use crate::args;
+use crate::view::shell;
 
 /// Flags of which the wizard decides, each with a value.
 const DECIDED: [&str; 3] = ["--context", "--generate", "--repetitions"];
@@ -61,19 +61,8 @@ impl Default for Preset {
 }
 
 /// Of the arguments after `tokmark compare` those of which the wizard decides nothing.
-pub(crate) fn other_flags(arguments: impl IntoIterator<Item = OsString>) -> Vec<String> {
-    let mut others = Vec::new();
-    let mut arguments =
-        arguments.into_iter().map(|argument| argument.to_string_lossy().into_owned());
-    while let Some(argument) = arguments.next() {
-        let name = argument.split_once('=').map_or(argument.as_str(), |(name, _)| name);
-        match (DECIDED.contains(&name), name == argument) {
-            (false, _) => others.push(argument),
-            (true, false) => {}
-            (true, true) => _ = arguments.next(),
-        }
-    }
-    others
+pub(crate) fn other_flags(arguments: &[String]) -> Vec<String> {
+    args::without(arguments, &DECIDED)
 }
 
 /// The line to type for `choice` and the further `flags`, quoted for a shell.
@@ -84,34 +73,8 @@ pub(crate) fn command_line(choice: &Choice, flags: &[String]) -> String {
 /// Its words, each quoted.
 pub(super) fn words(choice: &Choice, flags: &[String]) -> Vec<String> {
     let mut words = vec!["tokmark".to_owned()];
-    words.extend(choice.arguments().iter().chain(flags).map(|word| quoted(word)));
+    words.extend(choice.arguments().iter().chain(flags).map(|word| shell::quoted(word)));
     words
-}
-
-/// `word` for a POSIX shell; with control characters as bash, zsh and ksh read them.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    if !word.chars().any(char::is_control) {
-        return format!("'{}'", word.replace('\'', r"'\''"));
-    }
-    let mut text = String::from("$'");
-    for c in word.chars() {
-        match c {
-            '\'' | '\\' => text.extend(['\\', c]),
-            c if c.is_control() => {
-                let mut bytes = [0; 4];
-                for byte in c.encode_utf8(&mut bytes).bytes() {
-                    text += &format!("\\{byte:03o}");
-                }
-            }
-            c => text.push(c),
-        }
-    }
-    text.push('\'');
-    text
 }
 
 #[cfg(test)]
@@ -136,26 +99,11 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_reads_back_what_was_quoted() {
-        for word in ["", "a", "~", "$HOME", "a\"b", "it's", "*", "a;b", "ä ö", "\\n", "#a", "!a"]
-        {
-            let script = format!("printf %s {}", quoted(word));
-            let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
-            assert_eq!(String::from_utf8(output.stdout).unwrap(), word);
-        }
-    }
-
-    #[test]
-    fn control_characters_never_reach_the_terminal() {
-        assert_eq!(quoted("a\u{1b}[2J'\\\n"), r"$'a\033[2J\'\\\012'");
-        assert!(!quoted("\u{9b}2J").contains('\u{9b}'));
-    }
-
-    #[test]
     fn flags_of_which_the_wizard_decides_are_not_repeated() {
         let given = "--engine fake --context 1024 --generate=64 --db x.db --repetitions 3 --cold";
-        let others = other_flags(given.split(' ').map(OsString::from));
+        let words: Vec<String> = given.split(' ').map(str::to_owned).collect();
+        let others = other_flags(&words);
         assert_eq!(others, ["--engine", "fake", "--db", "x.db", "--cold"]);
-        assert!(other_flags([OsString::from("--context")]).is_empty());
+        assert!(other_flags(&["--context".to_owned()]).is_empty());
     }
 }

@@ -3,7 +3,8 @@
 use tokmark_model::ModelFacts;
 
 use super::layout::{pad, wrap};
-use crate::view::words::{number, printable, thousands};
+use crate::view::specification::{self, FIELDS};
+use crate::view::words::printable;
 
 /// Columns of the names of the rows, with the gap behind them.
 const LABEL: usize = 16;
@@ -69,44 +70,8 @@ fn stacked(models: &[(&str, &ModelFacts)], width: usize) -> Vec<String> {
 const MODEL: &str = "model";
 
 /// What is said of the `n`th model, with names of the rows.
-fn rows(n: usize, name: &str, facts: &ModelFacts) -> [(&'static str, String); 7] {
-    let unknown = || "unknown".to_owned();
-    [
-        (MODEL, printable(&format!("{n} {name}"))),
-        ("file size", facts.file_size_bytes.to_string()),
-        ("format", format(facts)),
-        ("quantization", quantization(facts).unwrap_or_else(unknown)),
-        ("parameters", facts.n_params.map_or_else(unknown, parameters)),
-        (
-            "context length",
-            facts.context_length.map_or_else(unknown, |n| thousands(&n.to_string())),
-        ),
-        ("licence", facts.license.as_deref().map_or_else(|| "not stated".to_owned(), printable)),
-    ]
-}
-
-fn format(facts: &ModelFacts) -> String {
-    match facts.n_files {
-        Some(n) if n > 1 => format!("GGUF, {n} files"),
-        _ => "GGUF".to_owned(),
-    }
-}
-
-/// What the tensors are, and what the publisher calls that where it is something else.
-fn quantization(facts: &ModelFacts) -> Option<String> {
-    match (&facts.quantization, &facts.label) {
-        (Some(counted), Some(label)) if !counted.eq_ignore_ascii_case(label) => {
-            Some(printable(&format!("{counted} ({label})")))
-        }
-        (counted, label) => counted.as_ref().or(label.as_ref()).map(|text| printable(text)),
-    }
-}
-
-/// `135 M`, `1.54 B`.
-fn parameters(n: u64) -> String {
-    match n as f64 {
-        n if n < 999.5e3 => format!("{} k", number(n / 1e3)),
-        n if n < 999.5e6 => format!("{} M", number(n / 1e6)),
-        n => format!("{} B", number(n / 1e9)),
-    }
+fn rows(n: usize, name: &str, facts: &ModelFacts) -> Vec<(&'static str, String)> {
+    let of_file = FIELDS.into_iter().zip(specification::of(facts));
+    let said = of_file.map(|(field, text)| (field, text.unwrap_or_else(|| "unknown".to_owned())));
+    std::iter::once((MODEL, printable(&format!("{n} {name}")))).chain(said).collect()
 }

@@ -3,6 +3,7 @@
 use tokmark_gguf::{TinyLlama, tiny_llama};
 use tokmark_model::{Record, Standing, Status, Verdict, Visit};
 
+use crate::load::Stub;
 use crate::support::{Home, Ran, signal, wait_for};
 
 /// `ab` on the tiny model with the engine that follows a script.
@@ -46,7 +47,7 @@ fn a_slower_second_variant_ends_with_1() {
     assert_eq!(experiment.overall, Some(Verdict::Slower));
     let ratio = experiment.contests[0].pairings[0].comparison.ratio;
     assert!((ratio - 1.0 / 1.1).abs() < 1e-6, "{ratio}");
-    assert_eq!(experiment.variants[1].env["TOKMARK_FAKE_PACE"], "110");
+    assert_eq!(experiment.variants[1].process.env["TOKMARK_FAKE_PACE"], "110");
     assert!(visits.iter().all(|visit| visit.run_id == record.run_id));
     // The delay of planted visits is in their samples and in no figure.
     let delayed = visits.iter().find(|v| v.visit.as_ref().unwrap().delayed).unwrap();
@@ -131,6 +132,10 @@ fn what_is_no_pair_of_variants_is_refused() {
         (&["-o", "csv"], "give table, md or json"),
         (&["--b", "-m /nowhere/none.gguf"], "none.gguf"),
         (&["--resume", "last"], "no records"),
+        (&["--delay", "5"], "ab has no use for --delay"),
+        (&["--a", "-rpc h:1"], "--rpc"),
+        (&["-xyz"], "unknown flag '-xyz'"),
+        (&["--html", "/nowhere/r.html"], "cannot write"),
     ] {
         let ran = ab(&home, args);
         assert_eq!(ran.code, Some(2), "{args:?} {ran:?}");
@@ -149,6 +154,45 @@ fn a_secret_in_an_environment_is_not_kept() {
     for text in [&kept, &ran.stdout, &ran.stderr] {
         assert!(!text.contains("hush"), "{text}");
     }
+}
+
+#[test]
+fn settings_of_the_process_make_two_variants() {
+    let home = Home::new();
+    let ran = ab(&home, &["--b", "--prio -1"]);
+    assert!(!ran.stderr.contains("differ in nothing"), "{ran:?}");
+    assert!(ran.stdout.contains("B: tiny F32 t2 --prio -1"), "{ran:?}");
+    let (record, _) = kept(&home);
+    assert_eq!(record.experiment.unwrap().variants[1].process.prio, -1);
+}
+
+#[test]
+fn a_server_stands_beside_models_and_what_is_comparable_is_said() {
+    let home = Home::new();
+    let tiny = home.tiny().to_string_lossy().into_owned();
+    let stub = Stub::start(&home, &[]);
+    let args = ["compare", &tiny, "--endpoint", &stub.url, "--engine", "fake"];
+    let lengths = ["--context", "256", "--generate", "32", "--repetitions", "3"];
+    let ran = home.run(&[&args[..], &lengths].concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stdout.contains("An endpoint is timed from outside"), "{ran:?}");
+    let (record, visits) = kept(&home);
+    let experiment = record.experiment.unwrap();
+    let served: Vec<&Record> = visits.iter().filter(|visit| visit.serving.is_some()).collect();
+    assert_eq!(served.len(), 6, "one load point a visit");
+    assert!(experiment.contests.iter().all(|contest| contest.rates[1].is_some()));
+}
+
+#[cfg(unix)]
+#[test]
+fn arguments_that_are_no_text_end_nothing() {
+    use std::os::unix::ffi::OsStrExt;
+    let home = Home::new();
+    let mut args: Vec<std::ffi::OsString> =
+        ab_args(&home, &["--html"]).into_iter().map(Into::into).collect();
+    args.push(std::ffi::OsStr::from_bytes(b"r\xff.html").to_owned());
+    let ran = home.run(&args);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 
 #[test]

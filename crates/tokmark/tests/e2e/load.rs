@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 
 use tokmark_model::{CountSource, Record, Status, TokenCount};
 
-use crate::support::{Home, real_model, servers};
+use crate::support::{Home, interrupted_at, real_model, servers};
 
 /// A `tokmark stub` in a process of its own; ends with this value.
 pub struct Stub {
@@ -293,20 +293,8 @@ fn the_first_ctrl_c_keeps_what_is_done() {
     let home = Home::new();
     let stub = Stub::start(&home, &[]);
     let args = ["load", &stub.url, "-c", "2", "--duration", "10m", "-o", "json"];
-    let mut child = home.command(&args);
-    let mut child =
-        child.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
     // Off a terminal a line comes every few seconds while requests are made.
-    while !line.contains("in flight") {
-        line.clear();
-        assert!(said.read_line(&mut line).unwrap() > 0, "it ended early");
-    }
-    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    let drain = std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-    let output = child.wait_with_output().unwrap();
-    drain.join().unwrap().unwrap();
+    let output = interrupted_at(home.start(&args), "in flight");
     assert_eq!(output.status.code(), Some(130));
     let records = records(&String::from_utf8(output.stdout).unwrap());
     assert_eq!(records[0].status, Status::Interrupted);

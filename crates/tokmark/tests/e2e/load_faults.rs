@@ -1,29 +1,18 @@
 //! `tokmark load` against servers that are silent, refuse, or answer otherwise than asked, and
 //! what the result says of it.
 
-use std::io::{BufRead, BufReader};
-
 use tokmark_model::Status;
 
 use crate::load::{Stub, records};
-use crate::support::Home;
+use crate::support::{Home, interrupted_at};
 
 #[test]
 fn ctrl_c_in_the_warm_up_of_a_silent_server_ends_the_run() {
     let home = Home::new();
     let stub = Stub::start(&home, &["--mode", "silent"]);
     let args = ["load", &stub.url, "-c", "1", "--duration", "10m", "--calibrate", "off"];
-    let mut child = home.start(&[&args[..], &["-o", "json"]].concat());
-    let mut said = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("warming up") {
-        line.clear();
-        assert!(said.read_line(&mut line).unwrap() > 0, "it ended early");
-    }
-    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    let drain = std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-    let output = child.wait_with_output().unwrap();
-    drain.join().unwrap().unwrap();
+    let child = home.start(&[&args[..], &["-o", "json"]].concat());
+    let output = interrupted_at(child, "warming up");
     assert_eq!(output.status.code(), Some(130));
     let records = records(&String::from_utf8(output.stdout).unwrap());
     assert_eq!(records[0].status, Status::Interrupted);

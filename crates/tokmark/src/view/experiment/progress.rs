@@ -1,9 +1,8 @@
 //! An experiment while it runs: one line on a terminal, a line a look off it.
 
-use std::io::IsTerminal;
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use tokmark_host::BusyProcess;
 use tokmark_lab::{ExperimentObserver, ExperimentPlan};
 use tokmark_model::{Contest, RecordId, Visit};
@@ -11,6 +10,7 @@ use tokmark_model::{Contest, RecordId, Visit};
 use super::result::verdicts_so_far;
 use crate::output::say;
 use crate::view::plan::duration;
+use crate::view::progress;
 use crate::view::words::printable;
 
 /// Tells how an experiment goes, between visits only.
@@ -19,26 +19,17 @@ pub(crate) struct ExperimentView {
     begun: Instant,
     names: Vec<String>,
     n_rounds: u32,
-    n_looked: u32,
     is_told_of_noise: bool,
 }
 
 impl ExperimentView {
     /// A view of the experiment that `plan` plans.
     pub(crate) fn new(plan: &ExperimentPlan) -> Self {
-        let bar = if std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("{msg}").expect("the template is constant");
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
-                .with_style(style)
-        } else {
-            ProgressBar::hidden()
-        };
         ExperimentView {
-            bar,
+            bar: progress::line(),
             begun: Instant::now(),
             names: plan.variants.iter().map(|variant| printable(&variant.name)).collect(),
             n_rounds: plan.design.n_rounds,
-            n_looked: 0,
             is_told_of_noise: false,
         }
     }
@@ -72,7 +63,6 @@ impl ExperimentObserver for ExperimentView {
     }
 
     fn looked(&mut self, contests: &[Contest], n_rounds: u32) {
-        self.n_looked = n_rounds;
         let so_far = verdicts_so_far(contests, &self.names);
         self.say(&format!("after {n_rounds} rounds: {so_far}"));
     }

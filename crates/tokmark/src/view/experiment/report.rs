@@ -6,8 +6,9 @@ use tokmark_plot::{
     Unit, XAxis, page as html,
 };
 
-use super::{described, result, specification};
+use super::{described, result};
 use crate::view::words::printable;
+use crate::view::{shell, specification};
 
 /// The page of an experiment's record.
 pub(crate) fn page(record: &Record) -> String {
@@ -41,8 +42,7 @@ fn what(record: &Record, experiment: &Experiment) -> Section {
     ];
     match experiment.question {
         Question::Compare => {
-            let header: Vec<&str> =
-                std::iter::once("model").chain(specification::COLUMNS).collect();
+            let header = specification::header();
             let rows: Vec<Vec<String>> =
                 experiment.variants.iter().map(specification::row).collect();
             blocks.extend(Table::new("Specifications", &header, &rows).ok().map(Block::Table));
@@ -69,8 +69,8 @@ fn figures(experiment: &Experiment) -> Section {
 }
 
 fn again(experiment: &Experiment) -> Section {
-    let command = shlex::try_join(experiment.arguments.iter().map(String::as_str));
-    let text = format!("tokmark {}", command.unwrap_or_default());
+    let command = shell::line(&experiment.arguments);
+    let text = format!("tokmark {command}");
     Section { heading: "The same again".to_owned(), blocks: vec![Block::Text(text)] }
 }
 

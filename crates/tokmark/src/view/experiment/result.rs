@@ -5,9 +5,9 @@ use tokmark_model::{
 };
 use tokmark_plot::TerminalOptions;
 
-use super::{described, report, specification};
-use crate::view::table;
+use super::{described, report};
 use crate::view::words::{counted, estimate, printable, short_id};
+use crate::view::{shell, specification, table};
 
 /// Columns of a terminal that tells no width.
 const USUAL_WIDTH: usize = 100;
@@ -73,8 +73,8 @@ pub(crate) fn markdown(record: &Record) -> String {
         record.tool.version
     );
     if !experiment.arguments.is_empty() {
-        let command = shlex::try_join(experiment.arguments.iter().map(String::as_str));
-        text += &format!("\n```\ntokmark {}\n```\n", command.unwrap_or_default());
+        let command = shell::line(&experiment.arguments);
+        text += &format!("\n```\ntokmark {command}\n```\n");
     }
     text
 }
@@ -92,7 +92,7 @@ fn markdown_row(cells: &[String]) -> String {
 fn blocks(experiment: &Experiment) -> Vec<String> {
     let mut blocks = Vec::new();
     match experiment.question {
-        Question::Compare => blocks.push(specification::specifications(&experiment.variants)),
+        Question::Compare => blocks.push(specification::of_variants(&experiment.variants)),
         Question::Ab => {
             let lines = experiment.variants.iter();
             let lines = lines.map(|v| format!("{}: {}\n", printable(&v.name), described(v)));

@@ -4,7 +4,8 @@ use tokmark_model::{
 };
 use tokmark_stats::{STATISTICS_VERSION, VisitTimes, judge_experiment, overall};
 
-use super::{as_kept, markdown, page, specifications, table};
+use super::{as_kept, markdown, page, table};
+use crate::view::specification;
 use crate::view::tests::records;
 
 /// Variants whose visits take so many ms for each of two tests, with a small seeded wobble.
@@ -98,7 +99,7 @@ fn three_models_of_which_two_are_tied() {
     let record =
         experiment(Question::Compare, &[[100.0, 50.0], [100.2, 60.0], [150.0, 50.2]], None);
     let variants = record.experiment.as_ref().unwrap().variants.clone();
-    insta::assert_snapshot!("specifications", specifications(&variants));
+    insta::assert_snapshot!("specifications", specification::of_variants(&variants));
     insta::assert_snapshot!("compare", steady(&table(&record, "records.db")));
     insta::assert_snapshot!("compare_md", steady(&markdown(&record)));
     insta::assert_snapshot!("compare_page", steady(&without_plots(&page(&record))));
