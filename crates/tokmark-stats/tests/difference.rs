@@ -44,7 +44,7 @@ fn experiment() -> Record {
 }
 
 /// Names, times, what was measured, and what is compared from a threshold on.
-const LEFT_OUT: [&str; 24] = [
+const LEFT_OUT: [&str; 26] = [
     "/id",
     "/run_id",
     "/created_at",
@@ -60,6 +60,8 @@ const LEFT_OUT: [&str; 24] = [
     "/speculation/n_",
     "/visit/position",
     "/experiment/visits",
+    "/experiment/variants/0/process/verbose",
+    "/experiment/variants/1/process/verbose",
     "/experiment/n_disturbed",
     "/experiment/contests",
     "/experiment/overall",

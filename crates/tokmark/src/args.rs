@@ -2,6 +2,7 @@
 
 pub(crate) mod diff;
 mod experiment;
+mod given;
 mod llama_bench;
 pub(crate) mod load;
 mod quantity;
@@ -18,6 +19,7 @@ use tokmark_compat::spelling;
 
 pub(crate) use diff::DiffArgs;
 pub(crate) use experiment::{AbArgs, CompareArgs, ExperimentArgs, Repeat};
+pub(crate) use given::{given, without};
 pub(crate) use llama_bench::LlamaBenchArgs;
 pub(crate) use load::{GapArgs, LoadArgs, StubArgs, WorkloadArgs};
 use quantity::{duration, percent, size};
@@ -411,26 +413,6 @@ pub(crate) fn normalize(args: Vec<OsString>) -> Vec<OsString> {
     let mut long: Vec<OsString> = args.by_ref().take(2).collect();
     long.extend(spelling::to_long_flags(args));
     long
-}
-
-/// The arguments of this call, without the program's name.
-pub(crate) fn given() -> Vec<String> {
-    std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect()
-}
-
-/// Of `arguments` those that are none of these flags, each with a value, nor their values.
-pub(crate) fn without(arguments: &[String], flags: &[&str]) -> Vec<String> {
-    let mut others = Vec::new();
-    let mut arguments = arguments.iter();
-    while let Some(argument) = arguments.next() {
-        let name = argument.split_once('=').map_or(argument.as_str(), |(name, _)| name);
-        match (flags.contains(&name), name == argument) {
-            (false, _) => others.push(argument.clone()),
-            (true, false) => {}
-            (true, true) => _ = arguments.next(),
-        }
-    }
-    others
 }
 
 /// Whether the command takes llama-bench's flags.

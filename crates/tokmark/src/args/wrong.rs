@@ -8,7 +8,12 @@ use tokmark_compat::spelling;
 /// The message for a word with a single dash that is no flag, named whole.
 pub(crate) fn unknown_flag(args: &[OsString]) -> Option<String> {
     super::takes_llama_bench_flags(args).then_some(())?;
-    let word = spelling::first_unknown(&args[2..])?.to_string_lossy();
+    // The variants of `ab` are values that look like flags.
+    let text = |arg: &OsString| arg.to_string_lossy().into_owned();
+    let given: Vec<String> = args[2..].iter().map(text).collect();
+    let plain = super::without(&given, &["--a", "--b"]);
+    let plain: Vec<OsString> = plain.into_iter().map(OsString::from).collect();
+    let word = spelling::first_unknown(&plain)?.to_string_lossy();
     Some(of_word(&word, super::is_compat(args)))
 }
 

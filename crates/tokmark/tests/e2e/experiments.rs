@@ -134,7 +134,7 @@ fn what_is_no_pair_of_variants_is_refused() {
         (&["--resume", "last"], "no records"),
         (&["--delay", "5"], "ab has no use for --delay"),
         (&["--a", "-rpc h:1"], "--rpc"),
-        (&["-xyz"], "unknown flag '-xyz'"),
+        (&["-mmp", "0"], "unknown flag"),
         (&["--html", "/nowhere/r.html"], "cannot write"),
     ] {
         let ran = ab(&home, args);
