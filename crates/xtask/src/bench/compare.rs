@@ -95,6 +95,10 @@ fn said(options: &Options, tokmark: &Path, folder: &Path, delay: f64) -> Result<
     for seed in 0..options.experiments {
         let record = experiment(options, tokmark, folder, delay, seed)?;
         said.add(&record)?;
+        eprintln!(
+            "  delay {delay}, seed {seed}: {} slower, {} faster, {} the same, {} undecided so far",
+            said.n_slower, said.n_faster, said.n_same, said.n_undecided
+        );
     }
     Ok(said)
 }

@@ -234,7 +234,9 @@ impl Bench {
         let serving = records.first().and_then(|record| record.serving.as_ref());
         let summary = serving.and_then(|serving| serving.summary.as_ref());
         let ratio = summary.and_then(|summary| summary.rate_vs_server);
-        let ratio = ratio.context("the server told no times of its own")?;
+        let reason = records.first().and_then(|record| record.status_reason.clone());
+        let reason = reason.map_or_else(String::new, |reason| format!(": {}", reason.message));
+        let ratio = ratio.with_context(|| format!("no times of the server's own{reason}"))?;
         println!("a real llama.cpp server: our decode rate / its own timings {ratio:.4}");
         Ok(())
     }
