@@ -58,6 +58,10 @@ impl LoadExtent {
     }
 }
 
+/// Share of failed requests at which a point is given up where nobody asked for another. That it
+/// goes on until then is no word of the user's on how many failures are fine.
+pub const USUAL_ABORT_ERRORS: f64 = 0.5;
+
 /// How points are measured.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
@@ -67,7 +71,8 @@ pub struct LoadOptions {
     pub machine: MachineFacts,
     /// How many requests.
     pub extent: LoadExtent,
-    /// Share of failed requests at which a point is given up.
+    /// Share of failed requests at which a point is given up. From any other share than
+    /// [`USUAL_ABORT_ERRORS`] on failures also cost the grade.
     pub abort_errors: f64,
     /// Ctrl-C: the first ends the point after the requests under way, the second cuts them.
     pub interrupt: Interrupt,

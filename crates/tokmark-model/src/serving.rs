@@ -129,13 +129,14 @@ pub struct ArrivalCheck {
     pub asked_cv: Option<f64>,
     /// Of the gaps between due times.
     pub due_cv: Option<f64>,
-    /// Of the gaps between sent times.
+    /// Of the gaps between sent times, the time to open a connection taken off.
     pub sent_cv: Option<f64>,
-    /// Requests sent over 1 ms after they were due.
+    /// Requests sent over 1 ms after they were due, the time to open a connection left out. Of
+    /// open loops and replays only, as the next two.
     pub n_late: u64,
-    /// 99 % quantile of sent - due.
+    /// 99 % quantile of sent - due - connecting.
     pub late_p99_ns: Nanos,
-    /// Largest sent - due.
+    /// Largest sent - due - connecting.
     pub late_max_ns: Nanos,
 }
 
@@ -203,6 +204,9 @@ pub struct ServingSummary {
     pub window_start_ns: Nanos,
     /// Its end.
     pub window_end_ns: Nanos,
+    /// Time to open a connection, TLS included, of the requests that one was made for; in no
+    /// other figure but those from due.
+    pub connect_ms: Option<Distribution>,
     /// Time to first token, from sent.
     pub ttft_ms: Option<Distribution>,
     /// The same from due; open loop only.

@@ -33,6 +33,7 @@ pub use precision::{ServingPrecision, next_serving_look, serving_precision};
 pub use quantile_ranks::{quantile_ranks, upper_bound_rank};
 pub use request_figures::{RequestFigures, request_figures, server_step_ns};
 pub use requests::{Requests, RequestsWithEvents};
+pub use window::{FIRST_ANSWERS, RUN_IN_QUANTILE};
 
 use crate::STATISTICS_VERSION;
 use crate::order::median;
@@ -70,7 +71,7 @@ pub fn summarize_serving(input: &ServingInput<'_>) -> Option<ServingSummary> {
     let flow = window.map(|window| Flow::through(window, requests));
     // Where nothing was answered there is no rate, not a rate of 0.
     let answered = flow.as_ref().filter(|_| tally.n_ok > 0);
-    let goodput = goodput::goodput(input, window);
+    let judged = goodput::judged(input, window);
     Some(ServingSummary {
         statistics_version: STATISTICS_VERSION,
         n_requests: tally.n_requests,
@@ -84,8 +85,8 @@ pub fn summarize_serving(input: &ServingInput<'_>) -> Option<ServingSummary> {
         request_rate_per_s: answered.map(Flow::request_rate),
         mean_in_flight: window.map(|window| in_flight::mean(requests, window)),
         max_in_flight: in_flight::most(requests),
-        levels_met: goodput.as_ref().map(|(_, met)| met.clone()).unwrap_or_default(),
-        goodput: goodput.map(|(goodput, _)| goodput),
+        levels_met: judged.met,
+        goodput: judged.goodput,
         arrivals: arrivals::check(input.workload, requests),
         cold_ttft_ms: cold_ttft(input).map(ms),
         tokens_per_event: share(tally.streamed_tokens, tally.text_events),
@@ -202,9 +203,10 @@ fn latencies_and_counts(input: &ServingInput<'_>) -> ServingSummary {
             |_, figures| figures.answer_rate.map(|rate| rate.0),
         ],
     );
-    let [prompt_tokens, output_tokens, reasoning_tokens, queue_ms] = spreads(
+    let [connect_ms, prompt_tokens, output_tokens, reasoning_tokens, queue_ms] = spreads(
         input,
         [
+            |request, _| request.connect_ns.map(ms),
             |request, _| request.prompt_tokens.map(|count| f64::from(count.n)),
             |request, _| request.output_tokens.map(|count| f64::from(count.n)),
             |request, _| {
@@ -215,6 +217,7 @@ fn latencies_and_counts(input: &ServingInput<'_>) -> ServingSummary {
         ],
     );
     ServingSummary {
+        connect_ms,
         ttft_ms,
         ttft_from_due_ms,
         ttfo_ms,

@@ -10,8 +10,8 @@ use anyhow::{bail, ensure};
 use tokmark_host::machine_facts;
 use tokmark_http::{Endpoint, EndpointOptions, TargetOptions, discover, usual_ports};
 use tokmark_lab::{
-    Calibration, LoadExtent, LoadOptions, calibrate, measure_point, prefill_ceiling, searched_name,
-    speed_ups,
+    Calibration, LoadExtent, LoadOptions, USUAL_ABORT_ERRORS, calibrate, measure_point,
+    prefill_ceiling, searched_name, speed_ups,
 };
 use tokmark_model::{Record, ServerFacts, Status, TokensPerSecond, Uuid, Workload};
 use tokmark_store::{Filter, Sort, SortKey};
@@ -175,6 +175,8 @@ impl Run<'_> {
             return Ok(false);
         }
         let Some(point) = lane.points.next() else { return Ok(false) };
+        // Until the record is saved.
+        let _attention = wiring::interrupt().attend();
         if let Some(heavier) = lane.points.unchecked(&point) {
             lane.calibration = self.check_client(heavier)?;
         }
@@ -210,8 +212,8 @@ impl Run<'_> {
         let options = LoadOptions {
             run_id: self.run_id,
             machine: self.machine.clone(),
-            extent: self.extent(),
-            abort_errors: self.args.extent.abort_errors,
+            extent: self.extent(point),
+            abort_errors: self.args.extent.abort_errors.unwrap_or(USUAL_ABORT_ERRORS),
             interrupt: wiring::interrupt(),
             server_pids: lane.serving.pids(&lane.endpoint),
             calibration: lane.calibration,
@@ -229,11 +231,14 @@ impl Run<'_> {
         Ok(measure_point(endpoint, &source, &workload, first_session, &options, view)?)
     }
 
-    fn extent(&self) -> LoadExtent {
+    fn extent(&self, point: &Point) -> LoadExtent {
         let extent = &self.args.extent;
+        // A trace runs whole, however well its figures are known before.
+        let once = point.source.n_requests().filter(|_| point.is_trace);
         match (extent.requests, extent.duration) {
             (Some(n), _) => LoadExtent::Requests(n),
             (None, Some(time)) => LoadExtent::For(time),
+            (None, None) if once.is_some() => LoadExtent::Requests(once.unwrap_or_default()),
             (None, None) => {
                 LoadExtent::Until { half_width: extent.interval, budget: extent.budget }
             }

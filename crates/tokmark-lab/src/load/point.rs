@@ -38,6 +38,7 @@ pub fn measure_point(
     observer: &mut dyn LoadObserver,
 ) -> Result<Record, HttpError> {
     let created_at = Timestamp::now();
+    let _attention = options.interrupt.attend();
     if workload.n_warmup > 0 || options.is_fresh_server {
         observer.warming_up(workload);
     }

@@ -13,7 +13,7 @@ use tokmark_stats::{
 use super::client::distortion;
 use super::requests::PointRequests;
 use super::timeline::Readings;
-use super::{LoadExtent, LoadOptions};
+use super::{LoadExtent, LoadOptions, USUAL_ABORT_ERRORS};
 use crate::record::blank;
 
 /// What else is known of a point that is over.
@@ -62,7 +62,8 @@ pub(super) fn record(
             other_cores: readings.other_cores,
             stolen_share: stolen_share(&readings, &options.machine),
             asked_half_width: asked_half_width(&options.extent),
-            abort_error_share: Some(options.abort_errors),
+            abort_error_share: Some(options.abort_errors)
+                .filter(|share| *share != USUAL_ABORT_ERRORS),
             prefill_ceiling_tps: options.prefill_ceiling,
         })
     });

@@ -92,9 +92,10 @@ pub(crate) struct ExtentArgs {
     /// Longest time for those; what is under way then is cut
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) warmup_limit: Duration,
-    /// Give a point up when more than this share of its requests fail
-    #[arg(long, value_name = "PERCENT", default_value = "50%", value_parser = percent)]
-    pub(crate) abort_errors: f64,
+    /// Give a point up when more than this share of its requests fail [default: 50%; from 5% on
+    /// they cost the grade]
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) abort_errors: Option<f64>,
     /// Check the client against a server of known times at the heaviest point's load
     #[arg(long, value_name = "WHEN", default_value = "auto",
           value_parser = PossibleValuesParser::new(["auto", "off"]))]

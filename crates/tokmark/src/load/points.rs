@@ -73,7 +73,7 @@ impl Points {
         let shape = shape(name, flags)?;
         let sha256 = shape.sha256();
         let concurrency = shape.concurrency.clone();
-        let temperature = flags.temperature.or(shape.temperature);
+        let temperature = shape.temperature;
         let (turns, n_tools) = (shape.turns, shape.tools.len() as u32);
         let label = shape.name.clone();
         let options = source_options(flags, endpoint, &shape);
@@ -226,10 +226,15 @@ impl Points {
 
     /// What will be done and how long it may take.
     pub(super) fn describe(&self, args: &LoadArgs) -> String {
+        let trace = self.left.front().filter(|point| point.is_trace);
+        let once = trace.and_then(|point| point.source.n_requests());
         let per_point = match (args.extent.requests, args.extent.duration) {
             (Some(n), _) => return format!("{} points of {n} requests", self.n.max(1)),
             (None, Some(time)) => time,
-            (None, None) => args.extent.budget,
+            (None, None) => match once {
+                Some(n) => return format!("{} points of the trace's {n} requests", self.n),
+                None => args.extent.budget,
+            },
         };
         if self.ramp.is_some() {
             return format!("a search over rates, some 10 points of up to {}", duration(per_point));
@@ -305,6 +310,9 @@ fn shape(name: &str, flags: &WorkloadArgs) -> anyhow::Result<Shape> {
     }
     if let Some(n) = flags.max_tokens {
         shape.output_tokens = Length::Fixed(n);
+    }
+    if let Some(temperature) = flags.temperature {
+        shape.temperature = Some(temperature);
     }
     if let Some(turns) = flags.turns {
         shape.turns = turns;
