@@ -11,6 +11,7 @@ mod record;
 mod requests;
 mod speed_up;
 mod timeline;
+mod unclosed;
 mod watcher;
 
 use std::path::PathBuf;
@@ -27,8 +28,8 @@ pub use ceiling::{PREFILL_CEILING_FACTOR, prefill_ceiling, searched_name};
 pub use live::Live;
 pub use point::measure_point;
 pub use ramp::{Ramp, ramp};
-pub use record::{skipped_point, summarize_imported};
-pub use speed_up::{SpeedUp, speed_ups};
+pub use record::{failed_point, mark_crashed, skipped_point, summarize_imported};
+pub use speed_up::speed_ups;
 
 /// How many requests a point gets.
 #[derive(Debug, Clone, Copy, PartialEq)]

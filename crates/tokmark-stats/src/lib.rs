@@ -80,7 +80,7 @@ pub use serving::{
     DEFAULT_SERVING_HALF_WIDTH, FEWEST_FOR_RATE, FIRST_ANSWERS, HISTOGRAM_ABOVE, IN_FLIGHT_HELD,
     ITL_PER_EVENT_FROM, LATE_FROM, LATE_RELATIVE, LENGTH_FLAGGED, LEVEL_QUANTILE, RUN_IN_QUANTILE,
     RequestFigures, Requests, RequestsWithEvents, SERVER_RATE_FLAGGED, SERVING_QUANTILES,
-    ServingGradeInput, ServingInput, ServingPrecision, WINDOW_PIECES, grade_serving,
+    ServingGradeInput, ServingInput, ServingPrecision, WINDOW_PIECES, add_early_end, grade_serving,
     itl_is_per_event, next_serving_look, quantile_ranks, request_figures, server_step_ns,
     serving_precision, summarize_serving, upper_bound_rank,
 };

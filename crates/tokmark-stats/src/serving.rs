@@ -27,7 +27,7 @@ pub use goodput::LEVEL_QUANTILE;
 pub use grade::{
     ARRIVALS_MOVED, CACHE_HIT_FLAGGED, CACHE_HIT_TOUCHED, DEFAULT_ABORT_ERROR_SHARE,
     DEFAULT_SERVING_HALF_WIDTH, IN_FLIGHT_HELD, LATE_RELATIVE, LENGTH_FLAGGED, SERVER_RATE_FLAGGED,
-    ServingGradeInput, grade_serving,
+    ServingGradeInput, add_early_end, grade_serving,
 };
 pub use precision::{ServingPrecision, next_serving_look, serving_precision};
 pub use quantile_ranks::{quantile_ranks, upper_bound_rank};
@@ -77,6 +77,7 @@ pub fn summarize_serving(input: &ServingInput<'_>) -> Option<ServingSummary> {
         n_requests: tally.n_requests,
         n_ok: tally.n_ok,
         n_retries: tally.n_retries,
+        n_resent: tally.n_resent,
         n_cut: tally.n_cut,
         window_start_ns: window.map_or(first_due, |window| window.start),
         window_end_ns: window.map_or(first_due, |window| window.end),
@@ -116,6 +117,7 @@ struct Tally {
     n_ok: u64,
     n_cut: u64,
     n_retries: u64,
+    n_resent: u64,
     errors: BTreeMap<String, u64>,
     n_hidden_reasoning: u64,
     n_usage_doubted: u64,
@@ -141,6 +143,7 @@ impl Tally {
     fn add(&mut self, request: &RequestSample, stream: bool) {
         self.first_due.get_or_insert(request.due_ns);
         self.n_retries += u64::from(request.n_retries);
+        self.n_resent += u64::from(request.resent);
         let replica = self.replicas.entry(request.replica).or_default();
         if request.error == Some(RequestError::Cut) {
             self.n_cut += 1;

@@ -294,3 +294,20 @@ const OURS: &str = concat!(
     "{\"offset_s\": 1.5, \"prompt_tokens\": 100, \"output_tokens\": 7, \"session\": \"a\"}\n",
     "{\"offset_ms\": 2000, \"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}], \"output_tokens\": 9}",
 );
+
+#[test]
+fn times_count_from_the_first_request_also_those_of_later_turns() {
+    let lines = [
+        r#"{"offset_ms": 6000, "session": "b", "prompt": "B.", "output_tokens": 1}"#,
+        r#"{"offset_ms": 5000, "session": "a", "prompt": "A.", "output_tokens": 1}"#,
+        r#"{"offset_ms": 7500, "session": "a", "prompt": "More.", "output_tokens": 1}"#,
+    ];
+    let trace = Trace::read(lines.join("\n").as_bytes(), None).unwrap();
+    let due: Vec<Vec<u64>> = trace
+        .sessions
+        .iter()
+        .map(|session| session.turns.iter().map(|turn| turn.due.unwrap().0 / 1_000_000).collect())
+        .collect();
+    assert_eq!(due, [vec![0, 2500], vec![1000]]);
+    assert!(trace.notes.iter().any(|note| note.contains("5000 ms")), "{:?}", trace.notes);
+}
