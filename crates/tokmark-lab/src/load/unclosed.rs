@@ -67,7 +67,7 @@ mod tests {
         let mut log = log.finish().unwrap();
         // A llama.cpp whose template ends with what it is told to.
         let end = if opens_think { "<think>" } else { "" };
-        let endpoint = crate::load::unclosed::tests::serving(end);
+        let endpoint = serving(end);
         let workload = Workload { think, ..Workload::new("chat", Load::Concurrency { n: 1 }) };
         settle(&mut log, &endpoint, &workload).unwrap();
         let mut first = None;

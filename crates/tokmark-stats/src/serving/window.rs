@@ -73,17 +73,17 @@ pub(super) fn judged_span(workload: &Workload, requests: &dyn Requests) -> Optio
 /// least the longest of the [`FIRST_ANSWERS`] due first: nothing can run out before. `None`
 /// without answers.
 fn run_in(requests: &dyn Requests, span: Nanos) -> Option<Nanos> {
-    let (mut times, mut n_first, mut longest_first) = (Values::new(), 0, 0);
+    let (mut times, mut first) = (Values::new(), Vec::with_capacity(FIRST_ANSWERS + 1));
     requests.visit(&mut |request, _| {
         if request.is_ok() {
             let time = request.end_ns.0.saturating_sub(request.due_ns.0);
             times.push(time as f64);
-            if n_first < FIRST_ANSWERS {
-                n_first += 1;
-                longest_first = time.max(longest_first);
-            }
+            first.push((request.due_ns, time));
+            first.sort_unstable();
+            first.truncate(FIRST_ANSWERS);
         }
     });
+    let longest_first = first.into_iter().map(|(_, time)| time).max()?;
     let usual = times.into_ordered()?.quantile(RUN_IN_QUANTILE).round() as u64;
     Some(Nanos(usual.min(span.0 / 2).max(longest_first)))
 }

@@ -65,9 +65,13 @@ fn requests_out_of_order_are_sorted_and_said_to_be() {
         format!("{{\"offset_ms\": {ms}, \"prompt_tokens\": 1, \"output_tokens\": {ms}}}\n")
     };
     let trace = read(&[line(30), line(10), line(20)].concat()).unwrap();
-    assert_eq!(dues(&trace), [Some(10_000_000), Some(20_000_000), Some(30_000_000)]);
+    assert_eq!(dues(&trace), [Some(0), Some(10_000_000), Some(20_000_000)]);
     assert_eq!(trace.sessions[0].turns[0].n_output, 10);
-    assert_eq!(trace.notes, ["times went back 1 times; requests are sorted by time"]);
+    let notes = [
+        "times went back 1 times; requests are sorted by time",
+        "the first request is at 10 ms; times count from it",
+    ];
+    assert_eq!(trace.notes, notes);
 }
 
 #[test]

@@ -21,9 +21,14 @@ fn stub_recipe(home: &Home, name: &str) -> String {
 #[test]
 fn a_recipe_that_does_not_start_is_a_row_and_the_next_ones_are_measured() {
     let home = Home::new();
-    let broken = "- {name: broken, command: [sh, -c, \"echo out of luck; exit 7\"], \
-                  ready: {path: /health}}\n";
-    let recipes = ["recipes:\n", broken, &stub_recipe(&home, "good"), broken].concat();
+    let broken = |name: &str| {
+        format!(
+            "- {{name: {name}, command: [sh, -c, \"echo out of luck; exit 7\"], \
+             ready: {{path: /health}}}}\n"
+        )
+    };
+    let good = stub_recipe(&home, "good");
+    let recipes = ["recipes:\n".to_owned(), broken("broken"), good, broken("other")].concat();
     home.write("three.yaml", recipes.as_bytes());
     let args = ["load", "--recipe", "three.yaml", "-c", "2", "-n", "4", "--calibrate", "off"];
     for more in [&["-o", "json"][..], &["-o", "json", "--interleave"]] {
