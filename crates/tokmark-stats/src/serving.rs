@@ -141,7 +141,7 @@ impl Tally {
     }
 
     fn add(&mut self, request: &RequestSample, stream: bool) {
-        self.first_due.get_or_insert(request.due_ns);
+        self.first_due = self.first_due.into_iter().chain([request.due_ns]).min();
         self.n_retries += u64::from(request.n_retries);
         self.n_resent += u64::from(request.resent);
         let replica = self.replicas.entry(request.replica).or_default();

@@ -186,7 +186,6 @@ impl Run<'_> {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "parts of a lane, named there")]
     fn look_at(
         &self,
         serving: &Serving,
