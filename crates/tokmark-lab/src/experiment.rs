@@ -16,8 +16,9 @@ use tokmark_model::{
 };
 use tokmark_run::{Interrupt, VisitOrder};
 use tokmark_stats::{
-    STATISTICS_VERSION, VisitTimes, is_decided, is_disturbed, is_experiment_look, judge_experiment,
-    overall, visit_time,
+    STATISTICS_VERSION, VisitResources, VisitTimes, can_decide_at, is_decided, is_disturbed,
+    is_experiment_look, judge_experiment, judge_resources, judge_so_far, n_comparisons, overall,
+    visit_flags, visit_resources, visit_time,
 };
 
 use crate::record::blank;
@@ -53,6 +54,11 @@ pub trait ExperimentObserver {
     fn left_out(&mut self, variant: usize, reason: &str);
     /// Other processes took `other_cores` during a visit.
     fn disturbed(&mut self, other_cores: f64, by: &[BusyProcess]);
+    /// Whether the experiment has taken its time: it then ends with the block under way, no
+    /// sooner than a verdict could come.
+    fn is_time_over(&self) -> bool {
+        false
+    }
 }
 
 /// What is to be found out, and how.
@@ -95,8 +101,11 @@ pub fn run_experiment<E>(
     let design = &plan.design;
     let mut progress = Progress::new(plan);
     let planted = design.planted_delay.is_some();
+    let family = n_comparisons(plan.variants.len(), design.tests.len());
     for visit in VisitOrder::new(plan.variants.len(), design.seed, planted) {
-        if progress.is_over(plan) {
+        let begins_block = visit.position.is_multiple_of(2 * plan.variants.len() as u32);
+        let can_decide = can_decide_at(family, design.looks, progress.n_rounds);
+        if progress.is_over(plan) || (begins_block && can_decide && observer.is_time_over()) {
             break;
         }
         let variant = visit.variant as usize;
@@ -131,24 +140,35 @@ pub fn run_experiment<E>(
     Ok(progress.record(plan, None))
 }
 
-/// The records that a visit has already, one for each test; none unless all ended well or one
-/// failed.
+/// The records that a visit has already, one for each test in their order, or those up to the
+/// first that failed; none where it has to be made again. What a cut left behind, and what it
+/// made before it was repeated, is passed over: of each test the newest record counts.
 fn made_before(earlier: &[Record], visit: &Visit, tests: &[Test]) -> Vec<Record> {
-    let of_visit: Vec<&Record> = earlier
+    let mut left: Vec<&Record> = earlier
         .iter()
         .filter(|record| record.visit.as_ref() == Some(visit))
         .filter(|record| record.status != Status::Interrupted)
         .collect();
-    let has_failed = of_visit.iter().any(|record| record.status != Status::Ok);
+    left.sort_by_key(|record| (record.created_at, record.id));
     // A load point stands for every test of its visit.
-    let is_whole = of_visit.len() >= tests.len()
-        || of_visit.first().is_some_and(|record| record.serving.is_some());
-    if !has_failed && !is_whole {
-        return Vec::new();
+    if let Some(point) = left.iter().rfind(|record| record.serving.is_some()) {
+        return vec![(*point).clone()];
     }
-    let mut records: Vec<Record> = of_visit.into_iter().cloned().collect();
-    let place = |record: &Record| tests.iter().position(|test| *test == record.test);
-    records.sort_by_key(place);
+    // From the last test to the first: the same test may stand there twice.
+    let mut newest: Vec<Option<&Record>> = Vec::new();
+    for test in tests.iter().rev() {
+        let at = left.iter().rposition(|record| record.test == *test);
+        newest.push(at.map(|at| left.remove(at)));
+    }
+    newest.reverse();
+    let mut records = Vec::new();
+    for found in newest {
+        let Some(record) = found else { return Vec::new() };
+        records.push(record.clone());
+        if record.status != Status::Ok {
+            break;
+        }
+    }
     records
 }
 
@@ -158,6 +178,9 @@ struct Progress {
     template: Option<Record>,
     visits: Vec<VisitRecords>,
     times: Vec<VisitTimes>,
+    resources: Vec<VisitResources>,
+    /// What has to be known of a variant's figures.
+    flags: Vec<Vec<&'static str>>,
     /// Why a variant was left out.
     lost: Vec<Option<String>>,
     n_visits: Vec<u32>,
@@ -175,6 +198,8 @@ impl Progress {
             template: None,
             visits: Vec::new(),
             times: Vec::new(),
+            resources: Vec::new(),
+            flags: vec![Vec::new(); n],
             lost: vec![None; n],
             n_visits: vec![0; n],
             n_rounds: 0,
@@ -217,6 +242,12 @@ impl Progress {
         if !visit.planted && self.lost[variant].is_none() {
             self.n_visits[variant] += 1;
         }
+        for flag in records.iter().flat_map(visit_flags) {
+            if !self.flags[variant].contains(&flag) {
+                self.flags[variant].push(flag);
+            }
+        }
+        self.resources.push(visit_resources(&visit, records));
         let ids = records.iter().map(|record| record.id).collect();
         self.visits.push(VisitRecords { visit: visit.clone(), records: ids });
         self.times.push(VisitTimes { visit, times });
@@ -231,24 +262,26 @@ impl Progress {
         if !is_new || !is_experiment_look(&plan.design, n_rounds) {
             return false;
         }
-        self.judge(plan);
+        self.contests = judge_so_far(&plan.design, &self.is_measured(), &self.times);
         self.decided = is_decided(&self.contests);
         true
     }
 
-    fn judge(&mut self, plan: &ExperimentPlan) {
-        let is_measured: Vec<bool> = self.lost.iter().map(Option::is_none).collect();
-        self.contests = judge_experiment(&plan.design, &is_measured, &self.times);
+    fn is_measured(&self) -> Vec<bool> {
+        self.lost.iter().map(Option::is_none).collect()
     }
 
     /// The record: of an unfinished experiment with the figures so far, and why.
     fn record(mut self, plan: &ExperimentPlan, unfinished: Option<&str>) -> Record {
-        self.judge(plan);
+        let is_measured = self.is_measured();
+        self.contests = judge_experiment(&plan.design, &is_measured, &self.times);
         let all_failed = !self.visits.is_empty() && self.n_living() == 0;
         let verdict = (plan.question == Question::Ab).then(|| overall(&self.contests));
+        let resources = judge_resources(&plan.design, &is_measured, &self.resources);
         let mut variants = plan.variants.clone();
-        for (variant, lost) in variants.iter_mut().zip(self.lost) {
+        for ((variant, lost), flags) in variants.iter_mut().zip(self.lost).zip(self.flags) {
             variant.failure = lost;
+            variant.flags = flags.into_iter().map(str::to_owned).collect();
         }
         let first_failure = variants.iter().find_map(|variant| variant.failure.clone());
         let has_failed = all_failed || (plan.question == Question::Ab && first_failure.is_some());
@@ -274,6 +307,7 @@ impl Progress {
             visits: self.visits,
             n_disturbed: self.n_disturbed,
             contests: self.contests,
+            resources,
             overall: verdict,
             statistics_version: STATISTICS_VERSION,
             arguments: plan.arguments.clone(),

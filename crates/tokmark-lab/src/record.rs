@@ -159,10 +159,16 @@ pub fn is_secret(name: &str) -> bool {
     SECRET_NAMES.iter().any(|part| name.contains(part))
 }
 
+/// Whether a value is an address with a user, and perhaps a password, in it.
+fn has_user(value: &str) -> bool {
+    value.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
+}
+
 /// `process` as a record may keep it.
 pub fn without_secrets(process: &ProcessParams) -> ProcessParams {
     let mut process = process.clone();
-    for (_, value) in process.env.iter_mut().filter(|(name, _)| is_secret(name)) {
+    let tells = |name: &str, value: &str| is_secret(name) || has_user(value);
+    for (_, value) in process.env.iter_mut().filter(|(name, value)| tells(name, value)) {
         *value = NOT_KEPT.to_owned();
     }
     process
@@ -171,6 +177,17 @@ pub fn without_secrets(process: &ProcessParams) -> ProcessParams {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_with_a_password_is_not_kept() {
+        let env = |value: &str| [("HTTP_PROXY".to_owned(), value.to_owned())].into();
+        let kept = |value: &str| {
+            let process = ProcessParams { env: env(value), ..ProcessParams::default() };
+            without_secrets(&process).env["HTTP_PROXY"].clone()
+        };
+        assert_eq!(kept("http://me:word@proxy:3128"), NOT_KEPT);
+        assert_eq!(kept("http://proxy:3128"), "http://proxy:3128");
+    }
 
     #[test]
     fn folders_are_taken_out_of_messages_and_logs() {

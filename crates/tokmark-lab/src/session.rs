@@ -136,6 +136,11 @@ impl Session {
         Session { run_id, ..self }
     }
 
+    /// The engine of the last worker; without a name before the first.
+    pub fn engine(&self) -> &EngineFacts {
+        &self.engine
+    }
+
     /// The tests that follow belong to `visit`: a fresh worker makes them, its steps longer by
     /// the share `delay`.
     pub(crate) fn begin_visit(&mut self, visit: &Visit, delay: f64) {

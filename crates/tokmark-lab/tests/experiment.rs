@@ -203,7 +203,7 @@ fn one_of_two_models_alone_still_gets_an_interval() {
     let experiment = record.experiment.unwrap();
     assert_eq!(arms[0].n_visits, 7);
     assert!(experiment.contests[0].rates[0].unwrap().interval.is_some());
-    assert_eq!(experiment.contests[0].standings, [Standing::Best, Standing::Absent]);
+    assert_eq!(experiment.contests[0].standings, [Standing::Alone, Standing::Absent]);
 }
 
 #[test]
@@ -254,6 +254,96 @@ fn a_visit_that_was_cut_is_made_again() {
     assert!(saved.iter().any(|made| made.visit.as_ref().unwrap().position == 0));
     let visits = record.experiment.unwrap().visits;
     assert!(visits.iter().all(|visit| !visit.records.contains(&cut.id)));
+}
+
+/// Two tests a visit; cut in the second one where a visit is the `n`-th, for each of `cuts`.
+struct CutInTheSecond<'a> {
+    n_visits: &'a mut u32,
+    cuts: &'a [u32],
+    interrupt: Interrupt,
+}
+
+impl Arm for CutInTheSecond<'_> {
+    fn visit(&mut self, visit: &Visit, _: f64, _: &mut dyn ExperimentObserver) -> Vec<Record> {
+        *self.n_visits += 1;
+        let record = |test: Test| {
+            let duration_ns = Nanos(1_000_000_000 + 1_000_000 * u64::from(*self.n_visits));
+            let samples = vec![Repetition { duration_ns, ..Repetition::default() }];
+            Record { test, visit: Some(visit.clone()), samples, ..blank() }
+        };
+        let mut records = vec![record(PROMPT), record(TEST)];
+        if self.cuts.contains(self.n_visits) {
+            records[1].status = Status::Interrupted;
+            records[1].samples.clear();
+            self.interrupt.raise();
+        }
+        records
+    }
+}
+
+const PROMPT: Test = Test { n_prompt: 512, n_gen: 0, n_depth: 0, n_parallel: 1 };
+
+#[test]
+fn a_visit_that_was_cut_twice_loses_nothing() {
+    let mut plan = plan(Question::Compare, 2, None);
+    plan.design.tests = vec![PROMPT, TEST];
+    let (mut n_visits, mut all) = ([0, 0], Vec::new());
+    let mut go_on = |all: &mut Vec<Record>, cuts: &[u32]| {
+        let interrupt = Interrupt::default();
+        let mut arms: Vec<Box<dyn Arm + '_>> = Vec::new();
+        for n_visits in &mut n_visits {
+            let interrupt = interrupt.clone();
+            arms.push(Box::new(CutInTheSecond { n_visits, cuts, interrupt }));
+        }
+        let earlier = all.clone();
+        let seen = &mut Seen::default();
+        let record = run_experiment(&plan, &earlier, &mut arms, &interrupt, seen, |record| {
+            all.push(record.clone());
+            Ok::<(), Infallible>(())
+        });
+        record.unwrap()
+    };
+    // The third visit to one of the two is cut, and once more when it is made again.
+    let first = go_on(&mut all, &[3]);
+    assert_eq!(first.status, Status::Interrupted);
+    let cut = all.last().unwrap().visit.clone().unwrap();
+    let second = go_on(&mut all, &[4]);
+    assert_eq!(second.status, Status::Interrupted);
+    assert_eq!(all.last().unwrap().visit, Some(cut.clone()), "the same visit was cut again");
+    let third = go_on(&mut all, &[]);
+    // And once more from what is kept, in another order.
+    all.reverse();
+    let n_before = all.len();
+    let fourth = go_on(&mut all, &[]);
+    assert_eq!(all.len(), n_before, "nothing was left to be measured");
+    for record in [third, fourth] {
+        let experiment = record.experiment.unwrap();
+        assert_eq!(record.status, Status::Ok);
+        assert!(experiment.variants.iter().all(|variant| variant.failure.is_none()));
+        for visit in &experiment.visits {
+            let of = |id| all.iter().find(|record| record.id == id).unwrap();
+            let tests: Vec<Test> = visit.records.iter().map(|&id| of(id).test).collect();
+            assert_eq!(tests, [PROMPT, TEST], "{visit:?}");
+            let [prompt, generation] = [0, 1].map(|n| of(visit.records[n]).samples[0].duration_ns);
+            assert_eq!(prompt, generation, "of one worker: {visit:?}");
+        }
+        assert!(experiment.visits.iter().any(|visit| visit.visit == cut));
+    }
+}
+
+#[test]
+fn a_visit_that_failed_after_it_was_cut_is_not_made_again() {
+    let plan = plan(Question::Compare, 2, None);
+    let visit = Visit { variant: 0, position: 0, planted: false, delayed: false };
+    let of = |status| Record { status, visit: Some(visit.clone()), ..blank() };
+    let earlier = [of(Status::Interrupted), of(Status::Crashed)];
+    let first = tokmark_run::VisitOrder::new(2, plan.design.seed, false).next().unwrap();
+    let earlier = earlier.map(|record| Record { visit: Some(first.clone()), ..record });
+    let mut arms = [Noisy::new(1.0, 0.01, 1), Noisy::new(1.0, 0.01, 2)];
+    let (record, _) = run(&plan, &mut arms, &earlier, &mut Seen::default(), &Interrupt::default());
+    let variants = record.experiment.unwrap().variants;
+    assert!(variants[first.variant as usize].failure.is_some());
+    assert_eq!(arms[first.variant as usize].n_visits, 0);
 }
 
 #[test]

@@ -50,11 +50,15 @@ pub struct Comparison {
     /// max(high / ratio, ratio / low) - 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub half_width: Option<f64>,
-    /// Two-sided p value of the sign test, at the effective number of pairs and with the looks
-    /// paid for; of several comparisons decided together the one adjusted after Holm.
+    /// Two-sided p value of the sign test, of log ratios stretched where the interval is and with
+    /// the looks paid for; of several comparisons decided together the one adjusted after Holm.
     pub p_value: f64,
     /// What this says.
     pub verdict: Verdict,
+    /// By its interval it is *faster* or *slower*, and *undecided* only because Holm's correction
+    /// for several comparisons withdrew that. The interval is not corrected and excludes 1.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withdrawn: bool,
     /// The x that the verdict used.
     pub same_within: f64,
     /// Dependence of the log ratios, from eight pairs on.
@@ -63,4 +67,23 @@ pub struct Comparison {
     /// Trend of the log ratios over the session, as a share of speed; from eight pairs on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
+}
+
+impl Comparison {
+    /// The same told of the first variant: its speed over the second's.
+    pub fn mirrored(&self) -> Self {
+        let over = |end: f64| 1.0 / end;
+        let verdict = match self.verdict {
+            Verdict::Faster => Verdict::Slower,
+            Verdict::Slower => Verdict::Faster,
+            verdict @ (Verdict::Same | Verdict::Undecided) => verdict,
+        };
+        Comparison {
+            ratio: over(self.ratio),
+            interval: self.interval.map(|i| Interval { low: over(i.high), high: over(i.low), ..i }),
+            verdict,
+            drift: self.drift.map(|drift| Drift { relative: -drift.relative, ..drift }),
+            ..self.clone()
+        }
+    }
 }

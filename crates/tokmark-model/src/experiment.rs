@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Comparison, EngineParams, Estimate, Looks, ModelFacts, ProcessParams, RecordId, Test, Verdict,
+    Comparison, EngineParams, Estimate, Interval, Looks, ModelFacts, ProcessParams, RecordId, Test,
+    Verdict,
 };
 
 /// What an experiment asks.
@@ -45,6 +46,11 @@ pub struct Variant {
     /// Address of the endpoint, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// What its figures hold that others do not: `prompt_tokens_estimated`,
+    /// `prompt_tokens_asked` (nobody counted them), `output_tokens_estimated`,
+    /// `hidden_reasoning` (in the time to the first token).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
     /// Why it was left out from some visit on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
@@ -101,8 +107,10 @@ pub struct VisitRecords {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// Faster than every other, by comparisons decided together.
+    /// Faster than every other that was measured, by comparisons decided together.
     Best,
+    /// The only one that was measured: there is nothing to compare it with.
+    Alone,
     /// Not told from the fastest: the two are the same or undecided.
     Tied,
     /// Slower than the fastest.
@@ -122,21 +130,59 @@ pub struct Pairing {
     pub comparison: Comparison,
 }
 
-/// What would have been found: tries with pairs as noisy as those that were made, and a known
-/// difference.
+/// What a try of [`Power`] has to say for the difference to count as found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundAs {
+    /// *Slower*, the verdict.
+    #[default]
+    Slower,
+    /// An interval below 1 that Holm's correction leaves; where the difference lies within what
+    /// is called the same, the verdict says *same* of it and never *slower*.
+    BelowOne,
+}
+
+/// Why the tries of [`Power`] may be of another difference than the one that the worker makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PowerDoubt {
+    /// The interval of the planted pairs leaves out the delay: it did not arrive as asked.
+    DelayNotSeen,
+    /// Fewer than two planted pairs were measured: nothing shows that the delay arrives.
+    TooFewPlanted,
+}
+
+/// What would have been found had the second variant been slower by a known difference in this
+/// test: tries, each the whole experiment again, with its looks, its tests and its last round,
+/// of blocks as noisy as those that were made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Power {
     /// The difference, as a share of the time: 0.03 is 3 % slower.
     pub share: f64,
     /// Tries.
     pub n_tries: u32,
-    /// Of these, tries in which the difference was found.
+    /// Of these, tries in which the difference was found when the experiment ended.
     pub n_found: u32,
+    /// What counts as found.
+    #[serde(default)]
+    pub found_as: FoundAs,
+    /// Rounds that a try has at most: those of the design, however early this experiment ended.
+    #[serde(default)]
+    pub n_rounds: u32,
     /// Pairs of planted blocks.
     pub n_planted_pairs: u32,
     /// Median of the planted pairs: time of the delayed over that of the other, less 1. Shows
     /// that the delay arrived.
     pub planted_seen: Option<f64>,
+    /// Lower end of its 95 % interval; absent with fewer than two planted pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planted_low: Option<f64>,
+    /// Upper end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planted_high: Option<f64>,
+    /// Why `n_found` may speak of another difference; absent where the delay was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<PowerDoubt>,
 }
 
 /// Figures and verdicts of one test.
@@ -155,6 +201,79 @@ pub struct Contest {
     pub power: Option<Power>,
 }
 
+impl Contest {
+    /// The variant with the highest rate. `None` where none was measured.
+    pub fn fastest(&self) -> Option<usize> {
+        let rate = |variant: usize| self.rates[variant].map(|rate| rate.rate_tps.get());
+        let measured = (0..self.rates.len()).filter(|&variant| rate(variant).is_some());
+        measured.max_by(|&a, &b| rate(a).unwrap_or(0.0).total_cmp(&rate(b).unwrap_or(0.0)))
+    }
+
+    /// What the pairs say of `variant` beside `reference`: the ratio is its speed over the
+    /// reference's. `None` where the two were not compared.
+    pub fn beside(&self, variant: usize, reference: usize) -> Option<Comparison> {
+        beside(&self.pairings, variant, reference)
+    }
+}
+
+fn beside(pairings: &[Pairing], variant: usize, reference: usize) -> Option<Comparison> {
+    let (variant, reference) = (variant as u32, reference as u32);
+    pairings.iter().find_map(|Pairing { first, second, comparison }| match (*first, *second) {
+        pair if pair == (reference, variant) => Some(comparison.clone()),
+        pair if pair == (variant, reference) => Some(comparison.mirrored()),
+        _ => None,
+    })
+}
+
+/// What a variant takes beside the time of its tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Resource {
+    /// From the start of the process to the first decode possible, in ns.
+    LoadNs,
+    /// Peak resident memory of the process, mapped files included, in bytes.
+    PeakBytes,
+}
+
+/// What one variant took of a resource over its visits.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ResourceUse {
+    /// Median, in the unit that the resource's name ends with.
+    pub median: f64,
+    /// Its 95 % interval; absent with too few visits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
+}
+
+/// Figures and verdicts of one resource, of which less is better: in its pairings the second
+/// variant is called faster where it takes less.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ResourceContest {
+    /// The resource.
+    pub resource: Resource,
+    /// What each variant takes; absent where that is not known.
+    pub uses: Vec<Option<ResourceUse>>,
+    /// Each two variants of which it is known.
+    pub pairings: Vec<Pairing>,
+    /// Where each variant stands.
+    pub standings: Vec<Standing>,
+}
+
+impl ResourceContest {
+    /// The variant that takes least. `None` where it is known of none.
+    pub fn least(&self) -> Option<usize> {
+        let median = |variant: usize| self.uses[variant].map_or(f64::INFINITY, |own| own.median);
+        let known = (0..self.uses.len()).filter(|&variant| self.uses[variant].is_some());
+        known.min_by(|&a, &b| median(a).total_cmp(&median(b)))
+    }
+
+    /// What the pairs say of `variant` beside `reference`: the ratio is what the reference takes
+    /// over what it takes, above 1 where it takes less. `None` where the two were not compared.
+    pub fn beside(&self, variant: usize, reference: usize) -> Option<Comparison> {
+        beside(&self.pairings, variant, reference)
+    }
+}
+
 /// All of an experiment but its samples, which lie in the records of its visits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Experiment {
@@ -170,6 +289,9 @@ pub struct Experiment {
     pub n_disturbed: u32,
     /// Figures and verdicts by test.
     pub contests: Vec<Contest>,
+    /// What they take beside time; decided together, apart from the tests. They end nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<ResourceContest>,
     /// Of two variants the verdict over all tests: slower if one test says so; else undecided if
     /// one is; else faster if one is; else the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -38,7 +38,8 @@ pub use comparison::{Comparison, Looks, Verdict};
 pub use engine::{BuildFacts, Device, DeviceKind, EngineFacts};
 pub use event::{EventLog, EventLogError, read_times, write_times};
 pub use experiment::{
-    Contest, Design, Experiment, Pairing, Power, Question, Standing, Variant, Visit, VisitRecords,
+    Contest, Design, Experiment, FoundAs, Pairing, Power, PowerDoubt, Question, Resource,
+    ResourceContest, ResourceUse, Standing, Variant, Visit, VisitRecords,
 };
 pub use machine::{Cache, CpuFacts, Gpu, MachineFacts, MemoryFacts, OsFacts, PowerSource};
 pub use model::{ModelFacts, TensorTypeCount};

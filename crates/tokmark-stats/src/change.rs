@@ -6,6 +6,7 @@
 
 mod energy;
 mod permutation;
+mod regression;
 mod residual;
 mod search;
 mod shift;
@@ -15,6 +16,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 pub use self::energy::energy_statistic;
+pub use self::regression::{Regression, regression};
 use self::residual::residual_lag1;
 use self::search::{Significant, significant_splits};
 use self::shift::shift;
@@ -311,16 +313,13 @@ fn change_point(
     lag1: f64,
 ) -> ChangePoint {
     let (before, after) = (beside[0].clone(), beside[1].clone());
-    let found =
-        shift(&logs[before.clone()], &logs[after.clone()], LEVEL).expect("no segment is empty");
-    let stretch = ((1.0 + lag1) / (1.0 - lag1)).sqrt();
-    let end = |end: f64| (found.shift + (end - found.shift) * stretch).exp();
     let level = |segment: Range<usize>| ChangeLevel {
         start: segment.start,
         n: segment.len(),
         median: median(&values[segment]).expect("no segment is empty"),
     };
-    let direction = if found.shift < 0.0 { Direction::Slower } else { Direction::Faster };
+    let (ratio, interval) = ratio_of(&logs[before.clone()], &logs[after.clone()], lag1);
+    let direction = if ratio < 1.0 { Direction::Slower } else { Direction::Faster };
     ChangePoint {
         index: split.index,
         direction,
@@ -328,11 +327,23 @@ fn change_point(
         q: split.q,
         before: level(before),
         after: level(after),
-        ratio: found.shift.exp(),
-        interval: found.ends.map(|(low, high)| RatioInterval {
-            low: end(low),
-            high: end(high),
-            level: LEVEL,
-        }),
+        ratio,
+        interval,
     }
+}
+
+/// The second level over the first, with its interval, stretched for a correlation of `lag1`.
+///
+/// # Panics
+/// If one is empty.
+fn ratio_of(first: &[f64], second: &[f64], lag1: f64) -> (f64, Option<RatioInterval>) {
+    let found = shift(first, second, LEVEL).expect("no segment is empty");
+    let stretch = ((1.0 + lag1) / (1.0 - lag1)).sqrt();
+    let end = |end: f64| (found.shift + (end - found.shift) * stretch).exp();
+    let interval = found.ends.map(|(low, high)| RatioInterval {
+        low: end(low),
+        high: end(high),
+        level: LEVEL,
+    });
+    (found.shift.exp(), interval)
 }

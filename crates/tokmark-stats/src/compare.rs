@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tokmark_model::{Comparison, Interval, Looks, Nanos, Verdict};
 
-use crate::normal::{upper_quantile, upper_tail};
 use crate::order::sign_test;
-use crate::session::{LEVEL, session_of_logs};
+use crate::session::{LEVEL, SessionMedian, session_of_logs};
 use crate::stopping::{is_look, next_look, positive};
 
 /// Pairs after which a sequential comparison ends, unless asked otherwise.
@@ -43,22 +42,57 @@ impl Default for CompareOptions {
 pub fn compare(pairs: &[(Nanos, Nanos)], options: &CompareOptions) -> Option<Comparison> {
     let logs: Vec<f64> =
         pairs.iter().map(|(first, second)| (positive(*first) / positive(*second)).ln()).collect();
-    let n_pairs = u32::try_from(pairs.len()).unwrap_or(u32::MAX);
-    let weight = look_weight(n_pairs, options.looks);
-    let session = session_of_logs(&logs, 1.0 - (1.0 - LEVEL) * weight)?;
-    let ratio = session.median.exp();
-    let interval = session.interval.map(|i| Interval { low: i.low.exp(), high: i.high.exp(), ..i });
-    Some(Comparison {
-        n_pairs,
+    let look = Look::at(logs.len(), options.looks);
+    let session = session_of_logs(&logs, look.level())?;
+    Some(said(&session, &logs, 0.0, look, options.same_within))
+}
+
+/// One look at the pairs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    n_pairs: u32,
+    /// Its share of the whole error.
+    weight: f64,
+}
+
+impl Look {
+    pub(crate) fn at(n_pairs: usize, looks: Looks) -> Self {
+        let n_pairs = u32::try_from(n_pairs).unwrap_or(u32::MAX);
+        Look { n_pairs, weight: look_weight(n_pairs, looks) }
+    }
+
+    /// The level of its interval.
+    pub(crate) fn level(self) -> f64 {
+        1.0 - (1.0 - LEVEL) * self.weight
+    }
+}
+
+/// What the look says of `logs`, whose session is known, each larger by `shift`.
+pub(crate) fn said(
+    session: &SessionMedian,
+    logs: &[f64],
+    shift: f64,
+    look: Look,
+    same_within: f64,
+) -> Comparison {
+    let end = |log: f64| (log + shift).exp();
+    let ratio = end(session.median);
+    let interval = session.interval.map(|i| Interval { low: end(i.low), high: end(i.high), ..i });
+    // Stretched as the interval is: then it excludes 1 at just the levels above 1 - p.
+    let stretched = |log: &f64| session.median + (log - session.median) * session.stretch + shift;
+    let p_value = sign_test(&logs.iter().map(stretched).collect::<Vec<_>>());
+    Comparison {
+        n_pairs: look.n_pairs,
         ratio,
         interval,
         half_width: interval.map(|i| (i.high / ratio).max(ratio / i.low) - 1.0),
-        p_value: (deflated(sign_test(&logs), session.stretch) / weight).min(1.0),
-        verdict: verdict(interval, options.same_within),
-        same_within: options.same_within,
+        p_value: (p_value / look.weight).min(1.0),
+        verdict: verdict(interval, same_within),
+        withdrawn: false,
+        same_within,
         correlation: session.correlation,
         drift: session.drift,
-    })
+    }
 }
 
 fn verdict(interval: Option<Interval>, same_within: f64) -> Verdict {
@@ -79,7 +113,7 @@ pub(crate) fn verdict_between(low: f64, high: f64, same_within: f64) -> Verdict 
 }
 
 /// Share of the whole error that the look at `n` pairs may spend.
-fn look_weight(n: u32, looks: Looks) -> f64 {
+pub(crate) fn look_weight(n: u32, looks: Looks) -> f64 {
     let Looks::Sequential { max_pairs } = looks else {
         return 1.0;
     };
@@ -88,14 +122,6 @@ fn look_weight(n: u32, looks: Looks) -> f64 {
     let spent = |n: u32| (f64::from(n) / f64::from(max_pairs)).powi(SPENDING_POWER);
     let before = (0..n).rev().find(|&earlier| is_look(earlier)).unwrap_or(0);
     spent(n) - spent(before)
-}
-
-/// A two-sided p value at the effective sample size: its normal quantile over `stretch`.
-fn deflated(p: f64, stretch: f64) -> f64 {
-    if stretch <= 1.0 || p <= 0.0 {
-        return p;
-    }
-    2.0 * upper_tail(upper_quantile(0.5 * p) / stretch)
 }
 
 /// What a sequential comparison waits for.
@@ -181,8 +207,9 @@ pub fn holm(p_values: &[f64]) -> Vec<f64> {
     adjusted
 }
 
-/// Takes several comparisons as one family: *faster* and *slower* become *undecided* where
-/// Holm's adjusted p value exceeds 0.05. The p values become the adjusted ones.
+/// Takes several comparisons as one family: *faster* and *slower* become *undecided*, and are
+/// marked as withdrawn, where Holm's adjusted p value exceeds 0.05. The p values become the
+/// adjusted ones. *Same* and the intervals stay what each comparison alone says.
 pub fn decide_together(family: &mut [Comparison]) {
     let p_values: Vec<f64> = family.iter().map(|comparison| comparison.p_value).collect();
     for (comparison, adjusted) in family.iter_mut().zip(holm(&p_values)) {
@@ -190,6 +217,31 @@ pub fn decide_together(family: &mut [Comparison]) {
         let called = matches!(comparison.verdict, Verdict::Faster | Verdict::Slower);
         if called && adjusted > 1.0 - LEVEL {
             comparison.verdict = Verdict::Undecided;
+            comparison.withdrawn = true;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_looks_spend_what_the_power_family_says() {
+        let text = include_str!("../tests/reference/spending.json");
+        let file: serde_json::Value = serde_json::from_str(text).unwrap();
+        for case in file["cases"].as_array().unwrap() {
+            let max_pairs = case["max_pairs"].as_u64().unwrap() as u32;
+            let rule = PairRule { max_pairs, ..PairRule::until_verdict(0.02) };
+            let looks: Vec<u32> = serde_json::from_value(case["looks"].clone()).unwrap();
+            let alpha: Vec<f64> = serde_json::from_value(case["alpha"].clone()).unwrap();
+            let ours: Vec<u32> = (1..=max_pairs).filter(|&n| rule.is_look(n)).collect();
+            assert_eq!(ours, looks, "of {max_pairs}");
+            for (n, alpha) in looks.iter().zip(alpha) {
+                let weight = look_weight(*n, Looks::Sequential { max_pairs });
+                assert!(((1.0 - LEVEL) * weight - alpha).abs() < 1e-14, "{n} of {max_pairs}");
+            }
+        }
+        assert_eq!(look_weight(20, Looks::Once), 1.0);
     }
 }

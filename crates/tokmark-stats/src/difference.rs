@@ -18,6 +18,8 @@ mod record;
 mod serving;
 mod shown;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tokmark_model::Record;
 
@@ -98,6 +100,12 @@ pub struct Explanation {
 /// totals where events are rare, and counts only from the thresholds of the noise guard on.
 pub fn differences(a: &Record, b: &Record) -> Vec<Difference> {
     Findings::between(a, b).differences()
+}
+
+/// What [`Level::WorkloadOnly`] needs equal of a record, by field; an unknown field is absent. Two
+/// records of equal fields did the same work.
+pub(crate) fn workload(record: &Record) -> BTreeMap<String, String> {
+    Findings::needed(Level::WorkloadOnly, record)
 }
 
 /// Differences, comparability and figures of two records.

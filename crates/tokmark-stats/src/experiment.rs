@@ -1,21 +1,19 @@
 //! From the visits of an experiment to its figures and verdicts.
 
+mod power;
+
 use tokmark_model::{
-    Comparison, Contest, Design, Estimate, GradeLetter, Looks, Nanos, Pairing, Power, Record,
-    Standing, Status, Test, Verdict, Visit,
+    Comparison, Contest, CountSource, Design, Estimate, GradeLetter, Looks, Nanos, Pairing, Record,
+    ServingSummary, Standing, Status, Test, TokenCount, Verdict, Visit,
 };
 
 use crate::compare::{CompareOptions, compare, decide_together};
 use crate::order::median;
-use crate::random::SplitMix;
 use crate::session::{Size, session_median};
 use crate::stopping::{is_look, positive};
 use crate::summary::rate_estimate;
 
-/// Tries with a known difference, see [`Power`].
-pub const POWER_TRIES: u32 = 500;
-/// Fewest pairs from which the noise of a try is drawn.
-pub const FEWEST_FOR_POWER: usize = 6;
+pub use power::{FEWEST_FOR_POWER, POWER_TRIES};
 
 /// A visit with its time for each test of the design; `None` where it has none.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +26,7 @@ pub struct VisitTimes {
 
 /// The time that a visit's record gives for `test`: the median of its repetitions. Of a load
 /// point on an endpoint, at one request at a time: for a prompt the median time to the first
-/// token, for a generation `n_gen` times the median time per output token. `None` unless it
+/// token, scaled from the prompt tokens that were counted to those of `test`; for a generation `n_gen` times the median time per output token. `None` unless it
 /// ended well.
 pub fn visit_time(record: &Record, test: &Test) -> Option<Nanos> {
     if record.status != Status::Ok {
@@ -40,7 +38,7 @@ pub fn visit_time(record: &Record, test: &Test) -> Option<Nanos> {
             let ms = if test.n_gen > 0 {
                 summary.tpot_ms.as_ref()?.median()? * f64::from(test.n_gen)
             } else {
-                summary.ttft_ms.as_ref()?.median()?
+                summary.ttft_ms.as_ref()?.median()? * asked_over_counted(summary, test)
             };
             1e6 * ms
         }
@@ -52,8 +50,33 @@ pub fn visit_time(record: &Record, test: &Test) -> Option<Nanos> {
     (ns.is_finite() && ns >= 1.0).then_some(Nanos(ns.round() as u64))
 }
 
+/// Prompt tokens of `test` over those that were counted: a template adds tokens, and another
+/// tokenizer makes more or fewer of the same text. 1 where nobody counted.
+fn asked_over_counted(summary: &ServingSummary, test: &Test) -> f64 {
+    let counted = summary.prompt_tokens.as_ref().and_then(|found| found.median());
+    counted.filter(|n| *n >= 1.0).map_or(1.0, |n| f64::from(test.n_prompt) / n)
+}
+
+/// What has to be known of the figures that [`visit_time`] takes from a load point, in the words
+/// of [`tokmark_model::Variant::flags`].
+pub fn visit_flags(record: &Record) -> Vec<&'static str> {
+    let Some(serving) = &record.serving else { return Vec::new() };
+    let Some(summary) = &serving.summary else { return Vec::new() };
+    let is_estimated = |count: Option<TokenCount>| {
+        count.is_some_and(|count| count.source == CountSource::Estimated)
+    };
+    let requests = &serving.requests;
+    let flags = [
+        (summary.prompt_tokens.is_none(), "prompt_tokens_asked"),
+        (requests.iter().any(|r| is_estimated(r.prompt_tokens)), "prompt_tokens_estimated"),
+        (requests.iter().any(|r| is_estimated(r.output_tokens)), "output_tokens_estimated"),
+        (summary.n_hidden_reasoning > 0, "hidden_reasoning"),
+    ];
+    flags.into_iter().filter_map(|(holds, flag)| holds.then_some(flag)).collect()
+}
+
 /// Figures and verdicts of an experiment from its visits in the order made, one [`Contest`] for
-/// each test of `design`. Visits of planted blocks enter only [`Power`]. `is_measured` has an
+/// each test of `design`. Visits of planted blocks enter only [`tokmark_model::Power`]. `is_measured` has an
 /// entry for each variant; one that was left out has no figure, whatever was measured before.
 ///
 /// The k-th visit of one variant and the k-th of another are a pair: in every block of visits
@@ -64,18 +87,31 @@ pub fn judge_experiment(
     is_measured: &[bool],
     visits: &[VisitTimes],
 ) -> Vec<Contest> {
-    let n_variants = is_measured.len();
+    let mut contests = judge_so_far(design, is_measured, visits);
+    if let Some(share) = design.planted_delay.filter(|_| is_measured.len() == 2) {
+        let of_tests: Vec<Times> =
+            (0..design.tests.len()).map(|test| Times::of(visits, test, is_measured)).collect();
+        // One that was cut had no more rounds than were made.
+        let n_made = of_tests.iter().map(Times::n_rounds).max().unwrap_or(0);
+        let n_rounds = if is_decided(&contests) { design.n_rounds } else { n_made };
+        let found = power::powers(design, n_rounds, share, &of_tests);
+        for (contest, power) in contests.iter_mut().zip(found) {
+            contest.power = power;
+        }
+    }
+    contests
+}
+
+/// The same without [`tokmark_model::Power`], whose tries take a while: for a look at an experiment under way.
+pub fn judge_so_far(design: &Design, is_measured: &[bool], visits: &[VisitTimes]) -> Vec<Contest> {
     let options = CompareOptions { same_within: design.same_within, looks: design.looks };
     let mut contests: Vec<Contest> = (0..design.tests.len())
         .map(|test| {
             let times = Times::of(visits, test, is_measured);
             let pairings = times.pairings(&options);
-            let power = design
-                .planted_delay
-                .filter(|_| n_variants == 2)
-                .and_then(|share| power(&times, share, design.seed, &options));
             let rates = times.rates(&design.tests[test]);
-            Contest { test: design.tests[test], rates, pairings, standings: Vec::new(), power }
+            let test = design.tests[test];
+            Contest { test, rates, pairings, standings: Vec::new(), power: None }
         })
         .collect();
     let mut family: Vec<Comparison> =
@@ -151,6 +187,11 @@ impl Times {
         times
     }
 
+    /// Rounds of which each variant has its visit.
+    fn n_rounds(&self) -> u32 {
+        self.plain.iter().map(Vec::len).min().unwrap_or(0) as u32
+    }
+
     fn pairings(&self, options: &CompareOptions) -> Vec<Pairing> {
         let n = self.plain.len();
         let each_two = (0..n).flat_map(|first| (first + 1..n).map(move |second| (first, second)));
@@ -173,80 +214,46 @@ impl Times {
 }
 
 /// The pairs of which both halves were measured.
-fn pairs(first: &[Option<Nanos>], second: &[Option<Nanos>]) -> Vec<(Nanos, Nanos)> {
+pub(crate) fn pairs(first: &[Option<Nanos>], second: &[Option<Nanos>]) -> Vec<(Nanos, Nanos)> {
     first.iter().zip(second).filter_map(|(first, second)| first.zip(*second)).collect()
 }
 
-/// ln(t first / t second): the second's speed over the first's.
-fn logs(pairs: &[(Nanos, Nanos)]) -> Vec<f64> {
-    pairs.iter().map(|(first, second)| (positive(*first) / positive(*second)).ln()).collect()
-}
-
-/// What would be found of a second variant that takes `share` longer: each try draws as many
-/// pairs as were made, with replacement, from the deviations of all pairs, those of planted
-/// blocks included, from their medians. It is found where the interval of the ratio lies below 1,
-/// whatever is called the same. `None` with too few pairs.
-fn power(times: &Times, share: f64, seed: u64, options: &CompareOptions) -> Option<Power> {
-    let measured = pairs(&times.plain[0], &times.plain[1]);
-    let planted = logs(&pairs(&times.planted[0], &times.planted[1]));
-    let centred = |logs: &[f64]| -> Vec<f64> {
-        let centre = median(logs).unwrap_or_default();
-        logs.iter().map(|log| log - centre).collect()
-    };
-    let mut noise = centred(&logs(&measured));
-    noise.extend(centred(&planted));
-    if noise.len() < FEWEST_FOR_POWER {
-        return None;
-    }
-    let slower = -(1.0 + share).ln();
-    let mut dice = SplitMix::new(seed);
-    let n_found = (0..POWER_TRIES)
-        .filter(|_| {
-            let tried: Vec<(Nanos, Nanos)> = (0..measured.len())
-                .map(|_| {
-                    let log = slower + noise[dice.below(noise.len())];
-                    (Nanos(UNIT_NS as u64), Nanos((UNIT_NS * (-log).exp()) as u64))
-                })
-                .collect();
-            let interval = compare(&tried, options).and_then(|found| found.interval);
-            interval.is_some_and(|interval| interval.high < 1.0)
-        })
-        .count();
-    Some(Power {
-        share,
-        n_tries: POWER_TRIES,
-        n_found: n_found as u32,
-        n_planted_pairs: planted.len() as u32,
-        planted_seen: median(&planted).map(|log| (-log).exp() - 1.0),
-    })
-}
-
-/// Time that stands for 1 in a try; large, so that rounding to whole nanoseconds says nothing.
-const UNIT_NS: f64 = 1e12;
-
 fn standings(contest: &Contest) -> Vec<Standing> {
-    let rate = |variant: usize| contest.rates[variant].map(|rate| rate.rate_tps.get());
-    let measured = (0..contest.rates.len()).filter(|&variant| rate(variant).is_some());
-    let top = measured.max_by(|&a, &b| rate(a).unwrap_or(0.0).total_cmp(&rate(b).unwrap_or(0.0)));
-    let Some(top) = top else { return vec![Standing::Absent; contest.rates.len()] };
-    let is_behind = |variant: usize| {
+    let is_measured: Vec<bool> = contest.rates.iter().map(Option::is_some).collect();
+    standings_beside(contest.fastest(), &is_measured, &contest.pairings)
+}
+
+/// Where each variant stands beside `top`, the one with the best figure. *Best* needs a variant
+/// that it beats: what is left of several that failed is *alone*.
+pub(crate) fn standings_beside(
+    top: Option<usize>,
+    is_measured: &[bool],
+    pairings: &[Pairing],
+) -> Vec<Standing> {
+    let is_behind = |variant: usize, top: usize| {
         let (top, variant) = (top as u32, variant as u32);
-        contest.pairings.iter().any(|pairing| {
-            let verdict = pairing.comparison.verdict;
-            (pairing.first == top && pairing.second == variant && verdict == Verdict::Slower)
-                || (pairing.first == variant && pairing.second == top && verdict == Verdict::Faster)
+        pairings.iter().any(|pairing| match pairing.comparison.verdict {
+            Verdict::Slower => pairing.first == top && pairing.second == variant,
+            Verdict::Faster => pairing.first == variant && pairing.second == top,
+            Verdict::Same | Verdict::Undecided => false,
         })
     };
-    let mut standings: Vec<Standing> = (0..contest.rates.len())
-        .map(|variant| match rate(variant) {
-            None => Standing::Absent,
-            Some(_) if variant != top && is_behind(variant) => Standing::Behind,
-            Some(_) => Standing::Tied,
+    let mut standings: Vec<Standing> = is_measured
+        .iter()
+        .enumerate()
+        .map(|(variant, is_measured)| match top {
+            Some(top) if *is_measured && variant != top && is_behind(variant, top) => {
+                Standing::Behind
+            }
+            Some(_) if *is_measured => Standing::Tied,
+            _ => Standing::Absent,
         })
         .collect();
-    let is_alone = standings.iter().filter(|standing| **standing == Standing::Tied).count() == 1;
-    if is_alone {
-        standings[top] = Standing::Best;
+    let n_of = |standing: Standing| standings.iter().filter(|&&found| found == standing).count();
+    match (top, n_of(Standing::Tied), n_of(Standing::Behind)) {
+        (Some(top), 1, 0) => standings[top] = Standing::Alone,
+        (Some(top), 1, _) => standings[top] = Standing::Best,
+        _ => (),
     }
     standings
 }

@@ -1,13 +1,15 @@
 //! The history of one thing measured again and again: its series, where it changed, and what
 //! changed with it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tokmark_model::{
     Estimate, GradeLetter, Note, Record, RecordId, RecordKind, Status, Timestamp, TokensPerSecond,
 };
 
-use crate::change::{ChangeOptions, ChangePoint, Changes, change_points};
-use crate::difference::{Difference, Group, differences};
+use crate::change::{ChangeOptions, ChangePoint, Changes, Regression, change_points, regression};
+use crate::difference::{Difference, Group, Weight, differences, workload};
 
 /// What makes one series: only records that agree in all of it are its points.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,6 +20,11 @@ pub struct SeriesKey {
     pub model_sha256: Option<String>,
     /// What was measured, as tables name it.
     pub test: String,
+    /// Everything that two records need equal to be of the same workload, by field: the kind of
+    /// the tokens; of load points the shape with its hash, temperature, reasoning, prefix cache
+    /// and the like. A field that is unknown is absent.
+    #[serde(default)]
+    pub workload: BTreeMap<String, String>,
     /// The engine's settings in llama-bench's short flags; of a server its address.
     pub settings: String,
     /// The engine's name.
@@ -41,7 +48,8 @@ pub struct SeriesPoint {
     pub notes: Vec<Note>,
 }
 
-/// What differed between a record and the one before: engine, driver, kernel, build, hardware.
+/// What differed between a record and the one before that can move its rate: engine, driver,
+/// kernel, build, hardware, settings of the process, seeds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotation {
     /// Position of the later record in the series.
@@ -59,30 +67,44 @@ pub struct Watched {
     pub points: Vec<SeriesPoint>,
     /// Where it changed, or why that can't be told.
     pub changes: Changes,
+    /// The last change for the worse that was not recovered, see [`regression`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regression: Option<Regression>,
     /// Where engine, software or hardware changed, whether or not the rate did.
     pub annotations: Vec<Annotation>,
 }
 
-/// A change point may lie this many records beside its cause.
-const BESIDE: usize = 1;
+/// A change point may lie this many records beside its cause: as far as the simulation of
+/// `docs/statistics.md` lets it lie beside the step that it found.
+const BESIDE: usize = 2;
 
 impl Watched {
-    /// What changed in the machine or the engine at `change`, or one record beside it: what is
-    /// offered as its cause.
+    /// What changed in the machine or the engine at `change`, or up to two records beside it:
+    /// what is offered as its cause.
     pub fn causes(&self, change: &ChangePoint) -> impl Iterator<Item = &Annotation> {
         let at = change.index;
         self.annotations.iter().filter(move |annotation| annotation.index.abs_diff(at) <= BESIDE)
     }
 
-    /// The last change point, where that is one to a lower rate.
-    pub fn regression(&self) -> Option<&ChangePoint> {
-        let last = self.changes.points()?.last()?;
-        (last.direction == crate::Direction::Slower).then_some(last)
+    /// Whether the step at `change` is smaller than the half width that its records carry
+    /// themselves, see [`ChangePoint::is_within_own_intervals`]; `None` where none has an interval.
+    pub fn is_within_own_intervals(&self, change: &ChangePoint) -> Option<bool> {
+        let half_width = |point: &SeriesPoint| {
+            let (rate, ends) = (point.rate.rate_tps.get(), point.rate.interval?);
+            Some((ends.high / rate).max(rate / ends.low) - 1.0)
+        };
+        let half_widths: Vec<Option<f64>> = self.points.iter().map(half_width).collect();
+        change.is_within_own_intervals(&half_widths)
+    }
+
+    /// The last change for the worse that was not recovered.
+    pub fn regression(&self) -> Option<&Regression> {
+        self.regression.as_ref()
     }
 }
 
-/// The series among `records`, each watched for changes of its rate, by model, test, settings,
-/// engine and machine in the order of their names. Records that failed, have no rate, are visits
+/// The series among `records`, each watched for changes of its rate, by model, test, workload,
+/// settings, engine and machine in the order of their names. Records that failed, have no rate, are visits
 /// of experiments or were not measured here belong to none.
 pub fn watch(records: &[Record], options: &ChangeOptions) -> Vec<Watched> {
     let mut belonging: Vec<(SeriesKey, &Record)> =
@@ -96,10 +118,12 @@ pub fn watch(records: &[Record], options: &ChangeOptions) -> Vec<Watched> {
         .map(|series| {
             let of_series: Vec<&Record> = series.iter().map(|(_, record)| *record).collect();
             let rates: Vec<f64> = of_series.iter().map(|r| rate(r).rate_tps.get()).collect();
+            let changes = change_points(&rates, options);
             Watched {
                 key: series[0].0.clone(),
                 points: of_series.iter().map(|record| point(record)).collect(),
-                changes: change_points(&rates, options),
+                regression: regression(&rates, &changes, options),
+                changes,
                 annotations: annotations(&of_series),
             }
         })
@@ -131,6 +155,7 @@ fn key(record: &Record) -> SeriesKey {
         model: record.model.name.clone(),
         model_sha256: record.model.sha256.clone(),
         test: record.label(),
+        workload: workload(record),
         settings,
         engine: record.engine.name.clone(),
         machine: record.machine.fingerprint.clone(),
@@ -148,11 +173,10 @@ fn point(record: &Record) -> SeriesPoint {
 }
 
 fn annotations(series: &[&Record]) -> Vec<Annotation> {
+    // A name or a version of the record's form moves no rate; noise stands in the grade.
     let is_cause = |difference: &Difference| {
-        matches!(
-            difference.group,
-            Group::Engine | Group::Parameters | Group::Hardware | Group::Software | Group::Versions
-        )
+        let is_state = matches!(difference.group, Group::Noise | Group::Remarks);
+        !is_state && difference.weight != Weight::Describes
     };
     let between = |pair: &[&Record]| -> Vec<Difference> {
         differences(pair[0], pair[1]).into_iter().filter(is_cause).collect()

@@ -38,6 +38,8 @@ mod normal;
 mod order;
 mod probe;
 mod random;
+mod resources;
+mod rounds;
 mod serving;
 mod session;
 mod sessions;
@@ -48,8 +50,8 @@ mod trend;
 
 pub use change::{
     ChangeLevel, ChangeOptions, ChangePoint, Changes, DEFAULT_CHANGE_ALPHA, DEFAULT_MIN_SEGMENT,
-    DEFAULT_SMALLEST_STEP, Dependence, Direction, MIN_PERMUTATIONS, RatioInterval, Windows,
-    change_points, energy_statistic,
+    DEFAULT_SMALLEST_STEP, Dependence, Direction, MIN_PERMUTATIONS, RatioInterval, Regression,
+    Windows, change_points, energy_statistic, regression,
 };
 pub use compare::{
     CompareOptions, DEFAULT_MAX_PAIRS, DEFAULT_SAME_WITHIN, PairGoal, PairRule, compare,
@@ -62,7 +64,7 @@ pub use difference::{
 };
 pub use experiment::{
     FEWEST_FOR_POWER, POWER_TRIES, VisitTimes, is_decided, is_disturbed, is_experiment_look,
-    judge_experiment, overall, visit_time,
+    judge_experiment, judge_so_far, overall, visit_flags, visit_time,
 };
 pub use grade::{DEFAULT_HALF_WIDTH, GradeInput, grade};
 pub use guard::{
@@ -75,6 +77,8 @@ pub use order::{
     OUTLIER_MODIFIED_Z, mad, median, order_statistic_ranks, outliers, quantile, sign_test,
 };
 pub use probe::probe_ratio;
+pub use resources::{VisitResources, judge_resources, visit_resources};
+pub use rounds::{can_decide, can_decide_at, design_can_decide, n_comparisons, rounds_needed};
 pub use serving::{
     ARRIVALS_MOVED, CACHE_HIT_FLAGGED, CACHE_HIT_TOUCHED, DEFAULT_ABORT_ERROR_SHARE,
     DEFAULT_SERVING_HALF_WIDTH, FEWEST_FOR_RATE, FIRST_ANSWERS, HISTOGRAM_ABOVE, IN_FLIGHT_HELD,

@@ -81,6 +81,11 @@ pub(crate) fn session_of_logs(logs: &[f64], rank_level: f64) -> Option<SessionMe
     Some(session)
 }
 
+/// The same without the drift that only the figures show.
+pub(crate) fn session_of_logs_at_look(logs: &[f64], rank_level: f64) -> Option<SessionMedian> {
+    session(logs, rank_level, 1.0, Scale::Logarithms)
+}
+
 /// Median and interval; a drift only where it may be significant.
 fn session(
     values: &[f64],

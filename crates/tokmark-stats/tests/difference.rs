@@ -317,7 +317,7 @@ fn levels_fall_with_what_differs() {
     };
     use Level::{SameHardwareAndStack, SameStack, WorkloadOnly};
     assert_eq!(level(|b| b.tool.version.clear()), (SameHardwareAndStack, String::new()));
-    assert_eq!(level(|b| b.params.n_threads = 7), (SameStack, "n_threads".to_owned()));
+    assert_eq!(level(|b| b.params.n_threads = 7), (WorkloadOnly, "n_threads".to_owned()));
     assert_eq!(level(|b| b.machine.os.kernel = None), (SameStack, "kernel".to_owned()));
     assert_eq!(level(|b| b.engine.version = "2".into()), (WorkloadOnly, "version".to_owned()));
     assert_eq!(level(|b| b.model.sha256 = None), (WorkloadOnly, "hash".to_owned()));
@@ -325,6 +325,28 @@ fn levels_fall_with_what_differs() {
     assert_eq!(level(|b| b.test.n_depth = 1), (Level::None, "test".to_owned()));
     let kinds = level(|b| b.kind = tokmark_model::RecordKind::Published);
     assert_eq!(kinds, (Level::None, "kind".to_owned()));
+}
+
+#[test]
+fn where_the_work_is_placed_is_a_setting_of_one_machine_and_hardware_of_two() {
+    let a = test();
+    let changes: [fn(&mut Record); 6] = [
+        |b| b.params.n_threads = 7,
+        |b| b.params.devices.push("other".to_owned()),
+        |b| b.params.main_gpu += 1,
+        |b| b.params.tensor_split.push(0.25),
+        |b| b.params.cpu_mask.push('f'),
+        |b| b.tensor_parallel = Some(9),
+    ];
+    for change in changes {
+        let mut b = again(&a);
+        change(&mut b);
+        let found = comparability(&a, &b);
+        assert_eq!((found.level, found.needed.len()), (Level::WorkloadOnly, 1), "{found:?}");
+        b.machine.fingerprint = "another".to_owned();
+        let found = comparability(&a, &b);
+        assert_eq!((found.level, found.needed.len()), (Level::SameStack, 2), "{found:?}");
+    }
 }
 
 #[test]

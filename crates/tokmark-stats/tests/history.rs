@@ -65,6 +65,115 @@ fn what_changed_far_from_the_step_is_told_and_no_cause() {
 }
 
 #[test]
+fn a_cause_may_stand_two_records_beside_its_step_and_names_are_none() {
+    for (at, n_causes) in [(12, 0), (13, 1), (17, 1), (18, 0)] {
+        let mut records = step(90.0);
+        for record in &mut records[at..] {
+            record.engine.version = "b9999".into();
+        }
+        let watched = only(&records);
+        let changes = watched.changes.points().unwrap();
+        assert_eq!((changes.len(), changes[0].index), (1, 15));
+        assert_eq!(watched.causes(&changes[0]).count(), n_causes, "{at}");
+    }
+    let mut renamed = step(90.0);
+    for record in &mut renamed[15..] {
+        record.machine.host_name = Some("other".into());
+        record.record_version += 1;
+        record.tool.version = "9".into();
+        record.tags.push("night".into());
+    }
+    assert!(only(&renamed).annotations.is_empty());
+}
+
+/// Levels of so many rates each, in order, within a seeded 1 % of them.
+fn levels(of: &[(f64, usize)]) -> Watched {
+    let mut state = 9u64;
+    let mut wobble = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        1.0 + 0.02 * ((state >> 11) as f64 / (1u64 << 53) as f64 - 0.5)
+    };
+    let rates: Vec<f64> =
+        of.iter().flat_map(|&(level, n)| vec![level; n]).map(|level| level * wobble()).collect();
+    only(&series(&rates))
+}
+
+#[test]
+fn a_loss_of_which_half_was_made_good_is_still_a_regression() {
+    let watched = levels(&[(100.0, 12), (80.0, 12), (88.0, 12)]);
+    assert_eq!(watched.changes.points().unwrap().len(), 2);
+    let found = watched.regression().unwrap();
+    assert_eq!((found.index, found.before.start, found.now.start), (12, 0, 24));
+    assert!((found.ratio - 0.88).abs() < 0.005, "{found:?}");
+    let interval = found.interval.unwrap();
+    assert!(interval.low < 0.88 && 0.88 < interval.high && interval.high < 0.9, "{found:?}");
+}
+
+#[test]
+fn a_loss_that_was_made_good_is_no_regression() {
+    assert!(levels(&[(100.0, 12), (80.0, 12), (100.0, 12)]).regression().is_none());
+    assert!(levels(&[(100.0, 12), (80.0, 12), (120.0, 12)]).regression().is_none());
+    // A second, smaller loss that was made good hides the first one no more.
+    let watched = levels(&[(100.0, 30), (70.0, 15), (90.0, 30), (80.0, 30), (90.0, 30)]);
+    assert_eq!(watched.regression().unwrap().index, 30);
+}
+
+#[test]
+fn a_small_part_of_a_gain_that_was_lost_is_told_until_it_is_the_rule() {
+    let after = |n| levels(&[(100.0, 30), (120.0, 20), (116.4, n)]);
+    assert_eq!(after(19).changes.points().unwrap().len(), 2);
+    let found = after(19).regression().copied().unwrap();
+    assert_eq!((found.index, found.before.start), (50, 30));
+    assert!((found.ratio - 0.97).abs() < 0.005, "{found:?}");
+    assert!(after(20).regression().is_none());
+    // Most of the gain is gone: told for ever.
+    assert!(levels(&[(100.0, 12), (120.0, 12), (105.0, 20)]).regression().is_some());
+    // What looks like a gain made an earlier loss good.
+    let mended = levels(&[(100.0, 20), (80.0, 20), (100.0, 12), (94.0, 20)]);
+    assert_eq!(mended.regression().unwrap().index, 52);
+    assert!(levels(&[(100.0, 12), (80.0, 30)]).regression().is_some(), "no gain before it");
+}
+
+#[test]
+fn other_work_is_another_series() {
+    let mut records = step(90.0);
+    let of = |kind: &str, record: &Record| {
+        let mut value = serde_json::to_value(record).unwrap();
+        value["tokens"] = serde_json::json!({ "kind": kind, "seed": 1, "sha256": null });
+        serde_json::from_value::<Record>(value).unwrap()
+    };
+    for (i, record) in records.iter_mut().enumerate() {
+        *record = of(["random", "text"][usize::from(i >= 15)], record);
+    }
+    let watched = watch(&records, &ChangeOptions::default());
+    assert_eq!(watched.len(), 2);
+    assert_eq!(watched[0].key.workload["tokens"], "random");
+    assert!(watched.iter().all(|series| series.changes.points().unwrap().is_empty()));
+}
+
+#[test]
+fn load_points_of_another_workload_are_another_series() {
+    let text = include_str!("difference/records.json");
+    let mut point = serde_json::from_str::<Vec<serde_json::Value>>(text).unwrap().remove(1);
+    point.as_object_mut().unwrap().remove("visit");
+    let workload = &point["serving"]["workload"];
+    assert!(workload["think"].is_string() && workload["temperature"].is_number(), "{workload}");
+    let other = |path: &str, value: serde_json::Value| {
+        let mut other = point.clone();
+        other["serving"]["workload"][path] = value;
+        other["id"] = serde_json::json!(Uuid::from_u128(7));
+        [&point, &other].map(|of| serde_json::from_value::<Record>(of.clone()).unwrap())
+    };
+    let n_series = |path: &str, value: serde_json::Value| {
+        watch(&other(path, value), &ChangeOptions::default()).len()
+    };
+    assert_eq!(n_series("shape_sha256", "other".into()), 2);
+    assert_eq!(n_series("temperature", 0.123.into()), 2);
+    assert_eq!(n_series("n_retries", 77.into()), 1);
+    assert_eq!(n_series("nonce", 77.into()), 1);
+}
+
+#[test]
 fn three_points_are_too_few_and_that_is_said() {
     let watched = only(&series(&[100.0, 50.0, 25.0]));
     assert_eq!(watched.changes, Changes::TooShort { n: 3, needs: 8 });

@@ -1,9 +1,11 @@
-//! The basics against NumPy, SciPy and statsmodels: `reference/make.py` made the values.
+//! The basics against NumPy, SciPy and statsmodels: `reference/make.py` made the values, and
+//! `reference/compare.py` those of comparisons.
 
 use serde_json::Value;
+use tokmark_model::{Comparison, Looks, Nanos, Verdict};
 use tokmark_stats::{
-    autocorrelation_lag1, holm, mad, mann_kendall, median, order_statistic_ranks, quantile,
-    sign_test, theil_sen,
+    CompareOptions, autocorrelation_lag1, compare, decide_together, holm, mad, mann_kendall,
+    median, order_statistic_ranks, quantile, rounds_needed, sign_test, theil_sen,
 };
 
 fn cases(text: &str) -> Vec<Value> {
@@ -89,5 +91,71 @@ fn holm_is_that_of_statsmodels() {
         for (ours, theirs) in ours.iter().zip(case["adjusted"].as_array().unwrap()) {
             assert_close(*ours, theirs, "holm");
         }
+    }
+}
+
+/// The comparison of pairs with these ratios in millionths.
+fn compared(ratios: &Value, options: &CompareOptions) -> Comparison {
+    let pair = |ratio: &f64| (Nanos(1_000 * *ratio as u64), Nanos(1_000_000_000));
+    let pairs: Vec<(Nanos, Nanos)> = numbers(ratios).iter().map(pair).collect();
+    compare(&pairs, options).unwrap()
+}
+
+#[test]
+fn verdicts_are_those_of_scipys_binomial_at_the_level_of_the_look() {
+    let mut n_verdicts = 0;
+    for case in cases(include_str!("reference/verdicts.json")) {
+        let looks = case["max_pairs"]
+            .as_u64()
+            .map_or(Looks::Once, |max_pairs| Looks::Sequential { max_pairs: max_pairs as u32 });
+        let same_within = case["same_within"].as_f64().unwrap();
+        let found = compared(&case["ratios"], &CompareOptions { same_within, looks });
+        let ends = found.interval.map(|interval| (interval.low, interval.high));
+        assert_eq!(ends.is_none(), case["low"].is_null(), "{case}");
+        if let Some((low, high)) = ends {
+            assert_close(low, &case["low"], "low end");
+            assert_close(high, &case["high"], "high end");
+        }
+        assert_close(found.p_value, &case["p"], "p value");
+        let verdict: Verdict = serde_json::from_value(case["verdict"].clone()).unwrap();
+        assert_eq!(found.verdict, verdict, "{case}");
+        n_verdicts += u32::from(verdict != Verdict::Undecided);
+    }
+    assert!(n_verdicts > 20, "{n_verdicts}");
+}
+
+#[test]
+fn families_are_decided_as_with_statsmodels_holm() {
+    let mut n_withdrawn = 0;
+    for case in cases(include_str!("reference/families.json")) {
+        let members = case["families"].as_array().unwrap();
+        let options = CompareOptions::default();
+        let mut family: Vec<Comparison> =
+            members.iter().map(|ratios| compared(ratios, &options)).collect();
+        decide_together(&mut family);
+        let verdicts: Vec<Verdict> = serde_json::from_value(case["verdicts"].clone()).unwrap();
+        let withdrawn: Vec<bool> = serde_json::from_value(case["withdrawn"].clone()).unwrap();
+        for (i, found) in family.iter().enumerate() {
+            assert_close(found.p_value, &case["adjusted"][i], "adjusted p value");
+            assert_eq!((found.verdict, found.withdrawn), (verdicts[i], withdrawn[i]), "{found:?}");
+            if found.withdrawn {
+                let interval = found.interval.unwrap();
+                assert!(interval.low > 1.0 || interval.high < 1.0, "not corrected: {found:?}");
+            }
+        }
+        n_withdrawn += withdrawn.iter().filter(|withdrawn| **withdrawn).count();
+    }
+    assert!(n_withdrawn > 5);
+}
+
+#[test]
+fn rounds_needed_are_those_found_with_scipy() {
+    for case in cases(include_str!("reference/rounds.json")) {
+        let family = case["n_comparisons"].as_u64().unwrap() as usize;
+        let looks = match case["sequential"].as_bool().unwrap() {
+            true => Looks::Sequential { max_pairs: 200 },
+            false => Looks::Once,
+        };
+        assert_eq!(u64::from(rounds_needed(family, looks)), case["rounds"].as_u64().unwrap());
     }
 }

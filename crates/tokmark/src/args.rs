@@ -2,6 +2,7 @@
 
 pub(crate) mod diff;
 mod experiment;
+mod filter;
 mod given;
 mod llama_bench;
 pub(crate) mod load;
@@ -19,8 +20,9 @@ use tokmark_compat::spelling;
 
 pub(crate) use diff::DiffArgs;
 pub(crate) use experiment::{AbArgs, CompareArgs, ExperimentArgs, Repeat};
+pub(crate) use filter::{FilterArgs, PlainFilterArgs};
 pub(crate) use given::{given, without};
-pub(crate) use llama_bench::LlamaBenchArgs;
+pub(crate) use llama_bench::{BothArgs, LlamaBenchArgs};
 pub(crate) use load::{GapArgs, LoadArgs, StubArgs, WorkloadArgs};
 use quantity::{duration, percent, size};
 pub(crate) use watch::WatchArgs;
@@ -78,7 +80,7 @@ pub(crate) enum Subcommand {
   tokmark gap model.gguf --url 127.0.0.1:8080 --budget 10s")]
     Gap(Box<GapArgs>),
     /// Compare 2 to 4 models in turn, and say which is faster where that can be told
-    #[command(after_help = comparing!("  tokmark compare model.gguf other.gguf --repetitions 3
+    #[command(after_help = comparing!("  tokmark compare model.gguf other.gguf --repetitions 4
   tokmark compare model.gguf other.gguf --context 256 --generate 32 --budget 1m --html report.html"))]
     Compare(Box<CompareArgs>),
     /// Compare two variants of settings, models or environments, A B B A; exit code 1 where B is worse
@@ -105,9 +107,8 @@ pub(crate) enum Subcommand {
   tokmark show last -o json")]
     Show(ShowArgs),
     /// Explain why two records differ, and what can be said of their figures
-    #[command(after_help = "Examples:
-  tokmark diff last~1 last
-  tokmark diff last~1 last --all -o md")]
+    #[command(after_help = comparing!("  tokmark diff last~1 last
+  tokmark diff last~1 last --all -o md"))]
     Diff(DiffArgs),
     /// Add a dated note to a record
     #[command(after_help = "Examples:
@@ -140,22 +141,6 @@ pub(crate) enum Subcommand {
   tokmark models add model.gguf")]
     Models(ModelsArgs),
 }
-
-/// Words of the record: how it came to be.
-const KINDS: [&str; 4] = ["measured", "imported", "imported_summary", "published"];
-/// Words of the record: grades, best first.
-const GRADES: [&str; 6] = ["A", "B", "C", "D", "E", "F"];
-/// Words of the record: how a test ended.
-const STATUSES: [&str; 8] = [
-    "ok",
-    "failed",
-    "crashed",
-    "timed_out",
-    "out_of_memory",
-    "interrupted",
-    "skipped",
-    "unsupported",
-];
 
 /// Where records are kept.
 #[derive(Debug, Clone, Args)]
@@ -245,59 +230,6 @@ pub(crate) struct BenchArgs {
     pub(crate) measure: MeasureArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct FilterArgs {
-    /// Part of the model's name, file name or source
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) model: Option<String>,
-    /// Label of a test, e.g. pp512
-    #[arg(long, value_name = "LABEL")]
-    pub(crate) test: Option<String>,
-    /// Name of the engine or of the server's dialect, e.g. llama.cpp
-    #[arg(long, value_name = "NAME")]
-    pub(crate) engine: Option<String>,
-    /// How records came to be
-    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(KINDS))]
-    pub(crate) kind: Option<String>,
-    /// Part of the back ends' names
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) backend: Option<String>,
-    /// Fingerprint of a machine
-    #[arg(long, value_name = "HASH")]
-    pub(crate) machine: Option<String>,
-    /// This grade or better
-    #[arg(long, value_name = "LETTER", value_parser = PossibleValuesParser::new(GRADES))]
-    pub(crate) grade: Option<String>,
-    /// How tests ended
-    #[arg(long, value_name = "STATUS", value_parser = PossibleValuesParser::new(STATUSES))]
-    pub(crate) status: Option<String>,
-    /// A tag
-    #[arg(long, value_name = "TAG")]
-    pub(crate) tag: Option<String>,
-    /// The records of one run
-    #[arg(long, value_name = "ID")]
-    pub(crate) run: Option<uuid::Uuid>,
-    /// Also the single visits of experiments; --run shows those of one
-    #[arg(long)]
-    pub(crate) visits: bool,
-    /// Begun at this date or time or later, e.g. 2026-11-01
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<String>,
-    /// Begun before this date or time
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<String>,
-    /// At most so many
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<u64>,
-    /// time, rate, model or test; newest, fastest or first letter first
-    #[arg(long, value_name = "KEY", default_value = "time",
-          value_parser = PossibleValuesParser::new(["time", "rate", "model", "test"]))]
-    pub(crate) sort: String,
-    /// The other end first
-    #[arg(long)]
-    pub(crate) reverse: bool,
 }
 
 #[derive(Debug, Args)]
@@ -445,19 +377,6 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn the_words_of_a_filter_are_those_of_the_record() {
-        fn read<T: serde::de::DeserializeOwned>(words: &[&str]) {
-            for word in words {
-                let json = serde_json::Value::String((*word).to_owned());
-                assert!(serde_json::from_value::<T>(json).is_ok(), "{word}");
-            }
-        }
-        read::<tokmark_model::RecordKind>(&KINDS);
-        read::<tokmark_model::GradeLetter>(&GRADES);
-        read::<tokmark_model::Status>(&STATUSES);
     }
 
     #[test]

@@ -3,22 +3,23 @@
 pub(crate) mod ab;
 pub(crate) mod compare;
 mod environment;
+mod resume;
 mod variant;
 
 use std::time::Duration;
 
-use anyhow::{bail, ensure};
 use tokmark_lab::{Arm, ExperimentPlan, run_experiment};
 use tokmark_model::{
-    Design, Looks, ProcessParams, Question, Record, Repetitions, Status, Uuid, Variant, Verdict,
+    Design, EngineFacts, ProcessParams, Question, Record, Repetitions, Status, Uuid, Variant,
+    Verdict,
 };
-use tokmark_store::Filter;
 
 use crate::args::{self, ExperimentArgs};
 use crate::exit::Exit;
 use crate::output;
 use crate::view::experiment::{self as view, ExperimentView};
 use crate::wiring::{self, Measuring, Records};
+use resume::{Asked, Before};
 
 /// Timed repetitions of each test in a visit.
 const REPETITIONS_IN_VISIT: u32 = 3;
@@ -39,77 +40,59 @@ struct Run<'a> {
     records: &'a Records,
     plan: ExperimentPlan,
     /// The record of the same experiment so far.
-    before: Option<Record>,
+    before: Option<Before>,
 }
 
 impl<'a> Run<'a> {
-    /// A new experiment, or the one that is to be continued. `design` has the rounds that are
-    /// asked for now; a continued one keeps its own.
+    /// A new experiment.
     fn new(
         args: &'a ExperimentArgs,
         records: &'a Records,
         question: Question,
         variants: Vec<Variant>,
         design: Design,
-    ) -> anyhow::Result<Self> {
-        let arguments = args::given().iter().map(|argument| view::as_kept(argument)).collect();
+    ) -> Self {
+        let arguments = view::arguments(&args::given());
         let plan = ExperimentPlan { run_id: Uuid::now_v7(), question, variants, design, arguments };
-        let Some(id) = &args.resume else {
-            return Ok(Run { args, records, plan, before: None });
-        };
-        let before = find(records, id)?;
-        let Some(experiment) = before.experiment.as_deref() else {
-            bail!("{id} is no experiment; tokmark history lists which records are");
-        };
-        ensure!(
-            before.status == Status::Interrupted,
-            "experiment {id} is finished: nothing to continue"
-        );
-        let asked = Design { n_rounds: experiment.design.n_rounds, ..plan.design.clone() };
-        let looks = |design: &Design| matches!(design.looks, Looks::Once);
-        let differs = [
-            ("the command", experiment.question != plan.question),
-            ("the variants", !same_variants(&experiment.variants, &plan.variants)),
-            ("the tests", experiment.design.tests != asked.tests),
-            (
-                "the design",
-                Design { looks: asked.looks, ..experiment.design.clone() } != asked
-                    || looks(&experiment.design) != looks(&asked),
-            ),
-        ];
-        if let Some((what, _)) = differs.iter().find(|(_, differs)| *differs) {
-            bail!("{what} differ from those of experiment {id}; give the same arguments again");
-        }
-        let design = experiment.design.clone();
-        let plan = ExperimentPlan { run_id: before.run_id, design, ..plan };
-        Ok(Run { args, records, plan, before: Some(before) })
+        Run { args, records, plan, before: None }
+    }
+
+    /// The same as the continuation of `before`, if that is one and was begun with all of this.
+    fn continuing(
+        mut self,
+        before: Option<Before>,
+        engines: &[EngineFacts],
+        is_rounds_given: bool,
+    ) -> anyhow::Result<Self> {
+        let Some(before) = before else { return Ok(self) };
+        before.check(&Asked {
+            question: self.plan.question,
+            variants: &self.plan.variants,
+            engines,
+            design: &self.plan.design,
+            is_rounds_given,
+            conditions: &self.args.conditions,
+        })?;
+        self.plan.run_id = before.run_id();
+        self.plan.design = before.design();
+        self.before = Some(before);
+        Ok(self)
     }
 
     /// Measures until it is decided, keeps and shows it.
     fn measure(self, arms: &mut [Box<dyn Arm + '_>], output: &str) -> anyhow::Result<Exit> {
         let store = self.records.store();
         let wait_save = |record: &Record| self.records.wait(store.save(record)).map(|_| ());
-        let earlier = match &self.before {
-            None => Vec::new(),
-            Some(_) => {
-                let visits = Filter {
-                    run_id: Some(self.plan.run_id),
-                    is_visit: Some(true),
-                    ..Filter::default()
-                };
-                self.records.wait(store.records(&visits))?
-            }
-        };
         // From here on it can be found and continued, whatever ends it.
-        let begun = match self.before {
-            Some(before) => before.id,
+        let (begun, earlier) = match self.before {
+            Some(before) => (before.record.id, before.visits),
             None => {
                 let begun = self.plan.begun();
                 wait_save(&begun)?;
-                begun.id
+                (begun.id, Vec::new())
             }
         };
-        let mut view = ExperimentView::new(&self.plan);
+        let mut view = ExperimentView::new(&self.plan, self.args.budget);
         view.tell_how_to_resume(begun);
         let interrupt = wiring::interrupt();
         let record = run_experiment(&self.plan, &earlier, arms, &interrupt, &mut view, wait_save)?;
@@ -149,16 +132,34 @@ fn exit(record: &Record) -> Exit {
     }
 }
 
-fn find(records: &Records, id: &str) -> anyhow::Result<Record> {
-    let id = crate::history::find(records, id)?;
-    Ok(records.wait(records.store().get(id))?)
-}
-
 /// Whether these are the same things under the same settings, wherever their files lie.
 fn same_variants(before: &[Variant], now: &[Variant]) -> bool {
     let essence = |variant: &Variant| {
         let Variant { model, params, process, endpoint, .. } = variant.clone();
-        (model.sha256, params, process, endpoint)
+        // Of a server only the name of its model is known.
+        let served = endpoint.as_ref().map(|_| model.name);
+        (model.sha256, served, params, process, endpoint)
     };
     before.iter().map(essence).eq(now.iter().map(essence))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokmark_model::ModelFacts;
+
+    use super::*;
+
+    #[test]
+    fn a_server_with_another_model_is_another_variant() {
+        let served = |model: &str| Variant {
+            model: ModelFacts { name: model.to_owned(), ..ModelFacts::default() },
+            endpoint: Some("http://127.0.0.1:8080".to_owned()),
+            ..Variant::default()
+        };
+        assert!(same_variants(&[served("a")], &[served("a")]));
+        assert!(!same_variants(&[served("a")], &[served("b")]));
+        // Of a file the content counts, not its name.
+        let file = |name: &str| Variant { endpoint: None, ..served(name) };
+        assert!(same_variants(&[file("a")], &[file("b")]));
+    }
 }

@@ -7,7 +7,9 @@ use serde::de::DeserializeOwned;
 use tokmark_model::{GradeLetter, Note, Record, RecordId, Timestamp};
 use tokmark_store::{Direction, Filter, Sort, SortKey};
 
-use crate::args::{ExportArgs, FilterArgs, HistoryArgs, NoteArgs, RmArgs, ShowArgs, TagArgs};
+use crate::args::{
+    ExportArgs, FilterArgs, HistoryArgs, NoteArgs, PlainFilterArgs, RmArgs, ShowArgs, TagArgs,
+};
 use crate::exit::Exit;
 use crate::output;
 use crate::view::load::request_lines;
@@ -183,21 +185,27 @@ pub(crate) fn filter(args: &FilterArgs) -> anyhow::Result<Filter> {
     let descending = matches!(key, SortKey::Time | SortKey::Rate) != args.reverse;
     let direction = if descending { Direction::Descending } else { Direction::Ascending };
     Ok(Filter {
+        kind: args.kind.as_deref().map(word).transpose()?,
+        status: args.status.as_deref().map(word).transpose()?,
+        run_id: args.run,
+        is_visit: (!args.visits && args.run.is_none()).then_some(false),
+        limit: args.limit,
+        sort: Sort { key, direction },
+        ..plain_filter(&args.plain)?
+    })
+}
+
+pub(crate) fn plain_filter(args: &PlainFilterArgs) -> anyhow::Result<Filter> {
+    Ok(Filter {
         model: args.model.clone(),
         test: args.test.clone(),
         engine: args.engine.clone(),
-        kind: args.kind.as_deref().map(word).transpose()?,
         backend: args.backend.clone(),
         machine: args.machine.clone(),
         grade_at_least: args.grade.as_deref().map(word::<GradeLetter>).transpose()?,
-        status: args.status.as_deref().map(word).transpose()?,
         tag: args.tag.clone(),
-        run_id: args.run,
-        is_visit: (!args.visits && args.run.is_none()).then_some(false),
         since: args.since.as_deref().map(moment).transpose()?,
         until: args.until.as_deref().map(moment).transpose()?,
-        limit: args.limit,
-        sort: Sort { key, direction },
         ..Filter::default()
     })
 }

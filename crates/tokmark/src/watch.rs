@@ -11,8 +11,14 @@ use crate::view::watch as view;
 use crate::wiring::{Kept, Records};
 
 pub(crate) fn run(args: &WatchArgs) -> anyhow::Result<Exit> {
-    let sort = Sort { key: SortKey::Time, direction: Direction::Ascending };
-    let filter = Filter { sort, is_visit: Some(false), ..crate::history::filter(&args.filter)? };
+    // The newest first, so that a limit leaves those; series put them in their order.
+    let sort = Sort { key: SortKey::Time, direction: Direction::Descending };
+    let filter = Filter {
+        sort,
+        is_visit: Some(false),
+        limit: args.limit,
+        ..crate::history::plain_filter(&args.filter)?
+    };
     let kept = Records::open_existing(&args.store)?;
     let records: Vec<Record> = match &kept {
         Kept::Records(records) => records.wait(records.store().records(&filter))?,
@@ -34,5 +40,11 @@ pub(crate) fn run(args: &WatchArgs) -> anyhow::Result<Exit> {
         _ => output::print(&view::table(&watched, args.all))?,
     };
     let has_regressed = watched.iter().any(|series| series.regression().is_some());
-    Ok(if args.fail_on.is_some() && has_regressed { Exit::Worse } else { Exit::Done })
+    Ok(match args.fail_on {
+        None => Exit::Done,
+        // A pipeline that watches nothing must not look as if all were well.
+        Some(_) if watched.is_empty() => Exit::Usage,
+        Some(_) if has_regressed => Exit::Worse,
+        Some(_) => Exit::Done,
+    })
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use tokmark_model::{
-    BufferOverride, BuildFacts, Device, EngineFacts, EngineParams, ProcessParams, Record,
+    BufferOverride, BuildFacts, Device, EngineFacts, EngineParams, MachineFacts, ProcessParams,
+    Record,
 };
 
 use super::findings::Findings;
@@ -69,9 +70,18 @@ fn known<T>(items: &[T], text: impl Fn(&T) -> String) -> Option<List<String>> {
     (!items.is_empty()).then(|| list(items, text))
 }
 
-/// Under llama-bench's names. Where the work is placed belongs to the hardware: another
-/// machine has other cores and GPUs.
-pub(super) fn params(findings: &mut Findings, a: &EngineParams, b: &EngineParams) {
+/// The level that needs settings equal which say where the work is placed. On equal machines they
+/// are settings like others; another machine has other cores and GPUs, and what is set there
+/// belongs to its hardware.
+pub(super) fn placing(a: &MachineFacts, b: &MachineFacts) -> Level {
+    match (a.fingerprint.as_str(), b.fingerprint.as_str()) {
+        (own, other) if own == other && !own.is_empty() => Level::SameStack,
+        _ => Level::SameHardwareAndStack,
+    }
+}
+
+/// Under llama-bench's names; `placing` is the level that needs the place of the work equal.
+pub(super) fn params(findings: &mut Findings, a: &EngineParams, b: &EngineParams, placing: Level) {
     let EngineParams {
         n_batch,
         n_ubatch,
@@ -99,7 +109,7 @@ pub(super) fn params(findings: &mut Findings, a: &EngineParams, b: &EngineParams
         fit_target,
         fit_min_ctx,
     } = a;
-    let mut placed = findings.of(Group::Parameters, Level::SameHardwareAndStack);
+    let mut placed = findings.of(Group::Parameters, placing);
     placed.matters("n_threads", n_threads, &b.n_threads);
     placed.matters("devices", &chosen(devices), &chosen(&b.devices));
     placed.matters("main_gpu", main_gpu, &b.main_gpu);

@@ -17,6 +17,7 @@ pub(super) fn compare(findings: &mut Findings, a: &Record, b: &Record) {
         visits: _,
         n_disturbed: _,
         contests: _,
+        resources: _,
         overall: _,
         statistics_version: _,
         arguments,
@@ -67,7 +68,8 @@ impl Shown for Measured {
 
 impl Measured {
     fn text(&self, settings: String) -> Option<String> {
-        let Variant { name, given, model, params: _, process, endpoint, failure: _ } = &self.0;
+        let Variant { name, given, model, params: _, process, endpoint, flags: _, failure: _ } =
+            &self.0;
         let mut parts = vec![name.clone(), given.clone()];
         parts.extend(model.sha256.clone().or_else(|| model.name.shown()));
         parts.push(settings);

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use tokmark_model::{
-    Bytes, Estimate, LoadTime, MemoryUse, Nanos, Record, RecordKind, Speculation, Summary,
+    Bytes, Contest, Estimate, Experiment, Interval, LoadTime, MemoryUse, Nanos, Question, Record,
+    RecordKind, Speculation, Summary,
 };
 
 use super::comparability::{Level, comparability};
@@ -115,6 +116,9 @@ pub(super) fn at(level: Level, a: &Record, b: &Record) -> Vec<Figure> {
     if summaries.0.is_some() || summaries.1.is_some() {
         of_test(&mut sheet, summaries.0, summaries.1);
     }
+    if let (Some(a), Some(b)) = (&a.experiment, &b.experiment) {
+        of_experiment(&mut sheet, a, b);
+    }
     around(&mut sheet, a, b);
     sheet.figures
 }
@@ -150,6 +154,17 @@ impl Sheet {
         values: [Option<FigureValue>; 2],
         against: Option<NoVerdict>,
     ) {
+        self.named(name.to_owned(), (unit, better), values, against);
+    }
+
+    /// The same under a name of its own.
+    fn named(
+        &mut self,
+        name: String,
+        (unit, better): (Unit, Better),
+        values: [Option<FigureValue>; 2],
+        against: Option<NoVerdict>,
+    ) {
         let [a, b] = values;
         if a.is_none() && b.is_none() {
             return;
@@ -164,7 +179,7 @@ impl Sheet {
         };
         let comparison = both.filter(|_| obstacle.is_none()).and_then(|(a, b)| ratio(better, a, b));
         self.figures.push(Figure {
-            name: name.to_owned(),
+            name,
             unit,
             better,
             a,
@@ -218,6 +233,34 @@ fn of_test(sheet: &mut Sheet, a: Option<&Summary>, b: Option<&Summary>) {
     token("token p50", |summary| Some(summary.token_times?.p50_ns));
     token("token p99", |summary| Some(summary.token_times?.p99_ns));
     token("slowest token", |summary| Some(summary.token_times?.max_ns));
+}
+
+/// Rates of the variants by test, and of two variants the ratio that the experiment is about.
+/// Experiments of the same tests have them in the same order.
+fn of_experiment(sheet: &mut Sheet, a: &Experiment, b: &Experiment) {
+    for (one, other) in a.contests.iter().zip(&b.contests) {
+        let label = one.test.label();
+        if a.question == Question::Ab {
+            let ratio = |contest: &Contest| {
+                let comparison = &contest.pairings.first()?.comparison;
+                let ends = |ends: Interval| Ends { low: 100.0 * ends.low, high: 100.0 * ends.high };
+                let interval = comparison.interval.map(ends);
+                Some(FigureValue { value: 100.0 * comparison.ratio, interval })
+            };
+            let head = (Unit::Percent, Better::Higher);
+            sheet.named(format!("{label}, B over A"), head, [ratio(one), ratio(other)], None);
+        }
+        for (n, variant) in a.variants.iter().enumerate() {
+            let rate = |contest: &Contest| {
+                let Estimate { rate_tps, interval, no_interval: _ } =
+                    contest.rates.get(n).copied().flatten()?;
+                Some(FigureValue { value: rate_tps.0, interval: interval.map(Ends::from) })
+            };
+            let head = (Unit::TokensPerSecond, Better::Higher);
+            let name = format!("{label}, {}", variant.name);
+            sheet.named(name, head, [rate(one), rate(other)], None);
+        }
+    }
 }
 
 /// Loading, memory and what goes with it.

@@ -1,5 +1,7 @@
 //! Where fields that differ are collected.
 
+use std::collections::BTreeMap;
+
 use tokmark_model::Record;
 
 use super::shown::Shown;
@@ -10,6 +12,8 @@ use super::{Difference, Group, Level, Weight, record};
 pub(super) struct Findings {
     differing: Vec<Difference>,
     unknown: Vec<Difference>,
+    /// Fields and values of the first record that a level needs, where they are asked for.
+    needed: Option<(Level, BTreeMap<String, String>)>,
 }
 
 impl Findings {
@@ -18,6 +22,15 @@ impl Findings {
         record::compare(&mut findings, a, b);
         findings.differing.sort_by_key(|found| (found.weight, found.group));
         findings
+    }
+
+    /// The fields of a record that `level` itself needs equal, by name, with values that are
+    /// equal where the level takes them as equal. Unknown ones are left out.
+    pub(super) fn needed(level: Level, record: &Record) -> BTreeMap<String, String> {
+        let needed = Some((level, BTreeMap::new()));
+        let mut findings = Findings { needed, ..Findings::default() };
+        record::compare(&mut findings, record, record);
+        findings.needed.map(|(_, fields)| fields).unwrap_or_default()
     }
 
     pub(super) fn differences(&self) -> Vec<Difference> {
@@ -79,6 +92,11 @@ impl Scope<'_> {
 
     fn compare<T: Shown + ?Sized>(&mut self, weight: Weight, field: &str, a: &T, b: &T) {
         let (exact_a, exact_b) = (a.exact(), b.exact());
+        if let Some((level, fields)) = &mut self.findings.needed
+            && self.needed_for == Some(*level)
+        {
+            fields.extend(exact_a.clone().map(|value| (field.to_owned(), value)));
+        }
         if exact_a == exact_b {
             return;
         }

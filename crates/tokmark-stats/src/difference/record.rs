@@ -76,9 +76,10 @@ pub(super) fn compare(findings: &mut Findings, a: &Record, b: &Record) {
     }
     model::compare(findings, a, b);
     engine::compare(findings, a, b);
-    engine::params(findings, params, &b.params);
+    let placing = engine::placing(machine, &b.machine);
+    engine::params(findings, params, &b.params, placing);
     engine::process(findings, process, &b.process);
-    let mut parameters = findings.of(Group::Parameters, Level::SameHardwareAndStack);
+    let mut parameters = findings.of(Group::Parameters, placing);
     parameters.matters(
         "tensor parallel",
         &Or(tensor_parallel, "none"),

@@ -9,6 +9,7 @@
 #![allow(dead_code, reason = "the test and the example use different parts")]
 
 pub mod changes;
+pub mod experiments;
 
 use tokmark_model::{
     GradeLetter, MemoryUse, Nanos, Noise, RecordKind, Repetition, Repetitions, Status, StopReason,

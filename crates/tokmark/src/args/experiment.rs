@@ -7,15 +7,19 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 
 use super::quantity::{duration, percent};
-use super::{Conditions, LlamaBenchArgs, StoreArgs};
+use super::{BothArgs, Conditions, StoreArgs};
 use crate::wizard::ranges::{
     CONTEXT, GENERATE, REPETITIONS, USUAL_CONTEXT, USUAL_GENERATE, of_flag,
 };
 
+/// One seed decides all that is drawn.
+const SEED: &str = "Seed of the tokens, of the order of visits and of which blocks have a delay";
+
 /// What every experiment takes.
 #[derive(Debug, Clone, Args)]
+#[command(mut_arg("seed", |arg| arg.help(SEED)))]
 pub(crate) struct ExperimentArgs {
-    /// Time for the whole experiment; it ends earlier when every verdict is there
+    /// Time for the visits: it ends with the block under way then, earlier when every verdict is there
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     pub(crate) budget: Duration,
     /// Continue the experiment with this id, or the `last` one; the other arguments as before
@@ -66,7 +70,7 @@ pub(crate) struct AbArgs {
     #[arg(long)]
     pub(crate) no_power: bool,
     #[command(flatten)]
-    pub(crate) llama_bench: LlamaBenchArgs,
+    pub(crate) both: BothArgs,
     #[command(flatten)]
     pub(crate) experiment: ExperimentArgs,
 }
@@ -87,7 +91,8 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "N", default_value_t = USUAL_GENERATE,
           value_parser = clap::value_parser!(u32).range(of_flag(&GENERATE)))]
     pub(crate) generate: u32,
-    /// How often all models are measured, there and back: 1 to 5, or adaptive
+    /// How often all models are measured, there and back, whatever the budget: 1 to 5, or adaptive;
+    /// 4 can decide between 2 or 3 models, 5 between 4
     #[arg(long, value_name = "N", default_value = "adaptive", value_parser = repetitions)]
     pub(crate) repetitions: Repeat,
     /// Call models the same where the interval of their ratio lies within this

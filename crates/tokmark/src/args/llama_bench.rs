@@ -60,6 +60,59 @@ fn name(flag: &Flag) -> &'static str {
     flag.long.trim_start_matches('-')
 }
 
+/// The same flags for `ab`, whose help lists only what it takes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BothArgs(pub(crate) LlamaBenchArgs);
+
+impl BothArgs {
+    /// Flags that an experiment decides itself, or that show something else.
+    pub(crate) const NO_USE: [&'static str; 6] =
+        ["--output-err", "--delay", "--list-devices", "--progress", "--no-warmup", "--version"];
+    /// Flags that no build obeys yet.
+    const NOT_YET: [&'static str; 2] = ["--fit-target", "--fit-ctx"];
+}
+
+impl Args for BothArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let command = LlamaBenchArgs::augment_args(command);
+        let hidden = Self::NO_USE.iter().chain(&Self::NOT_YET);
+        let command = hidden.fold(command, |command, long| {
+            command.mut_arg(long.trim_start_matches('-'), |arg| arg.hide(true))
+        });
+        let command = spelling::FLAGS.iter().fold(command, |command, flag| {
+            let heading = match flag.group {
+                Group::Options => "llama-bench's options, for both variants",
+                Group::TestParameters | Group::Beyond => {
+                    "Test parameters, for both variants (-p, -n, -pg, -d and -np take lists)"
+                }
+            };
+            command.mut_arg(name(flag), |arg| arg.help_heading(heading))
+        });
+        command
+            .mut_arg("repetitions", |arg| {
+                arg.help("how often a visit repeats each test (-r) [default: 3]")
+            })
+            .mut_arg("output", |arg| {
+                arg.value_name("table|md|json")
+                    .help("format of the result; md is a comment for a pull request (-o) [default: table]")
+            })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for BothArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        LlamaBenchArgs::from_arg_matches(matches).map(BothArgs)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
 impl Args for LlamaBenchArgs {
     fn augment_args(command: clap::Command) -> clap::Command {
         spelling::FLAGS.iter().fold(command, |command, flag| {

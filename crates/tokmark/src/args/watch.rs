@@ -4,11 +4,11 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 
 use super::quantity::percent;
-use super::{FilterArgs, StoreArgs};
+use super::{PlainFilterArgs, StoreArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct WatchArgs {
-    /// End with exit code 1 where the last change of a series is one for the worse
+    /// End with exit code 1 where a series became worse and did not recover, with 2 without records
     #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(["regression"]))]
     pub(crate) fail_on: Option<String>,
     /// Steps smaller than this are none
@@ -24,7 +24,10 @@ pub(crate) struct WatchArgs {
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]
-    pub(crate) filter: FilterArgs,
+    pub(crate) filter: PlainFilterArgs,
+    /// Only the newest so many records, of all series together
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", default_value = "table",
           value_parser = PossibleValuesParser::new(["table", "json", "md"]))]

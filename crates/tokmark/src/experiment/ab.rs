@@ -3,12 +3,15 @@
 use anyhow::{Context, bail, ensure};
 use tokmark_compat::{Matrix, validate};
 use tokmark_hub::{Hub, Source};
-use tokmark_lab::{Arm, LocalArm, Session, Subject, experiment_length, rounds_within};
-use tokmark_model::{Design, Looks, PlannedTest, ProcessParams, Question, Test, Variant};
+use tokmark_lab::{Arm, LocalArm, Session, Subject, rounds_within};
+use tokmark_model::{
+    Design, EngineFacts, Looks, PlannedTest, ProcessParams, Question, Test, Variant,
+};
 
+use super::resume::Before;
 use super::variant::{VariantWords, check_single, read};
 use super::{REPETITIONS_IN_VISIT, Run, environment, measuring};
-use crate::args::{AbArgs, LlamaBenchArgs};
+use crate::args::{AbArgs, BothArgs, LlamaBenchArgs};
 use crate::exit::Exit;
 use crate::output;
 use crate::view::experiment as view;
@@ -27,7 +30,7 @@ struct Prepared {
 }
 
 pub(crate) fn run(args: &AbArgs) -> anyhow::Result<Exit> {
-    let output = match args.llama_bench.last("--output") {
+    let output = match args.both.0.last("--output") {
         None => "table",
         Some(word @ ("table" | "md" | "json")) => word,
         Some(word) => bail!("'{word}' is no output format of ab; give table, md or json"),
@@ -36,10 +39,11 @@ pub(crate) fn run(args: &AbArgs) -> anyhow::Result<Exit> {
     environment::check("--a", &words[0].env)?;
     environment::check("--b", &words[1].env)?;
     args.experiment.html.as_deref().map_or(Ok(()), output::check_report)?;
-    check_base(&args.llama_bench)?;
+    check_base(&args.both.0)?;
     let records = Records::open_for_writing(&args.experiment.store)?;
-    let offline = args.llama_bench.has("--offline");
-    let hub = wiring::open_hub(offline, args.llama_bench.last("--hf-token"))?;
+    let before = Before::find(&args.experiment, &records)?;
+    let offline = args.both.0.has("--offline");
+    let hub = wiring::open_hub(offline, args.both.0.last("--hf-token"))?;
     let [a, b] = &words;
     let mut prepared =
         vec![prepare(args, &hub, "A", &args.a, a)?, prepare(args, &hub, "B", &args.b, b)?];
@@ -59,20 +63,28 @@ pub(crate) fn run(args: &AbArgs) -> anyhow::Result<Exit> {
         }
     }
     let is_planted = !args.no_power;
-    let within = || rounds_within(args.experiment.budget, round, is_planted, MOST_PAIRS);
+    let adaptive = Looks::Sequential { max_pairs: MOST_PAIRS };
+    let needed = tokmark_stats::rounds_needed(tests.len(), adaptive);
+    let allowed = needed..=MOST_PAIRS;
+    let within = || rounds_within(args.experiment.budget, round, is_planted, allowed);
     let n_rounds = args.pairs.unwrap_or_else(within);
     let design = Design {
         tests,
-        n_repetitions: repetitions(&args.llama_bench)?,
+        n_repetitions: repetitions(&args.both.0)?,
         n_rounds,
         seed: args.experiment.conditions.seed,
         looks: Looks::Sequential { max_pairs: n_rounds },
         same_within: args.tolerance,
         planted_delay: is_planted.then_some(args.power),
     };
-    output::say!("{}", view::length(n_rounds, round, experiment_length(&design, round)));
     let variants = prepared.iter().map(|p| p.variant.clone()).collect();
-    let run = Run::new(&args.experiment, &records, Question::Ab, variants, design)?;
+    let engines: Vec<EngineFacts> = prepared.iter().map(|p| p.session.engine().clone()).collect();
+    let run = Run::new(&args.experiment, &records, Question::Ab, variants, design).continuing(
+        before,
+        &engines,
+        args.pairs.is_some(),
+    )?;
+    output::say!("{}", view::length(&run.plan.design, 2, round, args.experiment.budget));
     let mut arms: Vec<Box<dyn Arm>> = Vec::new();
     for (each, delay) in prepared.into_iter().zip([0.0, args.plant / 100.0]) {
         let session = each.session.in_run(run.plan.run_id);
@@ -81,13 +93,9 @@ pub(crate) fn run(args: &AbArgs) -> anyhow::Result<Exit> {
     run.measure(&mut arms, output)
 }
 
-/// Flags of llama-bench's that an experiment decides itself, or that show something else.
-const NO_USE: [&str; 6] =
-    ["--output-err", "--delay", "--list-devices", "--progress", "--no-warmup", "--version"];
-
 /// Refuses flags that would change nothing, and what this build lacks.
 fn check_base(flags: &LlamaBenchArgs) -> anyhow::Result<()> {
-    if let Some((flag, _)) = flags.given().find(|(flag, _)| NO_USE.contains(&flag.long)) {
+    if let Some((flag, _)) = flags.given().find(|(flag, _)| BothArgs::NO_USE.contains(&flag.long)) {
         bail!("ab has no use for {}; leave it out", flag.long);
     }
     crate::bench::check_supported(flags)
@@ -115,7 +123,7 @@ fn prepare(
     words: &VariantWords,
 ) -> anyhow::Result<Prepared> {
     crate::bench::check_supported(&words.flags)?;
-    let flags = words.flags.over(&args.llama_bench);
+    let flags = words.flags.over(&args.both.0);
     let mut defaults = Matrix::defaults(tokmark_host::n_math_threads());
     defaults.models.clear();
     let matrix = crate::bench::matrix(&flags)?.or_defaults(&defaults);
@@ -134,7 +142,7 @@ fn prepare(
     let process = ProcessParams { env: words.env.clone(), ..crate::bench::process(&flags)? };
     let machine = wiring::machine(&args.experiment.conditions);
     crate::view::warn_of_memory(&subject, &planned, &machine);
-    let n = repetitions(&args.llama_bench)?;
+    let n = repetitions(&args.both.0)?;
     let conditions = &args.experiment.conditions;
     let session = wiring::session(conditions, measuring(process.clone(), n), machine)?;
     let variant = Variant {

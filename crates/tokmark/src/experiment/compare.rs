@@ -1,20 +1,22 @@
 //! `tokmark compare`: 2 to 4 models, and servers beside them, under the same conditions.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use tokmark_host::BusyProcess;
 use tokmark_hub::{Hub, Source};
 use tokmark_lab::{
-    Arm, EndpointArm, LoadExtent, LoadOptions, LocalArm, Session, Subject, experiment_length,
+    Arm, EndpointArm, ExperimentObserver, LoadExtent, LoadOptions, LocalArm, Session, Subject,
     rounds_within,
 };
 use tokmark_model::{
-    CacheMode, Design, EngineParams, Load, Looks, ModelFacts, PlannedTest, ProcessParams, Question,
-    Test, Uuid, Variant, Workload,
+    CacheMode, Contest, Design, EngineFacts, EngineParams, Load, Looks, ModelFacts, PlannedTest,
+    ProcessParams, Question, Status, Test, Uuid, Variant, Visit, Workload,
 };
 use tokmark_workload::{Length, PromptSource, Shape, SourceOptions};
 
+use super::resume::Before;
 use super::{REPETITIONS_IN_VISIT, Run, measuring};
 use crate::args::{self, CompareArgs, Repeat};
 use crate::exit::Exit;
@@ -44,6 +46,11 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     }
     let n = args.models.len() + args.endpoint.len();
     ensure!(
+        n > 0 || args.experiment.resume.is_none(),
+        "--resume continues the same comparison; give its models and other arguments again as well \
+         (tokmark show ID lists them)"
+    );
+    ensure!(
         MODELS.contains(&n),
         "{n} {}; compare takes 2 to 4 models or endpoints{}",
         if n == 1 { "model" } else { "models" },
@@ -68,16 +75,20 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     refuse_twins(&variants)?;
     distinct_names(&mut variants);
     output::say!("{}", specification::of_variants(&variants));
-    let (design, round) = design(args, tests, &mut entrants);
-    let length = experiment_length(&design, round);
-    output::say!("{}", view::length(design.n_rounds, round, length));
+    let before = Before::find(&args.experiment, &records)?;
+    let (design, round) = design(args, tests, &mut entrants, &records)?;
+    let n_variants = variants.len();
+    let engines: Vec<EngineFacts> = entrants.iter().map(Entrant::engine).collect();
+    let is_rounds_given = args.repetitions != Repeat::Adaptive;
+    let run = Run::new(&args.experiment, &records, Question::Compare, variants, design)
+        .continuing(before, &engines, is_rounds_given)?;
+    output::say!("{}", view::length(&run.plan.design, n_variants, round, args.experiment.budget));
     if !args.endpoint.is_empty() {
         output::say!("{}", view::COMPARABLE);
     }
-    let run = Run::new(&args.experiment, &records, Question::Compare, variants, design)?;
     let mut arms: Vec<Box<dyn Arm>> = Vec::new();
     for entrant in entrants {
-        arms.push(arm(args, entrant, run.plan.run_id, &records)?);
+        arms.push(entrant.arm(args, run.plan.run_id, &records)?);
     }
     run.measure(&mut arms, &args.output)
 }
@@ -108,25 +119,29 @@ fn ask(args: &CompareArgs) -> anyhow::Result<Exit> {
 }
 
 /// How many rounds, and how long one takes as far as that is known.
-fn design(args: &CompareArgs, tests: Vec<Test>, entrants: &mut [Entrant]) -> (Design, Duration) {
+fn design(
+    args: &CompareArgs,
+    tests: Vec<Test>,
+    entrants: &mut [Entrant],
+    records: &Records,
+) -> anyhow::Result<(Design, Duration)> {
     let mut round = Duration::ZERO;
     let mut n_known = 0u32;
     for entrant in entrants.iter_mut() {
         // One that fails is said when its turn comes; the others finish.
-        if let Entrant::Local { subject, planned, session } = entrant
-            && let Ok(length) = session.visit_length(subject, planned)
-        {
+        if let Some(length) = entrant.visit_length(args, records)? {
             round += length;
             n_known += 1;
         }
     }
-    // A server takes about as long as the others do.
-    let n = entrants.len() as u32;
-    let round = if n_known == 0 { Duration::from_secs(5) * n } else { round * n / n_known };
+    let round = round * entrants.len() as u32 / n_known.max(1);
     let (n_rounds, looks) = match args.repetitions {
         Repeat::Times(n) => (n * ROUNDS_IN_REPETITION, Looks::Once),
         Repeat::Adaptive => {
-            let n = rounds_within(args.experiment.budget, round, false, MOST_ROUNDS);
+            let family = tokmark_stats::n_comparisons(entrants.len(), tests.len());
+            let adaptive = Looks::Sequential { max_pairs: MOST_ROUNDS };
+            let needed = tokmark_stats::rounds_needed(family, adaptive);
+            let n = rounds_within(args.experiment.budget, round, false, needed..=MOST_ROUNDS);
             (n, Looks::Sequential { max_pairs: n })
         }
     };
@@ -139,7 +154,7 @@ fn design(args: &CompareArgs, tests: Vec<Test>, entrants: &mut [Entrant]) -> (De
         same_within: args.same_within,
         planted_delay: None,
     };
-    (design, round)
+    Ok((design, round))
 }
 
 fn local(
@@ -178,9 +193,11 @@ fn endpoint(url: &str) -> anyhow::Result<(Variant, Entrant)> {
     let model = endpoint.facts().model.clone();
     let variant = Variant {
         name: model.clone(),
-        given: format!("--endpoint {url}"),
+        given: format!("--endpoint {}", view::address(url)),
         model: ModelFacts { name: model, ..ModelFacts::default() },
-        endpoint: Some(endpoint.facts().urls.first().cloned().unwrap_or_else(|| url.to_owned())),
+        endpoint: Some(
+            endpoint.facts().urls.first().cloned().unwrap_or_else(|| view::address(url)),
+        ),
         ..Variant::default()
     };
     Ok((variant, Entrant::Endpoint { serving: Box::new(serving), endpoint: Box::new(endpoint) }))
@@ -227,60 +244,120 @@ fn distinct_names(variants: &mut [Variant]) {
     }
 }
 
-fn arm(
-    args: &CompareArgs,
-    entrant: Entrant,
-    run_id: Uuid,
-    records: &Records,
-) -> anyhow::Result<Box<dyn Arm>> {
-    let machine = wiring::machine(&args.experiment.conditions);
-    match entrant {
-        Entrant::Local { subject, planned, session } => {
-            Ok(Box::new(LocalArm::new(session.in_run(run_id), *subject, planned)))
-        }
-        Entrant::Endpoint { serving, endpoint } => {
-            let shape = Shape {
-                prompt_tokens: Length::Fixed(args.context),
-                output_tokens: Length::Fixed(args.generate),
-                name: "compare".to_owned(),
-                ..Shape::builtin("chat")?
-            };
-            let sha256 = shape.sha256();
-            let seed = args.experiment.conditions.seed;
-            let tokenizer = crate::load::tokenizer_like(&endpoint, &shape);
-            // A visit that was cut is made again: with prompts that the server has not seen.
-            let nonce = crate::load::new_nonce(Uuid::now_v7());
-            let options = SourceOptions { seed, nonce, cache: CacheMode::Bust, tokenizer };
-            let source = PromptSource::from_shape(shape, options)
-                .context("cannot make prompts of this length")?;
-            let workload = Workload {
-                shape_sha256: Some(sha256),
-                n_prompt: Some(args.context),
-                n_output: Some(args.generate),
-                api: endpoint.api(),
-                seed,
-                nonce: Some(nonce),
-                length_control: endpoint.abilities().length_control,
-                n_warmup: 1,
-                ..Workload::new("compare", Load::Concurrency { n: 1 })
-            };
-            let options = LoadOptions {
-                run_id,
-                machine,
-                extent: LoadExtent::Requests(u64::from(REPETITIONS_IN_VISIT)),
-                abort_errors: 0.5,
-                interrupt: wiring::interrupt(),
-                server_pids: serving.pids(&endpoint),
-                calibration: None,
-                prefill_ceiling: None,
-                recipe: None,
-                is_fresh_server: false,
-                first_load: None,
-                warm_up_limit: FIRST_ANSWERS,
-                large_logs: records.large_logs(),
-                tokenizer: None,
-            };
-            Ok(Box::new(EndpointArm::new(*endpoint, Arc::new(source), workload, options)))
+impl Entrant {
+    /// How long a visit takes; `None` where it fails.
+    fn visit_length(
+        &mut self,
+        args: &CompareArgs,
+        records: &Records,
+    ) -> anyhow::Result<Option<Duration>> {
+        match self {
+            Entrant::Local { subject, planned, session } => {
+                Ok(session.visit_length(subject, planned).ok())
+            }
+            Entrant::Endpoint { serving, endpoint } => {
+                // What a server takes for these tokens nothing but a visit tells; it enters no
+                // figure, and its prompts come to no other visit.
+                let mut arm = endpoint_arm(args, serving, endpoint, Uuid::now_v7(), records)?;
+                let visit =
+                    Visit { variant: 0, position: u32::MAX, planted: false, delayed: false };
+                let begun = Instant::now();
+                let made = arm.visit(&visit, 0.0, &mut Untold);
+                let is_ok = made.iter().all(|record| record.status == Status::Ok);
+                Ok(is_ok.then(|| begun.elapsed()))
+            }
         }
     }
+
+    /// The engine, as far as it is known before the first visit.
+    fn engine(&self) -> EngineFacts {
+        match self {
+            Entrant::Local { session, .. } => session.engine().clone(),
+            Entrant::Endpoint { endpoint, .. } => EngineFacts {
+                name: endpoint.facts().dialect.clone(),
+                version: endpoint.facts().version.clone().unwrap_or_default(),
+                ..EngineFacts::default()
+            },
+        }
+    }
+
+    fn arm(
+        self,
+        args: &CompareArgs,
+        run_id: Uuid,
+        records: &Records,
+    ) -> anyhow::Result<Box<dyn Arm>> {
+        Ok(match self {
+            Entrant::Local { subject, planned, session } => {
+                Box::new(LocalArm::new(session.in_run(run_id), *subject, planned))
+            }
+            Entrant::Endpoint { serving, endpoint } => {
+                Box::new(endpoint_arm(args, &serving, &endpoint, run_id, records)?)
+            }
+        })
+    }
+}
+
+fn endpoint_arm(
+    args: &CompareArgs,
+    serving: &Serving,
+    endpoint: &tokmark_http::Endpoint,
+    run_id: Uuid,
+    records: &Records,
+) -> anyhow::Result<EndpointArm> {
+    let shape = Shape {
+        prompt_tokens: Length::Fixed(args.context),
+        output_tokens: Length::Fixed(args.generate),
+        name: "compare".to_owned(),
+        ..Shape::builtin("chat")?
+    };
+    let sha256 = shape.sha256();
+    let seed = args.experiment.conditions.seed;
+    let tokenizer = crate::load::tokenizer_like(endpoint, &shape);
+    // A visit that was cut is made again: with prompts that the server has not seen.
+    let nonce = crate::load::new_nonce(Uuid::now_v7());
+    let options = SourceOptions { seed, nonce, cache: CacheMode::Bust, tokenizer };
+    let source =
+        PromptSource::from_shape(shape, options).context("cannot make prompts of this length")?;
+    let workload = Workload {
+        shape_sha256: Some(sha256),
+        n_prompt: Some(args.context),
+        n_output: Some(args.generate),
+        api: endpoint.api(),
+        seed,
+        nonce: Some(nonce),
+        length_control: endpoint.abilities().length_control,
+        n_warmup: 1,
+        ..Workload::new("compare", Load::Concurrency { n: 1 })
+    };
+    let options = LoadOptions {
+        run_id,
+        machine: wiring::machine(&args.experiment.conditions),
+        extent: LoadExtent::Requests(u64::from(REPETITIONS_IN_VISIT)),
+        abort_errors: 0.5,
+        interrupt: wiring::interrupt(),
+        server_pids: serving.pids(endpoint),
+        calibration: None,
+        prefill_ceiling: None,
+        recipe: None,
+        is_fresh_server: false,
+        first_load: None,
+        warm_up_limit: FIRST_ANSWERS,
+        large_logs: records.large_logs(),
+        tokenizer: None,
+    };
+    Ok(EndpointArm::new(endpoint.clone(), Arc::new(source), workload, options))
+}
+
+/// Of a visit that only shows how long one takes, nobody is told.
+struct Untold;
+
+impl ExperimentObserver for Untold {
+    fn visit_started(&mut self, _: &Visit, _: u32) {}
+
+    fn looked(&mut self, _: &[Contest], _: u32) {}
+
+    fn left_out(&mut self, _: usize, _: &str) {}
+
+    fn disturbed(&mut self, _: f64, _: &[BusyProcess]) {}
 }

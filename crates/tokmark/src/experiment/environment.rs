@@ -9,8 +9,10 @@ use anyhow::bail;
 
 use crate::output;
 
-/// Prefixes of the engine's own variables: those stand in this program, or nothing reads them.
+/// Prefixes of the engine's own variables.
 const OF_ENGINE: [&str; 2] = ["GGML_", "LLAMA_"];
+/// The variables that its source reads in some build.
+const READ: &str = include_str!("engine_variables.txt");
 /// Characters by which a name may differ from the one that was meant.
 const NEAR: usize = 3;
 
@@ -21,23 +23,40 @@ pub(super) fn check(name: &str, env: &BTreeMap<String, String>) -> anyhow::Resul
         return Ok(());
     }
     let files: Vec<Vec<u8>> = loaded_files().iter().filter_map(|f| fs::read(f).ok()).collect();
-    let is_known = |variable: &str| files.iter().any(|file| contains_word(file, variable));
-    for variable in env.keys().filter(|variable| !is_known(variable)) {
+    let is_there = |variable: &str| files.iter().any(|file| contains_word(file, variable));
+    for variable in env.keys() {
         if !OF_ENGINE.iter().any(|prefix| variable.starts_with(prefix)) {
-            output::say!(
-                "warning: {name}: nothing in this program reads {variable}; only a driver could"
-            );
+            if !is_there(variable) {
+                output::say!(
+                    "warning: {name}: nothing in this program reads {variable}; only a driver could"
+                );
+            }
             continue;
         }
-        let known = files.iter().flat_map(|file| names_with_prefix(file));
-        let near = known
+        // Many more names of the engine's stand in its texts than it reads.
+        if read_by_engine().any(|known| known == *variable) {
+            if !is_there(variable) {
+                bail!(
+                    "{name}: this build of the engine reads no variable {variable}; another back \
+                       end does"
+                );
+            }
+            continue;
+        }
+        let near = read_by_engine()
             .map(|known| (distance(&known, variable), known))
-            .filter(|(distance, _)| *distance <= NEAR)
+            .filter(|(distance, known)| *distance <= NEAR && is_there(known))
             .min();
         let advice = near.map_or_else(String::new, |(_, known)| format!("; is it {known}?"));
         bail!("{name}: the engine reads no variable {variable}{advice}");
     }
     Ok(())
+}
+
+/// Every variable that the engine's source reads in some build.
+fn read_by_engine() -> impl Iterator<Item = String> {
+    let lines = READ.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.replace(' ', "_"))
 }
 
 /// This program and its libraries.
@@ -69,21 +88,6 @@ fn contains_word(bytes: &[u8], word: &str) -> bool {
     })
 }
 
-/// Names in `bytes` that begin as the engine's do.
-fn names_with_prefix(bytes: &[u8]) -> Vec<String> {
-    let mut names = Vec::new();
-    for prefix in OF_ENGINE {
-        for at in memchr::memmem::find_iter(bytes, prefix.as_bytes()) {
-            let rest = bytes[at..].iter().take_while(|byte| is_name_byte(**byte));
-            let name: String = rest.take(64).map(|byte| char::from(*byte)).collect();
-            if name.len() > prefix.len() && !names.contains(&name) {
-                names.push(name);
-            }
-        }
-    }
-    names
-}
-
 /// Levenshtein's distance.
 fn distance(a: &str, b: &str) -> usize {
     strsim::levenshtein(a, b)
@@ -98,7 +102,15 @@ mod tests {
         let bytes = b"\0GGML_NO_BACKTRACE\0GGML_CUDA_FORCE_MMQ";
         assert!(contains_word(bytes, "GGML_NO_BACKTRACE"));
         assert!(!contains_word(bytes, "GGML_NO_BACK"));
-        assert_eq!(names_with_prefix(bytes), ["GGML_NO_BACKTRACE", "GGML_CUDA_FORCE_MMQ"]);
+    }
+
+    #[test]
+    fn a_name_in_the_engines_texts_that_it_does_not_read_is_refused() {
+        let env = |name: &str| BTreeMap::from([(name.to_owned(), "1".to_owned())]);
+        for name in ["GGML_ASSERT", "GGML_TYPE_F16", "LLAMA_TOKEN_NULL"] {
+            let error = check("--a", &env(name)).unwrap_err().to_string();
+            assert!(error.contains("the engine reads no variable"), "{error}");
+        }
     }
 
     #[test]

@@ -85,7 +85,10 @@ pub(super) fn read(name: &str, text: &str) -> anyhow::Result<VariantWords> {
 /// Checks that every setting of a variant has one value.
 pub(super) fn check_single(name: &str, matrix: &Matrix) -> anyhow::Result<()> {
     let n_tests = |matrix: &Matrix| matrix.len();
+    // No model at all stands for the default one.
+    let models = if matrix.models.is_empty() { vec![String::new()] } else { matrix.models.clone() };
     let one_test = Matrix {
+        models,
         n_prompt: vec![1],
         n_gen: vec![0],
         n_pg: Vec::new(),
@@ -104,6 +107,16 @@ pub(super) fn check_single(name: &str, matrix: &Matrix) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variant_without_a_model_is_single_and_a_list_is_not() {
+        let defaults = Matrix { models: Vec::new(), ..Matrix::defaults(2) };
+        check_single("A", &defaults).unwrap();
+        let list = Matrix { n_threads: vec![1, 2], ..defaults.clone() };
+        assert!(check_single("A", &list).is_err());
+        let two = Matrix { models: vec!["a".to_owned(), "b".to_owned()], ..defaults };
+        assert!(check_single("A", &two).is_err());
+    }
 
     fn refused(text: &str) -> String {
         read("--a", text).unwrap_err().to_string()

@@ -1,24 +1,29 @@
 //! What people see of an experiment: before, while and after it runs.
 
+mod grid;
+mod kept;
 mod progress;
 mod report;
 mod result;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
 use std::time::Duration;
 
-use tokmark_model::{RecordId, Test, Variant};
+use tokmark_lab::experiment_length;
+use tokmark_model::{Design, Looks, RecordId, Test, Variant};
 
 use super::plan::duration;
 use super::shell;
-use super::words::{model, printable, short_id};
-use crate::args;
+use super::words::{counted, model, printable, short_id};
 
+pub(crate) use kept::{address, arguments, as_kept};
 pub(crate) use progress::ExperimentView;
 pub(crate) use report::page;
 pub(crate) use result::{figures, markdown, table};
+
+/// A repetition of `compare` is a round there and one back.
+const ROUNDS_THERE_AND_BACK: u32 = 2;
 
 /// What an endpoint's figures mean beside those of the embedded engine.
 pub(crate) const COMPARABLE: &str = "An endpoint is timed from outside, one request at a time: its pp is the prompt over the time \
@@ -46,40 +51,61 @@ pub(super) fn described(variant: &Variant) -> String {
     printable(words.join(" ").trim_end())
 }
 
-/// How many rounds, and how long they take: one, and all.
-pub(crate) fn length(n_rounds: u32, round: Duration, all: Duration) -> String {
-    format!(
-        "at most {n_rounds} rounds of about {}, at most about {}; ends when every verdict is there",
-        duration(round),
-        duration(all)
-    )
+/// How many rounds, how long they take, what ends them, and whether they can decide anything.
+/// `round` is the length of one.
+pub(crate) fn length(
+    design: &Design,
+    n_variants: usize,
+    round: Duration,
+    budget: Duration,
+) -> String {
+    let n = design.n_rounds;
+    let whole = experiment_length(design, round);
+    let (one, all) = (duration(round), duration(whole));
+    let mut text = match design.looks {
+        Looks::Once => {
+            format!("{n} rounds of about {one}, about {all}; looked at once, at the end")
+        }
+        Looks::Sequential { .. } => {
+            let least = if whole > budget { " (fewer rounds decide nothing)" } else { "" };
+            format!(
+                "at most {n} rounds of about {one}, at most about {all}{least}; ends when every \
+                 verdict is there, or with the block in which the budget of {} is spent",
+                duration(budget)
+            )
+        }
+    };
+    if let Some(needed) = undecidable(design, n_variants) {
+        text += &format!("\nwarning: {needed}");
+    }
+    text
+}
+
+/// Why these rounds can't end with *faster* or *slower*, whatever the pairs say, and what could.
+pub(super) fn undecidable(design: &Design, n_variants: usize) -> Option<String> {
+    if tokmark_stats::design_can_decide(design, n_variants) {
+        return None;
+    }
+    let family = tokmark_stats::n_comparisons(n_variants, design.tests.len());
+    let needed = tokmark_stats::rounds_needed(family, design.looks);
+    let advice = match design.looks {
+        Looks::Once => {
+            format!("--repetitions {} or adaptive", needed.div_ceil(ROUNDS_THERE_AND_BACK))
+        }
+        Looks::Sequential { .. } => format!("--pairs {needed}"),
+    };
+    (family > 0).then(|| {
+        format!(
+            "{} can't end with faster or slower where {} are decided together: that takes at \
+             least {needed}; give {advice}",
+            counted(u64::from(design.n_rounds), "round"),
+            counted(family as u64, "comparison"),
+        )
+    })
 }
 
 /// How an experiment that was cut is continued, after a call with these arguments.
 pub(crate) fn how_to_resume(id: RecordId, given: &[String]) -> String {
-    let command = shell::line(args::without(given, &["--resume"]));
+    let command = shell::line(kept::to_type_again(given));
     format!("continue with: tokmark {command} --resume {}", short_id(id))
-}
-
-/// `text` as a record may keep it: paths cut to their last part, since folders hold user names,
-/// and values of variables that are no one's business taken out.
-pub(crate) fn as_kept(text: &str) -> String {
-    let cut = |word: &str| match Path::new(word).file_name() {
-        Some(name) if word.contains('/') && !word.contains("://") && !word.starts_with("hf:") => {
-            name.to_string_lossy().into_owned()
-        }
-        _ => word.to_owned(),
-    };
-    let kept = |word: String| match word.split_once('=') {
-        Some((name, _)) if tokmark_lab::is_secret(name) => {
-            format!("{name}={}", tokmark_lab::NOT_KEPT)
-        }
-        Some((name, value)) => format!("{name}={}", cut(value)),
-        None => cut(&word),
-    };
-    match shlex::split(text) {
-        // A variant: words of its own.
-        Some(words) if words.len() > 1 => shell::line(words.into_iter().map(kept)),
-        _ => kept(text.to_owned()),
-    }
 }

@@ -1,10 +1,10 @@
 //! Series of the history with their changes.
 
-use tokmark_model::Interval;
+use tokmark_model::{GradeLetter, Interval};
 use tokmark_plot::{
     Axis, LinePoint, LineSeries, Plot, Reading, TerminalOptions, TimeMark, TimeSeries, Unit, XAxis,
 };
-use tokmark_stats::{ChangePoint, Changes, Difference, Direction, Watched};
+use tokmark_stats::{ChangePoint, Changes, Difference, Direction, SeriesPoint, Watched};
 
 use super::words::{counted, note, number, printable, short_id, with_quantization};
 
@@ -96,10 +96,43 @@ fn lines(series: &Watched) -> Vec<String> {
             lines.push(format!("{at}: {}; no change with it", named(&annotation.differences)));
         }
     }
+    lines.extend(not_recovered(series));
+    lines.extend(disturbed(series));
     for point in &series.points {
         lines.extend(point.notes.iter().map(|text| format!("note: {}", printable(&note(text)))));
     }
     lines
+}
+
+/// A change for the worse that others followed, where it was not made good.
+fn not_recovered(series: &Watched) -> Option<String> {
+    let found = series.regression().filter(|found| found.now.start != found.index)?;
+    let interval = found.interval.as_ref().map_or_else(String::new, |interval| {
+        format!(" (ratio {:.3}, {:.3} to {:.3})", found.ratio, interval.low, interval.high)
+    });
+    Some(format!(
+        "still {:.1} % slower{interval} than before {}",
+        100.0 * (1.0 - found.ratio),
+        when(series, found.index)
+    ))
+}
+
+/// Records during which the machine did much else; they are points like any other.
+fn disturbed(series: &Watched) -> Option<String> {
+    let is_worst = |point: &&SeriesPoint| point.grade == Some(GradeLetter::F);
+    let ids: Vec<String> =
+        series.points.iter().filter(is_worst).map(|point| short_id(point.id)).collect();
+    let more = match ids.len().checked_sub(NAMED) {
+        Some(n @ 1..) => format!(" and {n} more"),
+        _ => String::new(),
+    };
+    (!ids.is_empty()).then(|| {
+        format!(
+            "{} graded F, disturbed while measured: {}{more}; --grade E leaves them out",
+            counted(ids.len() as u64, "record"),
+            ids[..ids.len().min(NAMED)].join(", ")
+        )
+    })
 }
 
 fn change_lines(series: &Watched, change: &ChangePoint) -> Vec<String> {
@@ -119,6 +152,12 @@ fn change_lines(series: &Watched, change: &ChangePoint) -> Vec<String> {
         number(change.after.median),
         change.p_value,
     )];
+    if series.is_within_own_intervals(change) == Some(true) {
+        lines.push(
+            "  smaller than the intervals of its records: only many of them together show it"
+                .to_owned(),
+        );
+    }
     for cause in series.causes(change) {
         let at = when(series, cause.index);
         lines.push(format!("  with it, {at}: {}", named(&cause.differences)));
@@ -156,8 +195,8 @@ fn summary(watched: &[Watched]) -> String {
         watched.iter().filter(|series| matches!(series.changes, Changes::TooShort { .. })).count();
     let n_worse = watched.iter().filter(|series| series.regression().is_some()).count();
     format!(
-        "{}: {n_changed} changed, {n_worse} of them for the worse at last, {n_short} too short to \
-         tell\n",
+        "{}: {n_changed} changed, {n_worse} of them for the worse and not recovered, {n_short} too \
+         short to tell\n",
         match watched.len() {
             1 => "1 series".to_owned(),
             n => format!("{n} series"),
@@ -226,6 +265,11 @@ mod tests {
             if n >= 12 {
                 changing.machine.os.kernel = Some("9.9.9".to_owned());
             }
+            changing.grade = None;
+            if n == 3 || n == 15 {
+                let letter = tokmark_model::GradeLetter::F;
+                changing.grade = Some(tokmark_model::Grade { letter, reasons: Vec::new() });
+            }
             if n == 14 {
                 changing.notes = vec![Note { at: day(14), text: "new kernel".to_owned() }];
             }
@@ -233,6 +277,23 @@ mod tests {
         }
         all.extend((0..3).map(|n| record(2, n, 100.0)));
         all
+    }
+
+    #[test]
+    fn a_step_within_the_records_own_intervals_is_marked() {
+        let mut records = history();
+        for record in &mut records {
+            let rate = &mut record.summary.as_mut().unwrap().rate;
+            let tps = rate.rate_tps.get();
+            rate.interval = Some(Interval {
+                low: 0.7 * tps,
+                high: 1.3 * tps,
+                level: 0.95,
+                method: tokmark_model::IntervalMethod::OrderStatistic,
+            });
+        }
+        let shown = table(&watch(&records, &ChangeOptions::default()), false);
+        assert!(shown.contains("smaller than the intervals of its records"), "{shown}");
     }
 
     #[test]

@@ -59,7 +59,6 @@ pub(crate) fn estimate(estimate: &Estimate) -> String {
     }
 }
 
-/// `±1.4 %` of the rate, or a dash.
 /// `, ±1.9 %`, or nothing where there is no interval.
 pub(crate) fn half_width(summary: &Summary) -> String {
     let width = summary.rate_half_width;

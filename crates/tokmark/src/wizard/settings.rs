@@ -346,7 +346,7 @@ impl Figures {
             line(
                 Field::Repetitions,
                 match self.repetitions {
-                    None => "adaptive: until the interval is narrow enough".to_owned(),
+                    None => "adaptive: until every verdict is there".to_owned(),
                     Some(n) => n.to_string(),
                 },
             ),

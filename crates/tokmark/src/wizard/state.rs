@@ -5,6 +5,7 @@ use console::Key;
 use super::candidates::Candidate;
 use super::command_line::{self, Choice, Preset};
 use super::layout::{cut, fit, wrap, wrap_command};
+use super::ranges::repetitions_needed;
 use super::selection::{Chose, Selection};
 use super::settings::{Figures, Set, Settings, Shortest};
 use super::specification;
@@ -106,6 +107,15 @@ impl State {
         match self.settings.figures(self.shortest().as_ref()) {
             Ok(figures) => {
                 tail.extend(figures.lines().iter().flat_map(|line| wrap(line, width, 4)));
+                let needed = repetitions_needed(chosen.len());
+                if let Some(n) = figures.repetitions.filter(|n| *n < needed) {
+                    let few = format!(
+                        "  Too few: {n} can't end with a verdict on {} models; {needed} can, or \
+                         adaptive.",
+                        chosen.len()
+                    );
+                    tail.extend(wrap(&few, width, 4));
+                }
                 tail.push(String::new());
                 tail.extend(wrap("The same again, without questions:", width, 0));
                 let words = command_line::words(&self.choice(&figures), &self.flags);

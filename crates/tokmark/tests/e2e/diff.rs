@@ -42,11 +42,12 @@ fn done(ran: Ran) -> String {
 fn two_measurements_differ_in_what_was_changed() {
     let home = measured_twice();
     let text = done(home.run(&["diff", "last~1", "last"]));
-    assert!(text.contains("Comparable on the same stack"), "{text}");
+    let level = "Comparable by workload only: the same work; the parameters differ.";
+    assert!(text.contains(level), "{text}");
     assert!(text.contains("n_threads of the parameters: 1 in A, 2 in B"), "{text}");
     let document: Value =
         serde_json::from_str(&done(home.run(&["diff", "last~1", "last", "-o", "json"]))).unwrap();
-    assert_eq!(document["comparability"]["level"], "same_stack");
+    assert_eq!(document["comparability"]["level"], "workload_only");
     let fields = document["differences"].as_array().unwrap();
     let threads = fields.iter().find(|one| one["field"] == "n_threads").unwrap();
     assert_eq!((&threads["a"], &threads["b"]), (&Value::from("1"), &Value::from("2")));

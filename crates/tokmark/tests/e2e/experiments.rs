@@ -1,24 +1,24 @@
 //! `compare` and `ab`: verdicts, exit codes, refusals, interruption and resumption.
 
 use tokmark_gguf::{TinyLlama, tiny_llama};
-use tokmark_model::{Record, Standing, Status, Verdict, Visit};
+use tokmark_model::{Record, Standing, Verdict};
 
 use crate::load::Stub;
-use crate::support::{Home, Ran, signal, wait_for};
+use crate::support::{Home, Ran};
 
 /// `ab` on the tiny model with the engine that follows a script.
-fn ab(home: &Home, args: &[&str]) -> Ran {
+pub fn ab(home: &Home, args: &[&str]) -> Ran {
     home.run(&ab_args(home, args))
 }
 
-fn ab_args(home: &Home, args: &[&str]) -> Vec<String> {
+pub fn ab_args(home: &Home, args: &[&str]) -> Vec<String> {
     let tiny = home.tiny().to_string_lossy().into_owned();
     let fixed = ["ab", "-m", &tiny, "--engine", "fake", "-p", "8", "-n", "4", "--pairs", "10"];
     fixed.iter().chain(args).map(|arg| (*arg).to_owned()).collect()
 }
 
 /// The experiment's record, and those of its visits in order.
-fn kept(home: &Home) -> (Record, Vec<Record>) {
+pub fn kept(home: &Home) -> (Record, Vec<Record>) {
     let (mut experiments, mut visits): (Vec<Record>, Vec<Record>) =
         home.records_with(&["--visits"]).into_iter().partition(|r| r.experiment.is_some());
     assert_eq!(experiments.len(), 1, "one record an experiment");
@@ -31,7 +31,7 @@ fn position(record: &Record) -> u32 {
     record.visit.as_ref().unwrap().position
 }
 
-fn second_model(home: &Home) -> String {
+pub fn second_model(home: &Home) -> String {
     let other = TinyLlama { n_ff: 96, ..TinyLlama::default() };
     home.write("other.gguf", &tiny_llama(&other)).to_string_lossy().into_owned()
 }
@@ -126,6 +126,7 @@ fn what_is_no_pair_of_variants_is_refused() {
     let home = Home::new();
     for (args, said) in [
         (&["--a", "env GGML_NO_BAKTRACE=1"][..], "is it GGML_NO_BACKTRACE?"),
+        (&["--a", "env GGML_ASSERT=1"], "the engine reads no variable GGML_ASSERT"),
         (&["--a", "env X"], "'X' has no value"),
         (&["--a", "-t 1,2"], "give each setting one value"),
         (&["--b", "-p 3"], "holds for both variants"),
@@ -181,6 +182,17 @@ fn a_server_stands_beside_models_and_what_is_comparable_is_said() {
     let served: Vec<&Record> = visits.iter().filter(|visit| visit.serving.is_some()).collect();
     assert_eq!(served.len(), 6, "one load point a visit");
     assert!(experiment.contests.iter().all(|contest| contest.rates[1].is_some()));
+    // The rate of the prompt is that of the tokens that the server counted, template and all.
+    for visit in served {
+        let summary = visit.serving.as_ref().unwrap().summary.as_ref().unwrap();
+        let median =
+            |found: &Option<tokmark_model::Distribution>| found.as_ref().unwrap().median().unwrap();
+        let (counted, ttft) = (median(&summary.prompt_tokens), median(&summary.ttft_ms));
+        assert_ne!(counted, 256.0, "or this shows nothing");
+        let time = tokmark_stats::visit_time(visit, &tokmark_model::Test::pp(256)).unwrap();
+        let rate = 256e9 / time.get() as f64;
+        assert!((rate / (1e3 * counted / ttft) - 1.0).abs() < 1e-6, "{rate} {counted} {ttft}");
+    }
 }
 
 #[cfg(unix)]
@@ -234,6 +246,8 @@ fn a_few_repetitions_are_too_few_for_a_verdict_and_it_says_so() {
     let home = Home::new();
     let (tiny, other) = (home.tiny().to_string_lossy().into_owned(), second_model(&home));
     let ran = home.run(&["compare", &tiny, &other, "--engine", "fake", "--repetitions", "2"]);
+    assert!(ran.stderr.contains("warning: 4 rounds can't end with faster or slower"), "{ran:?}");
+    assert!(ran.stderr.contains("give --repetitions 4 or adaptive"), "{ran:?}");
     assert!(ran.stdout.contains("Too few pairs"), "{ran:?}");
     assert_eq!(kept(&home).1.len(), 2 * 2 * 2 * 2, "models, there and back, tests, repetitions");
 }
@@ -255,50 +269,106 @@ fn a_model_that_cannot_be_loaded_gets_a_row_and_the_other_finishes() {
     let (record, _) = kept(&home);
     let experiment = record.experiment.unwrap();
     assert!(experiment.contests[0].rates[0].is_some());
-    assert_eq!(experiment.contests[0].standings, [Standing::Best, Standing::Absent]);
+    assert_eq!(experiment.contests[0].standings, [Standing::Alone, Standing::Absent]);
 }
 
 #[test]
-fn an_experiment_that_was_cut_goes_on_where_it_stopped() {
+fn without_a_model_the_default_one_is_asked_for() {
     let home = Home::new();
-    let args = ab_args(&home, &["--b", "env TOKMARK_FAKE_PACE=104"]);
-    for name in ["INT", "KILL"] {
-        let whole = {
-            let home = Home::new();
-            let ran = ab(&home, &["--b", "env TOKMARK_FAKE_PACE=104"]);
-            assert_eq!(ran.code, Some(1), "{ran:?}");
-            kept(&home)
-        };
-        let home = Home::new();
-        let args: Vec<String> =
-            ab_args(&home, &[]).into_iter().chain(args[11..].to_vec()).collect();
-        let mut running = home.start(&args);
-        wait_for(|| (home.n_kept() > 9).then_some(()));
-        signal(running.id(), name);
-        let code = running.wait().unwrap().code();
-        assert_eq!(code, if name == "INT" { Some(130) } else { None });
-        let (cut, before) = kept(&home);
-        assert_eq!(cut.status, Status::Interrupted);
-        home.run(&["note", "last", "cut here"]);
+    for args in [&["ab", "--b", "-t 2", "--offline"][..], &["ab", "--a", "-t 1", "--offline"]] {
+        let ran = home.run(args);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.stderr.contains("cannot get the default model"), "{ran:?}");
+    }
+}
 
-        let other =
-            home.run(&[&ab_args(&home, &[])[..], &["--resume".into(), "last".into()]].concat());
-        assert!(other.stderr.contains("the variants differ"), "{other:?}");
-        let ran = home.run(&[&args[..], &["--resume".into(), "last".into()]].concat());
-        assert_eq!(ran.code, Some(1), "{ran:?}");
-        let (record, visits) = kept(&home);
-        assert_eq!(record.run_id, cut.run_id);
-        assert_eq!(record.notes[0].text, "cut here");
-        let ids: Vec<_> = before.iter().filter(|r| r.status == Status::Ok).map(|r| r.id).collect();
-        assert!(ids.iter().all(|id| visits.iter().any(|visit| visit.id == *id)));
-        let places = |records: &[Record]| -> Vec<Visit> {
-            let ok = records.iter().filter(|record| record.status == Status::Ok);
-            ok.map(|record| record.visit.clone().unwrap()).collect()
-        };
-        assert_eq!(places(&visits), places(&whole.1));
-        let contests = |record: &Record| record.experiment.as_ref().unwrap().contests.clone();
-        assert_eq!(contests(&record), contests(&whole.0));
-        let finished = home.run(&[&args[..], &["--resume".into(), "last".into()]].concat());
-        assert!(finished.stderr.contains("is finished"), "{finished:?}");
+#[test]
+fn without_a_model_the_default_one_is_measured() {
+    let home = Home::new();
+    let added = home.run(&["models", "add", &*crate::support::real_model().to_string_lossy()]);
+    assert_eq!(added.code, Some(0), "{added:?}");
+    let ran = home.run(&[
+        "ab",
+        "--b",
+        "-t 2",
+        "--engine",
+        "fake",
+        "-p",
+        "8",
+        "-n",
+        "4",
+        "--pairs",
+        "7",
+        "--offline",
+    ]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(kept(&home).0.model.name.contains("SmolLM2"), "{ran:?}");
+}
+
+#[test]
+fn neither_store_nor_token_nor_password_is_kept() {
+    let home = Home::new();
+    let db = home.path("hush.db").to_string_lossy().into_owned();
+    let html = home.path("r.html").to_string_lossy().into_owned();
+    let env = "env HTTP_PROXY=http://me:hush@h/ OPENAI_API_KEY=hush";
+    let args = ["-hft", "hf_hush", "--db", &db, "--html", &html, "--a", env, "-o", "md"];
+    let ran = ab(&home, &args);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let exported = home.run(&["export", "--visits", "--db", &db]).stdout;
+    let page = std::fs::read_to_string(html).unwrap();
+    for text in [&exported, &page, &ran.stdout, &ran.stderr] {
+        assert!(!text.contains("hush"), "{text}");
+    }
+    let stub = Stub::start(&home, &[]);
+    let tiny = home.tiny().to_string_lossy().into_owned();
+    let address = format!("{}/?key=hush", stub.url.replace("http://", "http://me:hush@"));
+    let fixed = ["compare", &tiny, "--endpoint", &address, "--engine", "fake", "--context", "256"];
+    let more = ["--generate", "32", "--repetitions", "1", "-o", "md"];
+    let ran = home.run(&[&fixed[..], &more].concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let exported = home.run(&["export", "--visits"]).stdout;
+    for text in [&exported, &ran.stdout, &ran.stderr] {
+        assert!(!text.contains("hush"), "{text}");
+    }
+}
+
+#[test]
+fn load_time_memory_and_file_size_stand_beside_the_rates() {
+    let home = Home::new();
+    let (tiny, other) = (home.tiny().to_string_lossy().into_owned(), second_model(&home));
+    let ran = home.run(&["compare", &tiny, &other, "--engine", "fake", "--repetitions", "4"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for row in ["load time ms", "file size MiB", "beside the best"] {
+        assert!(ran.stdout.contains(row), "{row}: {ran:?}");
+    }
+    let (record, _) = kept(&home);
+    assert!(!record.experiment.unwrap().resources.is_empty());
+}
+
+#[test]
+fn the_table_of_the_engines_variables_is_of_this_engine() {
+    let table = include_str!("../../src/experiment/engine_variables.txt");
+    let program = std::fs::read(env!("CARGO_BIN_EXE_tokmark")).unwrap();
+    let names: Vec<String> = table
+        .lines()
+        .filter_map(|line| Some(format!("LLAMA_{}", line.strip_prefix("LLAMA ")?)))
+        .collect();
+    assert!(names.len() > 5, "{names:?}");
+    // Those of every build: one that is not there was taken from another version.
+    for name in names {
+        assert!(memchr::memmem::find(&program, name.as_bytes()).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn two_experiments_have_their_figures_side_by_side() {
+    let home = Home::new();
+    for _ in 0..2 {
+        ab(&home, &["--b", "env TOKMARK_FAKE_PACE=104", "--no-power"]);
+    }
+    let ran = home.run(&["diff", "last~1", "last"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for row in ["pp8, B over A", "pp8, A", "tg4, B"] {
+        assert!(ran.stdout.contains(row), "{row}: {ran:?}");
     }
 }

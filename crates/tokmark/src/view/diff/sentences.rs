@@ -1,7 +1,7 @@
 //! What `tokmark diff` says in words.
 
 use tokmark_model::{Record, RecordKind, Verdict};
-use tokmark_stats::{Better, Explanation, Figure, Level, NoVerdict, Unit};
+use tokmark_stats::{Better, Difference, Explanation, Figure, Level, NoVerdict, Unit};
 
 use super::{UNKNOWN, owner, value_text};
 use crate::view::words::printable;
@@ -18,12 +18,13 @@ pub(super) fn heading(a: &Record, b: &Record, found: &Explanation) -> Vec<String
             kind(b.kind)
         ),
         Level::None => "Not comparable: A and B did different work.".to_owned(),
-        Level::WorkloadOnly => "Comparable by workload only: the same work, done by another \
-                                model, engine or setting."
-            .to_owned(),
-        Level::SameStack => "Comparable on the same stack: model, engine and settings are equal, \
-                             the machine or what runs on it is not."
-            .to_owned(),
+        Level::WorkloadOnly => {
+            format!("Comparable by workload only: the same work; {}.", what_differs(found))
+        }
+        Level::SameStack => format!(
+            "Comparable on the same stack: model, engine and settings are equal; {}.",
+            what_differs(found)
+        ),
         Level::SameHardwareAndStack => "Comparable on the same hardware and stack: what is left \
                                         is what changed in time."
             .to_owned(),
@@ -45,6 +46,36 @@ pub(super) fn heading(a: &Record, b: &Record, found: &Explanation) -> Vec<String
         },
     );
     vec![comparable, telling]
+}
+
+/// `the engine and the parameters differ; the model is not known to be equal`: what keeps the
+/// two from the next level.
+fn what_differs(found: &Explanation) -> String {
+    let needed = &found.comparability.needed;
+    let is_known = |need: &&Difference| need.a.is_some() || need.b.is_some();
+    let owners = |needs: Vec<&Difference>| {
+        let mut owners: Vec<&str> = Vec::new();
+        for need in needs {
+            if !owners.contains(&owner(need.group)) {
+                owners.push(owner(need.group));
+            }
+        }
+        owners
+    };
+    let differing = owners(needed.iter().filter(is_known).collect());
+    let mut unknown = owners(needed.iter().filter(|need| !is_known(need)).collect());
+    unknown.retain(|owner| !differing.contains(owner));
+    let said = |owners: &[&str], one: &str, several: &str| match owners {
+        [] => None,
+        [owner] if owner.ends_with('s') => Some(format!("{owner} {several}")),
+        [owner] => Some(format!("{owner} {one}")),
+        [first @ .., last] => Some(format!("{} and {last} {several}", first.join(", "))),
+    };
+    let parts = [
+        said(&differing, "differs", "differ"),
+        said(&unknown, "is not known to be equal", "are not known to be equal"),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// What the verdicts mean, and why there are none.

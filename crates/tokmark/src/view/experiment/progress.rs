@@ -1,11 +1,11 @@
 //! An experiment while it runs: one line on a terminal, a line a look off it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use tokmark_host::BusyProcess;
 use tokmark_lab::{ExperimentObserver, ExperimentPlan};
-use tokmark_model::{Contest, RecordId, Visit};
+use tokmark_model::{Contest, Looks, RecordId, Visit};
 
 use super::result::verdicts_so_far;
 use crate::output::say;
@@ -19,17 +19,21 @@ pub(crate) struct ExperimentView {
     begun: Instant,
     names: Vec<String>,
     n_rounds: u32,
+    /// Time for it; none where the number of rounds is fixed.
+    budget: Option<Duration>,
     is_told_of_noise: bool,
 }
 
 impl ExperimentView {
     /// A view of the experiment that `plan` plans.
-    pub(crate) fn new(plan: &ExperimentPlan) -> Self {
+    pub(crate) fn new(plan: &ExperimentPlan, budget: Duration) -> Self {
+        let is_fixed = plan.design.looks == Looks::Once;
         ExperimentView {
             bar: progress::line(),
             begun: Instant::now(),
             names: plan.variants.iter().map(|variant| printable(&variant.name)).collect(),
             n_rounds: plan.design.n_rounds,
+            budget: (!is_fixed).then_some(budget),
             is_told_of_noise: false,
         }
     }
@@ -79,5 +83,9 @@ impl ExperimentObserver for ExperimentView {
         let names: Vec<String> = by.iter().map(|process| printable(&process.name)).collect();
         let who = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
         self.say(&format!("warning: other processes use {other_cores:.1} cores{who}"));
+    }
+
+    fn is_time_over(&self) -> bool {
+        self.budget.is_some_and(|budget| self.begun.elapsed() >= budget)
     }
 }

@@ -2,8 +2,8 @@
 
 use tokmark_model::{Contest, Experiment, Question, Record};
 use tokmark_plot::{
-    Axis, BarSeries, Bars, Block, LinePoint, LineSeries, Lines, Plot, Reading, Section, Table,
-    Unit, XAxis, page as html,
+    Axis, BarSeries, Bars, Block, Limit, LinePoint, LineSeries, Lines, Plot, Reading, Section,
+    Table, Unit, XAxis, page as html,
 };
 
 use super::{described, result};
@@ -55,11 +55,11 @@ fn what(record: &Record, experiment: &Experiment) -> Section {
 }
 
 fn figures(experiment: &Experiment) -> Section {
-    let (header, rows) = result::grid(experiment);
-    let mut blocks: Vec<Block> = Table::new("Figures", &header, &rows)
-        .ok()
-        .map(Block::Table)
-        .into_iter()
+    let tables = result::tables(experiment).zip(["Figures", "Beside the best"]);
+    let tables = tables.filter_map(|((header, rows), caption)| {
+        Table::new(caption, &header, &rows).ok().map(Block::Table)
+    });
+    let mut blocks: Vec<Block> = tables
         .chain(bars(experiment).into_iter().map(|plot| Block::Plot(Box::new(plot))))
         .collect();
     blocks.extend(ratios(experiment).map(|plot| Block::Plot(Box::new(plot))));
@@ -122,13 +122,18 @@ fn ratios(experiment: &Experiment) -> Option<Plot> {
         .map(|(n, contest)| LinePoint { x: n as f64, reading: reading(contest) })
         .collect();
     let labels = contests.iter().map(|contest| contest.test.label()).collect();
+    let same_within = experiment.design.same_within;
+    let limit = |label: &str, value: f64| Limit { label: label.to_owned(), value };
     let lines = Lines {
         title: "Speed of B over A".to_owned(),
         x: XAxis::Ordinal { title: "Test".to_owned(), labels },
         y: Axis::linear("B / A", Unit::Bare),
         series: vec![LineSeries { label: String::new(), points }],
         intervals: "95 % interval".to_owned(),
-        limits: Vec::new(),
+        limits: vec![
+            limit("same, upper end", 1.0 + same_within),
+            limit("same, lower end", 1.0 / (1.0 + same_within)),
+        ],
     };
     lines.plot().ok()
 }

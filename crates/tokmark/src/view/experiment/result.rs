@@ -1,12 +1,14 @@
 //! The result of an experiment as text and as Markdown.
 
 use tokmark_model::{
-    Comparison, Contest, Experiment, Pairing, Power, Question, Record, Standing, Verdict,
+    Contest, Experiment, FoundAs, Pairing, Power, PowerDoubt, Question, Record, Standing, Variant,
+    Verdict,
 };
 use tokmark_plot::TerminalOptions;
 
+use super::grid::{Grid, beside_the_best, grid, percent, ratio, verdict_words};
 use super::{described, report};
-use crate::view::words::{counted, estimate, printable, short_id};
+use crate::view::words::{counted, printable, short_id};
 use crate::view::{shell, specification, table};
 
 /// Columns of a terminal that tells no width.
@@ -52,13 +54,14 @@ pub(crate) fn markdown(record: &Record) -> String {
         text += &format!("- **{name}**: {}\n", cell(&described(variant)));
     }
     text.push('\n');
-    let (header, rows) = grid(experiment);
-    text += &markdown_row(&header);
-    text += &markdown_row(&vec!["---".to_owned(); header.len()]);
-    for row in rows {
-        text += &markdown_row(&row);
+    for (header, rows) in tables(experiment) {
+        text += &markdown_row(&header);
+        text += &markdown_row(&vec!["---".to_owned(); header.len()]);
+        for row in rows {
+            text += &markdown_row(&row);
+        }
+        text.push('\n');
     }
-    text.push('\n');
     for line in remarks(experiment) {
         text += &format!("- {}\n", cell(&line));
     }
@@ -88,6 +91,11 @@ fn markdown_row(cells: &[String]) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
+/// The figures, and the ratios that decide.
+pub(super) fn tables(experiment: &Experiment) -> impl Iterator<Item = Grid> {
+    std::iter::once(grid(experiment)).chain(beside_the_best(experiment))
+}
+
 /// The parts of the result, one below the other.
 fn blocks(experiment: &Experiment) -> Vec<String> {
     let mut blocks = Vec::new();
@@ -99,86 +107,13 @@ fn blocks(experiment: &Experiment) -> Vec<String> {
             blocks.push(lines.collect());
         }
     }
-    let (header, rows) = grid(experiment);
-    let header: Vec<&str> = header.iter().map(String::as_str).collect();
-    blocks.push(format!("\n{}", table::of(&header, &[], rows.into_iter())));
+    for (header, rows) in tables(experiment) {
+        let header: Vec<&str> = header.iter().map(String::as_str).collect();
+        blocks.push(format!("\n{}", table::of(&header, &[], rows.into_iter())));
+    }
     blocks.push(format!("{}\n", headline(experiment)));
     blocks.push(remarks(experiment).iter().map(|line| format!("{line}\n")).collect());
     blocks
-}
-
-/// Header and rows of the figures: two variants side by side with their ratio, several with
-/// their standing.
-pub(super) fn grid(experiment: &Experiment) -> (Vec<String>, Vec<Vec<String>>) {
-    let names = experiment.variants.iter().map(|variant| printable(&variant.name));
-    if experiment.question == Question::Ab {
-        let mut header = vec!["test".to_owned()];
-        header.extend(names.map(|name| format!("{name} tok/s")));
-        header.extend(["B / A", "pairs", "verdict"].map(str::to_owned));
-        let rows = experiment.contests.iter().map(|contest| {
-            let mut row = vec![contest.test.label()];
-            row.extend(rates(contest));
-            match contest.pairings.first() {
-                Some(Pairing { comparison, .. }) => row.extend([
-                    ratio(comparison),
-                    comparison.n_pairs.to_string(),
-                    verdict_words(comparison),
-                ]),
-                None => row.extend(["-", "0", "not compared"].map(str::to_owned)),
-            }
-            row
-        });
-        return (header, rows.collect());
-    }
-    let mut header = vec!["model".to_owned()];
-    header.extend(experiment.contests.iter().map(|c| format!("{} tok/s", c.test.label())));
-    let rows = experiment.variants.iter().enumerate().map(|(n, variant)| {
-        let mut row = vec![printable(&variant.name)];
-        row.extend(experiment.contests.iter().map(|contest| standing_cell(contest, n)));
-        row
-    });
-    (header, rows.collect())
-}
-
-fn rates(contest: &Contest) -> impl Iterator<Item = String> + '_ {
-    contest.rates.iter().map(|rate| rate.as_ref().map_or_else(|| "-".to_owned(), estimate))
-}
-
-fn standing_cell(contest: &Contest, variant: usize) -> String {
-    let Some(rate) = contest.rates.get(variant).and_then(Option::as_ref) else {
-        return "not measured".to_owned();
-    };
-    let word = match contest.standings.get(variant) {
-        Some(Standing::Best) => " best",
-        Some(Standing::Tied) => " tied",
-        _ => "",
-    };
-    format!("{}{word}", estimate(rate))
-}
-
-/// `1.031 (1.012 to 1.049)`.
-fn ratio(comparison: &Comparison) -> String {
-    match &comparison.interval {
-        Some(interval) => {
-            format!("{:.3} ({:.3} to {:.3})", comparison.ratio, interval.low, interval.high)
-        }
-        None => format!("{:.3} (no interval: too few)", comparison.ratio),
-    }
-}
-
-fn verdict_words(comparison: &Comparison) -> String {
-    match comparison.verdict {
-        Verdict::Same => format!("same within {}", percent(comparison.same_within)),
-        Verdict::Faster => "B is faster".to_owned(),
-        Verdict::Slower => "B is slower".to_owned(),
-        Verdict::Undecided => "undecided".to_owned(),
-    }
-}
-
-/// `3 %`, `0.5 %`.
-fn percent(share: f64) -> String {
-    let text = format!("{:.1}", share * 100.0);
-    format!("{} %", text.trim_end_matches(".0"))
 }
 
 /// The result in one sentence.
@@ -204,26 +139,32 @@ pub(super) fn headline(experiment: &Experiment) -> String {
             _ => format!("Undecided after {pairs}: more would tell."),
         };
     }
-    let sentences: Vec<String> = experiment
-        .contests
-        .iter()
-        .map(|contest| {
-            let named = |standing| -> Vec<String> {
-                let of = contest.standings.iter().zip(&experiment.variants);
-                of.filter(|(s, _)| **s == standing).map(|(_, v)| printable(&v.name)).collect()
-            };
-            let (best, tied) = (named(Standing::Best), named(Standing::Tied));
-            let label = contest.test.label();
-            match (best.first(), tied.as_slice()) {
-                (Some(best), _) => format!("{label}: {best} is the fastest."),
-                (None, []) => format!("{label}: nothing was measured."),
-                (None, tied) => {
-                    format!("{label}: {} are tied: not told apart.", tied.join(" and "))
-                }
-            }
-        })
-        .collect();
+    let sentences: Vec<String> =
+        experiment.contests.iter().map(|contest| sentence(experiment, contest)).collect();
     sentences.join(" ")
+}
+
+/// Who is the fastest in a test, and who is not told from it.
+fn sentence(experiment: &Experiment, contest: &Contest) -> String {
+    let label = contest.test.label();
+    let Some(top) = contest.fastest() else { return format!("{label}: nothing was measured.") };
+    let name = |variant: usize| printable(&experiment.variants[variant].name);
+    match contest.standings.get(top) {
+        Some(Standing::Best) => return format!("{label}: {} is the fastest.", name(top)),
+        Some(Standing::Alone) => return format!("{label}: only {} was measured.", name(top)),
+        _ => {}
+    }
+    let beside = (0..contest.rates.len())
+        .filter(|&variant| variant != top && contest.standings[variant] == Standing::Tied)
+        .map(|variant| match contest.beside(variant, top) {
+            Some(found) if found.verdict == Verdict::Same => {
+                let within = percent(found.same_within);
+                format!("{} is the same within {within} as {}", name(variant), name(top))
+            }
+            _ => format!("{} is not told from {}", name(variant), name(top)),
+        });
+    let beside: Vec<String> = beside.collect();
+    format!("{label}: no single best: {}.", beside.join(", "))
 }
 
 /// What else to know.
@@ -234,14 +175,19 @@ pub(super) fn remarks(experiment: &Experiment) -> Vec<String> {
             lines.push(format!("{} was left out: {}", variant.name, printable(failure)));
         }
     }
-    let too_few = experiment.contests.iter().flat_map(|contest| &contest.pairings);
-    if too_few.into_iter().any(|pairing| pairing.comparison.interval.is_none()) {
-        lines.push(
-            "Too few pairs for any verdict: at least 6 are needed, more where each look is paid \
-             for."
-                .to_owned(),
-        );
+    let n_left = experiment.variants.iter().filter(|variant| variant.failure.is_none()).count();
+    let pairings = || experiment.contests.iter().flat_map(|contest| &contest.pairings);
+    let is_open = pairings().any(|pairing| pairing.comparison.verdict == Verdict::Undecided);
+    let n_made = pairings().map(|pairing| pairing.comparison.n_pairs).min().unwrap_or(0);
+    let n_planned = experiment.design.n_rounds;
+    match super::undecidable(&experiment.design, n_left) {
+        Some(why) => lines.push(format!("Too few pairs for any verdict: {why}.")),
+        None if is_open && n_made < n_planned => lines.push(format!(
+            "It ended after {n_made} of {n_planned} rounds, before every verdict was there."
+        )),
+        None => {}
     }
+    lines.extend(experiment.variants.iter().flat_map(flag_words));
     lines.extend(power(&experiment.contests));
     let n_visits = experiment.visits.len();
     if experiment.n_disturbed > 0 {
@@ -256,11 +202,33 @@ pub(super) fn remarks(experiment: &Experiment) -> Vec<String> {
         lines.push(super::COMPARABLE.to_owned());
     }
     lines.push(
-        "Intervals are 95 %; they hold over all looks and tests together (alpha spending, Holm). \
-         They speak for this machine in this session."
+        "Intervals are 95 % each; those of ratios hold over all looks. Verdicts hold over all \
+         looks and comparisons together (alpha spending, Holm), so that one may be withdrawn whose \
+         interval leaves out 1. Pairs decide, not the intervals beside rates, which are of each \
+         variant's own visits. All speak for this machine in this session."
             .to_owned(),
     );
     lines
+}
+
+/// What has to be known of a variant's figures.
+fn flag_words(variant: &Variant) -> impl Iterator<Item = String> + '_ {
+    let name = printable(&variant.name);
+    variant.flags.iter().map(move |flag| {
+        let words = match flag.as_str() {
+            "prompt_tokens_asked" => {
+                "nobody counted the prompt's tokens: pp takes the number that was asked for"
+            }
+            "prompt_tokens_estimated" => "the prompt's tokens are an estimate, and so is pp",
+            "output_tokens_estimated" => "the tokens generated are an estimate, and so is tg",
+            "hidden_reasoning" => {
+                "the time to the first token holds reasoning that was not streamed: pp is lower \
+                 for it"
+            }
+            other => other,
+        };
+        format!("{name}: {words}.")
+    })
 }
 
 /// `Here, today, a change of 3 % is found in 96 % of tries (pp512), 88 % of tries (tg128).`
@@ -281,10 +249,20 @@ fn power(contests: &[Contest]) -> Vec<String> {
         percent(first.share),
         each.join(", ")
     )];
+    if first.found_as == FoundAs::BelowOne {
+        lines.push(
+            "Found is here an interval below 1: so small a change lies within what is called the \
+             same."
+                .to_owned(),
+        );
+    }
     let seen: Vec<String> = known
         .iter()
         .filter_map(|(label, power)| {
-            Some(format!("{:.1} % ({label})", 100.0 * power.planted_seen?))
+            let ends = power.planted_low.zip(power.planted_high).map_or_else(String::new, |ends| {
+                format!(", {:.1} to {:.1}", 100.0 * ends.0, 100.0 * ends.1)
+            });
+            Some(format!("{:.1} % ({label}{ends})", 100.0 * power.planted_seen?))
         })
         .collect();
     if !seen.is_empty() {
@@ -294,6 +272,14 @@ fn power(contests: &[Contest]) -> Vec<String> {
             seen.join(", "),
             counted(first.n_planted_pairs, "pair"),
         ));
+    }
+    for (label, power) in &known {
+        let why = match power.doubt {
+            None => continue,
+            Some(PowerDoubt::DelayNotSeen) => "the planted delay was measured as another one",
+            Some(PowerDoubt::TooFewPlanted) => "too few planted pairs show that the delay arrives",
+        };
+        lines.push(format!("{label}: {why}; its tries may speak of another change."));
     }
     lines
 }
@@ -308,7 +294,7 @@ pub(super) fn verdicts_so_far(contests: &[Contest], names: &[String]) -> String 
                 let verdict = match comparison.verdict {
                     Verdict::Faster => format!("{} is faster", names[1]),
                     Verdict::Slower => format!("{} is slower", names[1]),
-                    _ => verdict_words(comparison),
+                    _ => verdict_words(comparison, ["", ""]),
                 };
                 format!("{label} {} {verdict}", ratio(comparison))
             }

@@ -1,10 +1,14 @@
-use tokmark_model::{
-    Design, EngineParams, Experiment, Looks, ModelFacts, Nanos, Question, Record, Test, Variant,
-    Visit,
-};
-use tokmark_stats::{STATISTICS_VERSION, VisitTimes, judge_experiment, overall};
+use std::time::Duration;
 
-use super::{as_kept, markdown, page, table};
+use tokmark_model::{
+    Bytes, Design, EngineParams, Experiment, Looks, ModelFacts, Nanos, Question, Record, Test,
+    Uuid, Variant, Verdict, Visit, VisitRecords,
+};
+use tokmark_stats::{
+    STATISTICS_VERSION, VisitResources, VisitTimes, judge_experiment, judge_resources, overall,
+};
+
+use super::{length, markdown, page, table};
 use crate::view::specification;
 use crate::view::tests::records;
 
@@ -36,6 +40,23 @@ fn experiment(question: Question, ms: &[[f64; 2]], planted: Option<f64>) -> Reco
         })
         .collect();
     let contests = judge_experiment(&design, &vec![true; n_variants], &times);
+    let taken: Vec<VisitResources> = times
+        .iter()
+        .map(|VisitTimes { visit, .. }| {
+            let n = u64::from(visit.variant);
+            let load = Nanos(1_000_000 * (300 + 40 * n) + 1_000 * u64::from(visit.position % 7));
+            let peak = Bytes((120 << 20) + (n / 2) * (60 << 20));
+            VisitResources { visit: visit.clone(), load: Some(load), peak: Some(peak) }
+        })
+        .collect();
+    let resources = judge_resources(&design, &vec![true; n_variants], &taken);
+    let visits = times
+        .iter()
+        .map(|VisitTimes { visit, .. }| {
+            let id = |test: u128| Uuid::from_u128((1 + u128::from(visit.position)) << 80 | test);
+            VisitRecords { visit: visit.clone(), records: vec![id(0), id(1)] }
+        })
+        .collect();
     let like = records().remove(0);
     let variants = (0..n_variants)
         .map(|n| Variant {
@@ -46,9 +67,13 @@ fn experiment(question: Question, ms: &[[f64; 2]], planted: Option<f64>) -> Reco
             model: ModelFacts {
                 license: Some("apache-2.0".to_owned()),
                 n_params: Some(134_515_008 << n),
+                file_size_bytes: Bytes(like.model.file_size_bytes.get() << n),
                 ..like.model.clone()
             },
-            params: EngineParams { n_threads: 1 + n as u32, ..EngineParams::default() },
+            params: EngineParams {
+                n_threads: if question == Question::Ab { 1 + n as u32 } else { 2 },
+                ..EngineParams::default()
+            },
             ..Variant::default()
         })
         .collect();
@@ -56,12 +81,19 @@ fn experiment(question: Question, ms: &[[f64; 2]], planted: Option<f64>) -> Reco
         question,
         variants,
         design,
-        visits: Vec::new(),
+        visits,
         n_disturbed: 0,
         overall: (question == Question::Ab).then(|| overall(&contests)),
         contests,
+        resources,
         statistics_version: STATISTICS_VERSION,
-        arguments: vec!["ab".to_owned(), "--b".to_owned(), "-t 2".to_owned()],
+        arguments: match question {
+            Question::Ab => ["ab", "-m", "model.gguf", "--a", "-t 1", "--b", "-t 2"].as_slice(),
+            Question::Compare => &["compare", "model-0.gguf", "model-1.gguf", "model-2.gguf"],
+        }
+        .iter()
+        .map(|word| (*word).to_owned())
+        .collect(),
     };
     Record { experiment: Some(Box::new(made)), ..like }
 }
@@ -117,16 +149,61 @@ fn a_model_that_was_left_out_has_its_reason() {
 }
 
 #[test]
-fn folders_are_cut_and_addresses_kept() {
-    assert_eq!(as_kept("-m /home/a/m.gguf -t 2"), "-m m.gguf -t 2");
-    assert_eq!(as_kept("hf:owner/repo:Q4_0"), "hf:owner/repo:Q4_0");
-    assert_eq!(as_kept("http://host/v1"), "http://host/v1");
-    assert_eq!(as_kept("--html=/home/a/r.html"), "--html=r.html");
+fn same_undecided_and_withdrawn_are_told_apart() {
+    let mut record =
+        experiment(Question::Compare, &[[100.0, 50.0], [100.2, 50.1], [100.3, 50.2]], None);
+    let made = record.experiment.as_mut().unwrap();
+    for (n, pairing) in made.contests[0].pairings.iter_mut().enumerate() {
+        pairing.comparison.verdict = if n == 0 { Verdict::Same } else { Verdict::Undecided };
+        pairing.comparison.withdrawn = n == 1;
+    }
+    made.design.n_rounds = 400;
+    let shown = markdown(&record);
+    assert!(shown.contains("of 400 rounds, before every verdict was there"), "{shown}");
+    for words in ["same within 2 %", "undecided: withdrawn by Holm"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    assert!(
+        shown.contains(
+            "model-1 is the same within 2 % as model-0, model-2 is not told from model-0"
+        ),
+        "{shown}"
+    );
 }
 
 #[test]
-fn secrets_of_an_environment_are_taken_out() {
-    let kept = as_kept("env HF_TOKEN='a b' GGML_X=1 -t 2");
-    assert_eq!(kept, "env 'HF_TOKEN=(not kept)' GGML_X=1 -t 2");
-    assert_eq!(as_kept("API_KEY=hush"), "API_KEY=(not kept)");
+fn too_few_rounds_are_told_before_and_after() {
+    let mut record = experiment(Question::Compare, &[[100.0, 50.0], [150.0, 60.0]], None);
+    let made = record.experiment.as_mut().unwrap();
+    made.design.looks = Looks::Once;
+    made.design.n_rounds = 6;
+    let (round, budget) = (Duration::from_secs(2), Duration::from_secs(600));
+    insta::assert_snapshot!(length(&made.design, 2, round, budget), @r"
+    6 rounds of about 2 s, about 12 s; looked at once, at the end
+    warning: 6 rounds can't end with faster or slower where 2 comparisons are decided together: that takes at least 7; give --repetitions 4 or adaptive
+    ");
+    assert!(table(&record, "records.db").contains("Too few pairs for any verdict"));
+    let made = record.experiment.as_mut().unwrap();
+    made.design.n_rounds = 8;
+    insta::assert_snapshot!(length(&made.design, 2, round, budget), @"8 rounds of about 2 s, about 16 s; looked at once, at the end");
+    assert!(!table(&record, "records.db").contains("Too few pairs"));
+    let made = record.experiment.as_ref().unwrap();
+    let adaptive = Design { looks: Looks::Sequential { max_pairs: 8 }, ..made.design.clone() };
+    insta::assert_snapshot!(length(&adaptive, 2, round, budget), @"at most 8 rounds of about 2 s, at most about 16 s; ends when every verdict is there, or with the block in which the budget of 10 min is spent");
+    let short = Duration::from_secs(10);
+    insta::assert_snapshot!(length(&adaptive, 2, round, short), @"at most 8 rounds of about 2 s, at most about 16 s (fewer rounds decide nothing); ends when every verdict is there, or with the block in which the budget of 10 s is spent");
+}
+
+#[test]
+fn what_a_servers_figures_hold_is_said() {
+    let mut record = experiment(Question::Compare, &[[100.0, 50.0], [150.0, 60.0]], None);
+    let variant = &mut record.experiment.as_mut().unwrap().variants[1];
+    variant.endpoint = Some("http://127.0.0.1:8080".to_owned());
+    variant.flags = ["prompt_tokens_estimated", "hidden_reasoning"].map(str::to_owned).to_vec();
+    let shown = table(&record, "records.db");
+    assert!(
+        shown.contains("model-1: the prompt's tokens are an estimate, and so is pp."),
+        "{shown}"
+    );
+    assert!(shown.contains("holds reasoning that was not streamed"), "{shown}");
 }
