@@ -20,6 +20,8 @@ mod comparison;
 mod engine;
 mod event;
 mod experiment;
+mod job;
+mod leaderboard;
 mod machine;
 mod model;
 mod noise;
@@ -40,6 +42,11 @@ pub use event::{EventLog, EventLogError, read_times, write_times};
 pub use experiment::{
     Contest, Design, Experiment, Pairing, Power, Question, Standing, Variant, Visit, VisitRecords,
 };
+pub use job::{
+    AgentHello, Job, JobEnd, JobOrder, JobOutcome, JobProgress, JobReport, JobSpec, JobState,
+    UnsoundJob,
+};
+pub use leaderboard::BoardRow;
 pub use machine::{Cache, CpuFacts, Gpu, MachineFacts, MemoryFacts, OsFacts, PowerSource};
 pub use model::{ModelFacts, TensorTypeCount};
 pub use noise::{Noise, Repetition};
