@@ -46,6 +46,9 @@ pub enum JobSpec {
     },
 }
 
+/// Tests of one suite at most.
+const MOST_TESTS: usize = 200;
+
 /// Why a job is not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnsoundJob {
@@ -113,6 +116,13 @@ impl JobSpec {
                     && n_gpu_layers.iter().all(|n| (-1..=10_000).contains(n));
                 let range = "takes at most 8 numbers from -1 (all) to 10000";
                 ensure(layers, "n_gpu_layers", range)?;
+                let n_tests = (n_prompt.len() + n_gen.len())
+                    * n_batch.len().max(1)
+                    * n_parallel.len().max(1)
+                    * n_gpu_layers.len().max(1);
+                let few = n_tests <= MOST_TESTS;
+                let most = format!("and the other lists together make {n_tests} tests, more than {MOST_TESTS}");
+                ensure(few, "n_prompt", &most)?;
                 let n = repetitions.is_none_or(|n| (1..=1000).contains(&n));
                 ensure(n, "repetitions", "is 1 to 1000, or absent")
             }

@@ -92,9 +92,7 @@ impl BoardRow {
         let rate_high_tps = interval
             .map(|interval| TokensPerSecond(interval.high))
             .or_else(|| published.and_then(|source| source.rate_high_tps));
-        if rate_tps.or(rate_low_tps).is_none() {
-            return None;
-        }
+        rate_tps.or(rate_low_tps)?;
         let model = &record.model;
         let quantization = model.label.clone().or_else(|| model.quantization.clone());
         let family = family(&model.name);

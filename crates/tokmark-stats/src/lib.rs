@@ -38,6 +38,8 @@ mod normal;
 mod order;
 mod probe;
 mod random;
+mod ranks;
+mod recompute;
 mod serving;
 mod session;
 mod sessions;
@@ -75,6 +77,8 @@ pub use order::{
     OUTLIER_MODIFIED_Z, mad, median, order_statistic_ranks, outliers, quantile, sign_test,
 };
 pub use probe::probe_ratio;
+pub use ranks::{Rank, ranks};
+pub use recompute::{SAME_FIGURE, Unsound, recomputed};
 pub use serving::{
     ARRIVALS_MOVED, CACHE_HIT_FLAGGED, CACHE_HIT_TOUCHED, DEFAULT_ABORT_ERROR_SHARE,
     DEFAULT_SERVING_HALF_WIDTH, FEWEST_FOR_RATE, HISTOGRAM_ABOVE, IN_FLIGHT_HELD,

@@ -12,6 +12,7 @@ mod load;
 mod load_faults;
 mod real;
 mod records;
+mod serve;
 mod speculation;
 mod support;
 mod wizard;
