@@ -1,15 +1,17 @@
+use std::collections::HashMap;
+
 use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    QuerySelect, QueryTrait, Select,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::HashMap;
 use tokmark_model::{
     BoardRow, GradeLetter, MachineFacts, ModelFacts, RecordId, RecordKind, Timestamp,
 };
 
+use crate::catalogue::EVERY_ROW;
 use crate::entity::{board, board_values, machines, models};
 use crate::filter::{at_least, containing};
 use crate::row::{self, clipped, word};
@@ -18,6 +20,9 @@ use crate::{Store, StoreError};
 
 /// Values of one menu.
 const MAX_CHOICES: u64 = 200;
+
+/// Lists of back ends that a part of their names may mean.
+const MAX_MEANT: u64 = 1000;
 
 /// The leaderboard: one row for each configuration (model, quantization, machine, engine with
 /// version, back ends and settings, test, kind and source), which shows its newest record.
@@ -131,14 +136,15 @@ impl Board<'_> {
     pub async fn rows(&self, filter: &BoardFilter) -> Result<Vec<BoardRow>, StoreError> {
         use board::Column as C;
 
-        let found: Vec<(RecordId, String)> = board::Entity::find()
-            .select_only()
-            .columns([C::RecordId, C::Body])
-            .filter(filter.condition())
-            .order_by(C::RateTps, Order::Desc)
-            .order_by(C::LastAtUs, Order::Desc)
-            .order_by(C::RecordId, Order::Desc)
-            .limit(filter.limit)
+        let condition = self.condition(filter).await?;
+        // Keys alone are sorted; bodies are wide.
+        let found = filter.limit.map(|limit| {
+            let keys = board::Entity::find().select_only().column(C::Key).filter(condition.clone());
+            let keys = fastest_first(keys).limit(limit).into_query();
+            Condition::all().add(C::Key.in_subquery(keys))
+        });
+        let rows = board::Entity::find().select_only().columns([C::RecordId, C::Body]);
+        let found: Vec<(RecordId, String)> = fastest_first(rows.filter(found.unwrap_or(condition)))
             .into_tuple()
             .all(&self.store.db)
             .await
@@ -152,11 +158,18 @@ impl Board<'_> {
     ///
     /// None of its own.
     pub async fn count(&self, filter: &BoardFilter) -> Result<u64, StoreError> {
-        board::Entity::find()
-            .filter(filter.condition())
-            .count(&self.store.db)
-            .await
-            .map_err(|error| self.store.origin.db(error))
+        let sorted = |error| self.store.origin.db(error);
+        if (BoardFilter { limit: None, ..filter.clone() }) == BoardFilter::default() {
+            // Counted already.
+            let counts = board_values::Entity::find()
+                .filter(board_values::Column::Field.eq(EVERY_ROW))
+                .all(&self.store.db)
+                .await
+                .map_err(sorted)?;
+            return Ok(counts.iter().map(|value| value.n_rows.unsigned_abs()).sum());
+        }
+        let condition = self.condition(filter).await?;
+        board::Entity::find().filter(condition).count(&self.store.db).await.map_err(sorted)
     }
 
     /// What the menus of the filters offer.
@@ -261,6 +274,42 @@ impl Board<'_> {
         Ok(hardware)
     }
 
+    /// What restricts. Parts of words and their case are looked up among the values that there
+    /// are, so that the database knows how many rows have them.
+    async fn condition(&self, filter: &BoardFilter) -> Result<Condition, StoreError> {
+        use board::Column as C;
+
+        let mut condition = filter.exact();
+        if let Some(part) = &filter.backend {
+            let like = lower(board_values::Column::Value.into_expr()).like(containing(part));
+            condition = condition.add(C::Backends.is_in(self.named("backends", like).await?));
+        }
+        if let Some(name) = &filter.engine {
+            let name = clipped(name).to_ascii_lowercase();
+            let same = ExprTrait::eq(lower(board_values::Column::Value.into_expr()), name);
+            condition = condition.add(C::Engine.is_in(self.named("engine", same).await?));
+        }
+        Ok(condition)
+    }
+
+    /// The values of a field that this is true of, the most frequent ones.
+    async fn named(&self, field: &str, is_meant: Expr) -> Result<Vec<String>, StoreError> {
+        use board_values::Column as C;
+
+        board_values::Entity::find()
+            .select_only()
+            .column(C::Value)
+            .filter(C::Field.eq(field))
+            .filter(C::NRows.gt(0))
+            .filter(is_meant)
+            .order_by(C::NRows, Order::Desc)
+            .limit(MAX_MEANT)
+            .into_tuple()
+            .all(&self.store.db)
+            .await
+            .map_err(|error| self.store.origin.db(error))
+    }
+
     async fn values(&self, field: &str) -> Result<Vec<(String, u64)>, StoreError> {
         use board_values::Column as C;
 
@@ -288,16 +337,27 @@ impl Board<'_> {
     }
 }
 
+fn lower(expr: Expr) -> Expr {
+    Expr::from(Func::lower(expr))
+}
+
+fn fastest_first(select: Select<board::Entity>) -> Select<board::Entity> {
+    use board::Column as C;
+
+    select
+        .order_by(C::RateTps, Order::Desc)
+        .order_by(C::LastAtUs, Order::Desc)
+        .order_by(C::RecordId, Order::Desc)
+}
+
 impl BoardFilter {
-    fn condition(&self) -> Condition {
+    /// What restricts by whole values.
+    fn exact(&self) -> Condition {
         use board::Column as C;
 
         let equal = |column: C, text: &Option<String>| {
             text.as_ref().map(|text| ColumnTrait::eq(&column, clipped(text)))
         };
-        let lower = |column: C| Expr::from(Func::lower(column.into_expr()));
-        let engine = self.engine.as_ref().map(|name| clipped(name).to_ascii_lowercase());
-        let backend = self.backend.as_ref().map(|part| lower(C::Backends).like(containing(part)));
         let params = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let graded =
             self.grade_at_least.map(|worst| ColumnTrait::is_in(&C::Grade, at_least(worst)));
@@ -307,8 +367,6 @@ impl BoardFilter {
             .add_option(equal(C::ModelSha256, &self.model_sha256))
             .add_option(equal(C::Hardware, &self.hardware))
             .add_option(equal(C::MachineFingerprint, &self.machine))
-            .add_option(backend)
-            .add_option(engine.map(|name| ExprTrait::eq(lower(C::Engine), name)))
             .add_option(equal(C::Quantization, &self.quantization))
             .add_option(equal(C::Shape, &self.shape))
             .add_option(self.concurrency.map(|n| ColumnTrait::eq(&C::Concurrency, i64::from(n))))
@@ -320,7 +378,10 @@ impl BoardFilter {
             .add_option(self.generates.then(|| {
                 // Labels of prompts alone begin so; a load point's shape may be called anything.
                 let is_serving = ColumnTrait::eq(&C::IsServing, true);
-                Condition::any().add(is_serving).add(ColumnTrait::not_like(&C::Shape, "pp%"))
+                Condition::any()
+                    .add(is_serving)
+                    .add(ColumnTrait::not_like(&C::Shape, "pp%"))
+                    .add(ColumnTrait::like(&C::Shape, "%+tg%"))
             }))
     }
 }

@@ -179,9 +179,13 @@ fn board_columns(row: &BoardRow) -> Result<board::Model, serde_json::Error> {
     })
 }
 
+/// A field that every row has a value of.
+pub(crate) const EVERY_ROW: &str = "kind";
+
 /// The fields that filters offer in menus, as `tokmark_board_values` names them.
-fn values(row: &board::Model) -> [(&'static str, Option<String>); 7] {
+fn values(row: &board::Model) -> [(&'static str, Option<String>); 8] {
     [
+        (EVERY_ROW, Some(row.kind.clone())),
         ("family", Some(row.family.clone())),
         ("hardware", Some(row.hardware.clone())),
         ("backends", Some(row.backends.clone())),

@@ -57,6 +57,11 @@ pub(crate) async fn to_version_4(
         db.execute(&index(name, table, columns)).await?;
     }
     for sql in [
+        // Upwards, with the newest first among equals.
+        "CREATE INDEX tokmark_records_by_model_up \
+         ON tokmark_records (model_sort, created_at_us DESC, id DESC)",
+        "CREATE INDEX tokmark_records_by_test_up \
+         ON tokmark_records (test_sort, created_at_us DESC, id DESC)",
         "CREATE UNIQUE INDEX tokmark_jobs_by_idempotency ON tokmark_jobs (idempotency)",
         "CREATE UNIQUE INDEX tokmark_tokens_by_name ON tokmark_tokens (name) \
          WHERE revoked_at_us IS NULL",
@@ -79,6 +84,7 @@ const INDEXES: &[(&str, &str, &[&str])] = &[
     ("tokmark_board_by_model", BOARD, &["model_name", "rate_tps"]),
     ("tokmark_board_by_hash", BOARD, &["model_sha256", "rate_tps"]),
     ("tokmark_board_by_hardware", BOARD, &["hardware", "rate_tps"]),
+    ("tokmark_board_by_backends", BOARD, &["backends", "rate_tps"]),
     ("tokmark_board_by_machine", BOARD, &["machine_fingerprint", "hardware"]),
     ("tokmark_board_by_quantization", BOARD, &["quantization", "rate_tps"]),
     ("tokmark_board_by_shape", BOARD, &["shape", "rate_tps"]),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use tokmark_board::{BoardError, Content, NamedText, read_foreign, write_run};
+use tokmark_board::{BoardError, Content, NamedText, read_foreign, run_file_name, write_run};
 use tokmark_model::Record;
 use tokmark_server::{SiteOptions, build_site};
 
@@ -85,17 +85,7 @@ fn faults(error: &BoardError) -> anyhow::Result<Exit> {
 fn write(content: &Path, record: &Record) -> anyhow::Result<PathBuf> {
     let runs = content.join("runs");
     fs::create_dir_all(&runs).with_context(|| format!("cannot make {}", runs.display()))?;
-    let plain = |text: &str| {
-        let kept = text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' });
-        kept.collect::<String>().trim_matches(['-', '.']).to_lowercase()
-    };
-    let name = format!(
-        "{}-{}-{}.yaml",
-        plain(&record.model.name),
-        plain(&record.label()),
-        record.id.simple().to_string().get(20..).unwrap_or_default()
-    );
-    let file = runs.join(name);
+    let file = runs.join(run_file_name(record));
     fs::write(&file, write_run(record))
         .with_context(|| format!("cannot write {}", file.display()))?;
     Ok(file)

@@ -247,6 +247,7 @@ async fn filters_of_the_board_restrict(place: &Place) {
         (BoardFilter { grade_at_least: Some(GradeLetter::B), ..all() }, vec![3, 2, 1]),
         (BoardFilter { grade_at_least: Some(GradeLetter::C), ..all() }, vec![5, 3, 2, 1]),
         (BoardFilter { kind: Some(RecordKind::Imported), ..all() }, vec![4]),
+        (BoardFilter { generates: true, ..all() }, vec![5, 4, 3, 1]),
         (BoardFilter { is_serving: Some(true), ..all() }, vec![]),
         (BoardFilter { is_serving: Some(false), limit: Some(2), ..all() }, vec![5, 4]),
         (BoardFilter { machine: text("\0"), family: text(NASTY), ..all() }, vec![]),
@@ -258,6 +259,11 @@ async fn filters_of_the_board_restrict(place: &Place) {
         let count = store.board().count(&filter).await.unwrap();
         assert_eq!(count, store.board().rows(&unlimited).await.unwrap().len() as u64);
     }
+    // Prompt and generation in one clock generate too.
+    let both = Record { test: Test { n_prompt: 16, n_gen: 8, ..Test::tg(8) }, ..record(6) };
+    store.save(&both).await.unwrap();
+    let filter = BoardFilter { generates: true, shape: text("pp16+tg8"), ..all() };
+    assert_eq!(store.board().rows(&filter).await.unwrap().len(), 1);
 }
 
 async fn rows_come_fastest_first(place: &Place) {
