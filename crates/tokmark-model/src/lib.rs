@@ -20,6 +20,8 @@ mod comparison;
 mod engine;
 mod event;
 mod experiment;
+mod job;
+mod leaderboard;
 mod machine;
 mod model;
 mod noise;
@@ -41,6 +43,11 @@ pub use experiment::{
     Contest, Design, Experiment, FoundAs, Pairing, Power, PowerDoubt, Question, Resource,
     ResourceContest, ResourceUse, Standing, Variant, Visit, VisitRecords,
 };
+pub use job::{
+    AgentHello, Job, JobEnd, JobOrder, JobOutcome, JobProgress, JobReport, JobSpec, JobState,
+    UnsoundJob,
+};
+pub use leaderboard::BoardRow;
 pub use machine::{Cache, CpuFacts, Gpu, MachineFacts, MemoryFacts, OsFacts, PowerSource};
 pub use model::{ModelFacts, TensorTypeCount};
 pub use noise::{Noise, Repetition};

@@ -126,6 +126,24 @@ pub struct Published {
     /// Date of the source, as written there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
+    /// Output rate, where the source gives one figure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_tps: Option<TokensPerSecond>,
+    /// Lowest of its workloads, where the source gives a range over several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_low_tps: Option<TokensPerSecond>,
+    /// Highest of its workloads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_high_tps: Option<TokensPerSecond>,
+    /// The workload, where the source names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<String>,
+    /// The hardware, as the source calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardware: Option<String>,
+    /// What is known against the figure: `back end disputed by its own source`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disputed: Option<String>,
 }
 
 /// A dated remark that somebody made on a record.

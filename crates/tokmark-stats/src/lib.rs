@@ -40,6 +40,8 @@ mod probe;
 mod random;
 mod resources;
 mod rounds;
+mod ranks;
+mod recompute;
 mod serving;
 mod session;
 mod sessions;
@@ -79,6 +81,8 @@ pub use order::{
 pub use probe::probe_ratio;
 pub use resources::{VisitResources, judge_resources, visit_resources};
 pub use rounds::{can_decide, can_decide_at, design_can_decide, n_comparisons, rounds_needed};
+pub use ranks::{Rank, ranks};
+pub use recompute::{SAME_FIGURE, Unsound, recomputed};
 pub use serving::{
     ARRIVALS_MOVED, CACHE_HIT_FLAGGED, CACHE_HIT_TOUCHED, DEFAULT_ABORT_ERROR_SHARE,
     DEFAULT_SERVING_HALF_WIDTH, FEWEST_FOR_RATE, FIRST_ANSWERS, HISTOGRAM_ABOVE, IN_FLIGHT_HELD,

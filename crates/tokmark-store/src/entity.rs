@@ -1,6 +1,13 @@
-//! The four tables as SeaORM sees them; `schema.rs` creates them.
+//! The tables as SeaORM sees them; `schema.rs` creates them. Times are microseconds since
+//! 1970 wherever a name ends in `_us`.
 
-/// The searched columns of a record. Times are microseconds since 1970.
+mod catalogue;
+mod work;
+
+pub use catalogue::{board, board_values, machines, models};
+pub use work::{agents, job_models, jobs, tokens};
+
+/// The searched columns of a record.
 pub mod records {
     use sea_orm::entity::prelude::*;
 
@@ -38,6 +45,17 @@ pub mod records {
         pub settings: String,
         /// A visit of an experiment.
         pub is_visit: bool,
+        /// Row of the leaderboard that the record belongs to.
+        pub board_key: Option<Uuid>,
+        /// Row of its model, see [`super::models`].
+        pub model_key: Option<Uuid>,
+        /// Beginning of `model_search`, short enough for every index.
+        pub model_sort: String,
+        /// Kind and counts of the test as one text that sorts like them.
+        pub test_sort: String,
+        /// Where the record stands in an order by rate: 0 with samples and a rate, 1 with
+        /// samples and none, 2 and 3 the same without samples.
+        pub rate_class: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

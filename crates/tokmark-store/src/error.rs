@@ -3,6 +3,7 @@ use std::time::Duration;
 use sea_orm::sqlx::{self, error::DatabaseError};
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 use tokmark_model::RecordId;
+use uuid::Uuid;
 
 /// What can go wrong with a store. `store` is the file or the URL without its password.
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +158,54 @@ pub enum StoreError {
         /// What was said.
         reason: String,
     },
+    /// A cursor that no page gave, or that another order gave.
+    #[error("this cursor can't be followed ({reason}): begin again without one")]
+    InvalidCursor {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No job has this id.
+    #[error("no job {id} in {store}")]
+    NoJob {
+        /// Which store.
+        store: String,
+        /// What was asked for.
+        id: Uuid,
+    },
+    /// The job is over, or another agent has it.
+    #[error("job {id} is over or another agent has it: stop measuring and claim anew")]
+    LeaseLost {
+        /// Which job.
+        id: Uuid,
+    },
+    /// A job or an agent's description that can't be kept so that it reads back.
+    #[error("it can't be kept ({reason}): mend it and send it again")]
+    InvalidJob {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A token whose name is empty, too long or taken, or that opens nothing.
+    #[error("token '{name}' can't be added: {reason}")]
+    InvalidToken {
+        /// Its name.
+        name: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// A word that names no scope.
+    #[error("'{text}' is no scope: give read, submit or admin")]
+    InvalidScope {
+        /// What was given.
+        text: String,
+    },
+    /// This store is not copied by Tokmark, or not to there.
+    #[error("no backup of {store}: {reason}")]
+    NoBackup {
+        /// Which store.
+        store: String,
+        /// Why, and what to do instead.
+        reason: String,
+    },
     /// Anything else that the database said.
     #[error("{store} failed ({reason}): try again, or name another with --db")]
     Database {
@@ -165,6 +214,14 @@ pub enum StoreError {
         /// What was said.
         reason: String,
     },
+}
+
+impl StoreError {
+    /// The store can't be reached or is locked, and nothing is wrong with what was asked: the
+    /// caller may ask again later.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, StoreError::Connection { .. } | StoreError::Locked { .. })
+    }
 }
 
 fn list(ids: &[RecordId]) -> String {
@@ -188,6 +245,9 @@ impl Origin {
             | DbErr::Exec(RuntimeErr::SqlxError(error))
             | DbErr::Query(RuntimeErr::SqlxError(error)) => self.sqlx(&error),
             DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => self.no_connection_in_time(),
+            DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) => {
+                self.connection("it was closed".to_owned())
+            }
             other => self.other(other.to_string()),
         }
     }
@@ -227,7 +287,7 @@ impl Origin {
         }
         match code.as_ref() {
             "53100" => self.disk_full(),
-            "55P03" | "40P01" => self.locked(),
+            "55P03" | "40P01" | "40001" => self.locked(),
             "42501" | "25006" => self.no_write(reason),
             "XX001" | "XX002" => self.corrupt(reason),
             "3D000" | "53300" => self.connection(reason),

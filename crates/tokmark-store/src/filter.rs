@@ -1,11 +1,13 @@
-use sea_orm::sea_query::{Expr, Func, LikeExpr, NullOrdering};
+use sea_orm::sea_query::{Expr, Func, LikeExpr};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait, Select,
 };
+use serde::{Deserialize, Serialize};
 use tokmark_model::{GradeLetter, RecordKind, Status, Timestamp};
 use uuid::Uuid;
 
+use crate::catalogue;
 use crate::entity::{records, tags};
 use crate::row::{letter, storable, word};
 
@@ -55,7 +57,7 @@ pub struct Filter {
 
 /// An order of records. Where it says nothing, the newest come first; records that lack
 /// the key come last in both directions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sort {
     /// By what.
     pub key: SortKey,
@@ -64,7 +66,8 @@ pub struct Sort {
 }
 
 /// What records are sorted by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SortKey {
     /// When the test began.
     #[default]
@@ -78,7 +81,8 @@ pub enum SortKey {
 }
 
 /// Which end of an order comes first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Smallest or oldest first.
     Ascending,
@@ -90,34 +94,29 @@ pub enum Direction {
 impl Filter {
     /// The records' columns under this filter, sorted and limited.
     pub(crate) fn select(&self) -> Select<records::Entity> {
+        let select =
+            self.order().into_iter().fold(
+                records::Entity::find().filter(self.condition()),
+                |select, (column, order)| select.order_by(column, order),
+            );
+        select.limit(self.limit)
+    }
+
+    /// Columns and which end of each comes first.
+    fn order(&self) -> Vec<(records::Column, Order)> {
         use records::Column as C;
 
-        let order = match self.sort.direction {
-            Direction::Ascending => Order::Asc,
-            Direction::Descending => Order::Desc,
-        };
-        let keys: &[C] = match self.sort.key {
-            SortKey::Time => &[C::CreatedAtUs],
-            SortKey::Rate => &[C::RateTps],
-            SortKey::Model => &[C::ModelSearch],
-            SortKey::Test => &[C::TestKind, C::NPrompt, C::NGen, C::NDepth, C::NParallel],
-        };
-        let mut select = records::Entity::find().filter(self.condition());
-        if self.sort.key == SortKey::Rate {
-            // What has no samples is never ranked among what has.
-            let without = [RecordKind::ImportedSummary, RecordKind::Published];
-            let is_without = C::Kind.is_in(without.map(|kind| word(&kind)));
-            select = select.order_by(is_without, Order::Asc);
+        let order = self.sort.direction.order();
+        match self.sort.key {
+            SortKey::Time => vec![(C::CreatedAtUs, order.clone()), (C::Id, order)],
+            SortKey::Rate => [
+                vec![(C::RateClass, Order::Asc), (C::RateTps, order)],
+                vec![(C::CreatedAtUs, Order::Desc), (C::Id, Order::Desc)],
+            ]
+            .concat(),
+            SortKey::Model => newest_first(C::ModelSort, order),
+            SortKey::Test => newest_first(C::TestSort, order),
         }
-        for key in keys {
-            select = if matches!(key, C::RateTps) {
-                select.order_by_with_nulls(*key, order.clone(), NullOrdering::Last)
-            } else {
-                select.order_by(*key, order.clone())
-            };
-        }
-        let tie = if self.sort.key == SortKey::Time { order } else { Order::Desc };
-        select.order_by(C::CreatedAtUs, tie.clone()).order_by(C::Id, tie).limit(self.limit)
     }
 
     /// What restricts, without order and limit.
@@ -127,6 +126,9 @@ impl Filter {
         let equal = |column: C, text: &Option<String>| {
             text.as_ref().map(|text| ColumnTrait::eq(&column, storable(text)))
         };
+        // Indexed, as the hash itself is not.
+        let of_model =
+            |sha256: &String| ColumnTrait::eq(&C::ModelKey, catalogue::model_key(Some(sha256), ""));
         let contains = |expr: Expr, text: &Option<String>| {
             text.as_ref().map(|text| expr.like(containing(text)))
         };
@@ -139,15 +141,13 @@ impl Filter {
                 .filter(ColumnTrait::eq(&tags::Column::Tag, storable(tag)));
             ColumnTrait::in_subquery(&C::Id, tagged.into_query())
         });
-        let graded = self.grade_at_least.map(|worst| {
-            let letters = GRADES.into_iter().filter(|grade| *grade <= worst);
-            ColumnTrait::is_in(&C::Grade, letters.map(letter))
-        });
+        let graded =
+            self.grade_at_least.map(|worst| ColumnTrait::is_in(&C::Grade, at_least(worst)));
         let since = self.since.map(|time| ColumnTrait::gte(&C::CreatedAtUs, time.as_microsecond()));
         let until = self.until.map(|time| ColumnTrait::lt(&C::CreatedAtUs, time.as_microsecond()));
         Condition::all()
             .add_option(contains(C::ModelSearch.into_expr(), &self.model))
-            .add_option(equal(C::ModelSha256, &self.model_sha256))
+            .add_option(self.model_sha256.as_ref().map(of_model))
             .add_option(equal(C::TestLabel, &self.test))
             .add_option(engine.map(|name| ExprTrait::eq(lower(C::EngineName), name)))
             .add_option(contains(lower(C::Backends), &self.backend))
@@ -163,8 +163,28 @@ impl Filter {
     }
 }
 
+impl Direction {
+    pub(crate) fn order(self) -> Order {
+        match self {
+            Direction::Ascending => Order::Asc,
+            Direction::Descending => Order::Desc,
+        }
+    }
+}
+
+/// By a column, the newest first among equals.
+pub(crate) fn newest_first(column: records::Column, order: Order) -> Vec<(records::Column, Order)> {
+    use records::Column as C;
+    vec![(column, order), (C::CreatedAtUs, Order::Desc), (C::Id, Order::Desc)]
+}
+
+/// This grade and the better ones, as columns hold them.
+pub(crate) fn at_least(worst: GradeLetter) -> impl Iterator<Item = String> {
+    GRADES.into_iter().filter(move |grade| *grade <= worst).map(letter)
+}
+
 /// A pattern for lower-case text that contains `text`, whose own wildcards are plain.
-fn containing(text: &str) -> LikeExpr {
+pub(crate) fn containing(text: &str) -> LikeExpr {
     let mut pattern = String::from("%");
     for c in storable(text).to_lowercase().chars() {
         if matches!(c, '%' | '_' | '!') {

@@ -5,12 +5,17 @@
 //! so that a test is kept before the next begins. A [`RecordRow`] is what a list shows
 //! of a record: the searched columns, its notes and its tags, without its samples.
 //!
+//! Beside these stand small rooms of a server: [`Board`] (the leaderboard, one row for each
+//! configuration, kept right by whatever saves and removes), [`Jobs`] (work that one agent
+//! at a time holds by a lease) and [`Tokens`] (who may do what).
+//!
 //! A record's body is kept whole, as JSON, and never changes. Notes and tags stand
 //! beside it and are put back into the record when it is read; two programs may
 //! therefore annotate and save at once and lose nothing.
 //!
 //! This crate deliberately knows no statistics, no engine and no clock: what it shows
-//! is what a record says. It reads no environment variable either.
+//! is what a record says, and the time is an argument. It reads no environment variable
+//! either.
 //!
 //! ```
 //! # use tokmark_store::{Filter, Store, StoreUrl};
@@ -23,20 +28,34 @@
 //! # }).unwrap();
 //! ```
 
+mod backup;
+mod board;
+mod catalogue;
 mod connect;
 mod entity;
 mod error;
 mod filter;
+mod job_row;
+mod jobs;
 mod location;
+mod newest;
+mod page;
 mod row;
 mod schema;
 mod store;
 mod tables;
+mod tokens;
+mod upgrade;
 
+pub use board::{Board, BoardChoices, BoardFilter, MachineRow, ModelRow};
 pub use connect::OpenOptions;
 pub use error::StoreError;
 pub use filter::{Direction, Filter, Sort, SortKey};
+pub use job_row::AgentRow;
+pub use jobs::{Jobs, MAX_ATTEMPTS};
 pub use location::{StoreUrl, default_data_folder};
+pub use page::{Cursor, Page};
 pub use row::{RecordRow, RunRow};
 pub use schema::SCHEMA_VERSION;
 pub use store::{MAX_TAG_BYTES, Store};
+pub use tokens::{NewToken, Scope, TokenRow, Tokens};

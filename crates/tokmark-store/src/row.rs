@@ -6,6 +6,7 @@ use tokmark_model::{
 };
 use uuid::Uuid;
 
+use crate::catalogue;
 use crate::entity::{notes, records};
 
 /// What a list shows of a record. Every figure is the record's own.
@@ -76,34 +77,50 @@ pub struct RunRow {
     pub last_at: Timestamp,
 }
 
-/// The searched columns of a record.
-pub(crate) fn columns(record: &Record) -> records::Model {
+/// Bytes of a text that an index holds: every database can index a few of these together.
+const MAX_INDEXED_BYTES: usize = 200;
+
+/// The searched columns of a record that belongs to this row of the leaderboard.
+pub(crate) fn columns(record: &Record, board_key: Option<Uuid>) -> records::Model {
     let model = &record.model;
     let searched = [Some(&model.name), Some(&model.file_name), model.source.as_ref()];
     let search: Vec<&str> = searched.into_iter().flatten().map(String::as_str).collect();
+    let search = storable(&search.join("\n").to_lowercase());
+    let kind = word(&record.kind);
+    let test_kind = test_kind(record);
+    let test = [
+        record.test.n_prompt.into(),
+        record.test.n_gen.into(),
+        record.test.n_depth.into(),
+        record.test.n_parallel.into(),
+    ];
     let rate = record.rate();
     let interval = rate.and_then(|rate| rate.interval);
+    let rate_tps = rate.map(|rate| rate.rate_tps.get()).filter(|rate| rate.is_finite());
     records::Model {
         id: record.id,
         run_id: record.run_id,
-        kind: word(&record.kind),
         status: word(&record.status),
         created_at_us: record.created_at.as_microsecond(),
         model_name: storable(&model.name),
-        model_search: storable(&search.join("\n").to_lowercase()),
+        model_sort: model_sort(&search),
+        model_search: search,
         model_sha256: model.sha256.as_deref().map(storable),
         quantization: model.quantization.as_deref().map(storable),
-        test_kind: test_kind(record),
-        n_prompt: record.test.n_prompt.into(),
-        n_gen: record.test.n_gen.into(),
-        n_depth: record.test.n_depth.into(),
-        n_parallel: record.test.n_parallel.into(),
+        test_sort: test_sort(&test_kind, test),
+        test_kind,
+        n_prompt: test[0],
+        n_gen: test[1],
+        n_depth: test[2],
+        n_parallel: test[3],
         test_label: storable(&record.label()),
         engine_name: storable(&record.engine.name),
         backends: storable(&record.engine.backends),
         machine_fingerprint: storable(&record.machine.fingerprint),
         grade: record.grade.as_ref().map(|grade| letter(grade.letter)),
-        rate_tps: rate.map(|rate| rate.rate_tps.get()).filter(|rate| rate.is_finite()),
+        rate_class: rate_class(&kind, rate_tps),
+        kind,
+        rate_tps,
         rate_low_tps: interval.map(|ends| ends.low).filter(|end| end.is_finite()),
         rate_high_tps: interval.map(|ends| ends.high).filter(|end| end.is_finite()),
         duration_ns: duration(record).map(|time| i64::try_from(time.get()).unwrap_or(i64::MAX)),
@@ -114,7 +131,29 @@ pub(crate) fn columns(record: &Record) -> records::Model {
             _ => String::new(),
         },
         is_visit: record.visit.is_some(),
+        board_key,
+        model_key: catalogue::model_key(model.sha256.as_deref(), &model.name),
     }
+}
+
+/// What records are sorted by in an order of models.
+pub(crate) fn model_sort(model_search: &str) -> String {
+    clipped(model_search)
+}
+
+/// What records are sorted by in an order of tests: kind, then prompt, generation, depth
+/// and parallel sequences.
+pub(crate) fn test_sort(test_kind: &str, counts: [i64; 4]) -> String {
+    let [n_prompt, n_gen, n_depth, n_parallel] = counts;
+    format!("{test_kind} {n_prompt:010} {n_gen:010} {n_depth:010} {n_parallel:010}")
+}
+
+/// Where a record stands in an order by rate: what has no samples is never ranked among
+/// what has, and what has no rate comes last.
+pub(crate) fn rate_class(kind: &str, rate_tps: Option<f64>) -> i64 {
+    let without = [RecordKind::ImportedSummary, RecordKind::Published];
+    let is_without = without.iter().any(|without| word(without) == kind);
+    2 * i64::from(is_without) + i64::from(rate_tps.is_none())
 }
 
 /// `pp`, `tg`, `pg`, `load`, or `experiment`.
@@ -192,6 +231,16 @@ pub(crate) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
+/// As much of a text as an index holds.
+pub(crate) fn clipped(text: &str) -> String {
+    storable(&text[..text.floor_char_boundary(MAX_INDEXED_BYTES)])
+}
+
+/// The first `n` characters of a text that somebody sent.
+pub(crate) fn shortened(text: &str, n: usize) -> String {
+    storable(text).chars().take(n).collect()
+}
+
 pub(crate) fn letter(grade: GradeLetter) -> String {
     word(&grade)
 }
@@ -204,7 +253,7 @@ pub(crate) fn word(value: &impl Serialize) -> String {
     }
 }
 
-fn unword<T: DeserializeOwned>(word: &str) -> Result<T, String> {
+pub(crate) fn unword<T: DeserializeOwned>(word: &str) -> Result<T, String> {
     serde_json::from_value(word.into()).map_err(|error| error.to_string())
 }
 

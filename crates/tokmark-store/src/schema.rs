@@ -10,8 +10,10 @@ use sea_orm::sea_query::{
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
+use crate::upgrade;
+
 /// Version of the tables that this program makes and reads.
-pub const SCHEMA_VERSION: i64 = 3;
+pub const SCHEMA_VERSION: i64 = 4;
 
 /// What is found in a database before it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,7 @@ pub(crate) async fn migrate(db: &impl ConnectionTrait, found: i64) -> Result<(),
             1 => create_records(db, backend).await?,
             2 => add_settings(db, backend).await?,
             3 => add_is_visit(db).await?,
+            4 => upgrade::to_version_4(db, backend).await?,
             other => unreachable!("version {other} has no step"),
         }
         let sql = format!("INSERT INTO tokmark_schema (version) VALUES ({version})");
@@ -172,7 +175,7 @@ async fn create_records(db: &impl ConnectionTrait, backend: DbBackend) -> Result
 }
 
 /// Text compared byte by byte, so that both databases sort alike.
-fn text(name: &'static str, backend: DbBackend) -> ColumnDef {
+pub(crate) fn text(name: &'static str, backend: DbBackend) -> ColumnDef {
     let mut column = ColumnDef::new(name);
     column.text();
     if backend == DbBackend::Postgres {
@@ -190,7 +193,7 @@ fn belongs_to_record(table: &mut TableCreateStatement, name: &'static str) {
     );
 }
 
-fn index(
+pub(crate) fn index(
     name: &'static str,
     table: &'static str,
     columns: &[&'static str],

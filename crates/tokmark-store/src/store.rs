@@ -9,7 +9,7 @@ use crate::connect::{self, OpenOptions};
 use crate::entity::{records, tags};
 use crate::error::Origin;
 use crate::row::{self, storable, word};
-use crate::tables::{body, check_tags};
+use crate::tables::{Prepared, check_tags};
 use crate::{Filter, RecordRow, RunRow, StoreError, StoreUrl};
 
 /// Longest tag, so that every database can index it.
@@ -81,19 +81,9 @@ impl Store {
     ///
     /// As [`Store::save`].
     pub async fn save_all(&self, records: &[Record]) -> Result<usize, StoreError> {
-        let mut sorted = Vec::with_capacity(records.len());
-        for record in records {
-            sorted.push((record, body(record)?));
-        }
-        // Two programs that save the same records must not wait for each other in a ring.
-        sorted.sort_by_key(|(record, _)| record.id);
+        let prepared = records.iter().map(Prepared::new).collect::<Result<Vec<_>, _>>()?;
         let transaction = self.begin().await?;
-        let mut n_new = 0;
-        for (record, body) in sorted {
-            let new = self.insert(&transaction, record, body).await?;
-            self.merge(&transaction, record).await?;
-            n_new += usize::from(new);
-        }
+        let n_new = self.insert_all(&transaction, prepared).await?;
         self.commit(transaction).await?;
         Ok(n_new)
     }
@@ -109,14 +99,10 @@ impl Store {
         let mut record = record.clone();
         record.notes.extend(notes);
         record.tags.extend(tags);
-        let body = body(&record)?;
-        let transaction = self.begin_on(old).await?;
-        self.insert(&transaction, &record, body).await?;
-        self.merge(&transaction, &record).await?;
-        records::Entity::delete_by_id(old)
-            .exec(&transaction)
-            .await
-            .map_err(|error| self.origin.db(error))?;
+        let prepared = Prepared::new(&record)?;
+        let (transaction, columns) = self.begin_on(old).await?;
+        self.insert_all(&transaction, vec![prepared]).await?;
+        self.delete(&transaction, columns).await?;
         self.commit(transaction).await
     }
 
@@ -170,6 +156,14 @@ impl Store {
     /// None of its own.
     pub async fn list(&self, filter: &Filter) -> Result<Vec<RecordRow>, StoreError> {
         let found = filter.select().all(&self.db).await.map_err(|error| self.origin.db(error))?;
+        self.rows(found).await
+    }
+
+    /// The rows of these columns, with notes and tags.
+    pub(crate) async fn rows(
+        &self,
+        found: Vec<records::Model>,
+    ) -> Result<Vec<RecordRow>, StoreError> {
         let ids: Vec<RecordId> = found.iter().map(|columns| columns.id).collect();
         let mut notes = self.notes_of(&ids).await?;
         let mut tags = self.tags_of(&ids).await?;
@@ -252,7 +246,7 @@ impl Store {
     ///
     /// [`StoreError::NotFound`].
     pub async fn note(&self, id: RecordId, note: &Note) -> Result<(), StoreError> {
-        let transaction = self.begin_on(id).await?;
+        let (transaction, _) = self.begin_on(id).await?;
         self.add_notes(&transaction, id, std::slice::from_ref(note)).await?;
         self.commit(transaction).await
     }
@@ -266,7 +260,7 @@ impl Store {
     pub async fn tag(&self, id: RecordId, tags: &[impl AsRef<str>]) -> Result<(), StoreError> {
         let tags: Vec<String> = tags.iter().map(|tag| tag.as_ref().to_owned()).collect();
         check_tags(id, &tags)?;
-        let transaction = self.begin_on(id).await?;
+        let (transaction, _) = self.begin_on(id).await?;
         self.add_tags(&transaction, id, &tags).await?;
         self.commit(transaction).await
     }
@@ -277,7 +271,7 @@ impl Store {
     ///
     /// [`StoreError::NotFound`].
     pub async fn untag(&self, id: RecordId, tags: &[impl AsRef<str>]) -> Result<(), StoreError> {
-        let transaction = self.begin_on(id).await?;
+        let (transaction, _) = self.begin_on(id).await?;
         tags::Entity::delete_many()
             .filter(tags::Column::RecordId.eq(id))
             .filter(tags::Column::Tag.is_in(tags.iter().map(|tag| storable(tag.as_ref()))))
@@ -293,11 +287,8 @@ impl Store {
     ///
     /// [`StoreError::NotFound`].
     pub async fn remove(&self, id: RecordId) -> Result<(), StoreError> {
-        let transaction = self.begin_on(id).await?;
-        records::Entity::delete_by_id(id)
-            .exec(&transaction)
-            .await
-            .map_err(|error| self.origin.db(error))?;
+        let (transaction, columns) = self.begin_on(id).await?;
+        self.delete(&transaction, columns).await?;
         self.commit(transaction).await
     }
 

@@ -9,16 +9,23 @@ use sea_orm::{
 };
 use tokmark_model::{Note, Record, RecordId};
 
+use crate::catalogue::{self, Entry};
 use crate::entity::{bodies, notes, records, tags};
 use crate::row::{self, storable};
 use crate::store::{MAX_TAG_BYTES, Store};
 use crate::{StoreError, connect};
 
 /// Ids in one statement; both databases allow 32,766 and more.
-const CHUNK: usize = 500;
+pub(crate) const CHUNK: usize = 500;
 
 /// Bodies in memory at once beside the records made of them; one may have megabytes.
 const BODY_CHUNK: usize = 32;
+
+/// Bytes of bodies in one statement, one body apart.
+const STATEMENT_BYTES: usize = 4 << 20;
+
+/// Longest text that records are found by as a whole.
+const MAX_KEY_BYTES: usize = 500;
 
 impl Store {
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
@@ -27,15 +34,18 @@ impl Store {
             .map_err(|error| self.origin.db(error))
     }
 
-    /// Begins to change a record that must be there.
-    pub(crate) async fn begin_on(&self, id: RecordId) -> Result<DatabaseTransaction, StoreError> {
+    /// Begins to change a record that must be there; gives its columns too.
+    pub(crate) async fn begin_on(
+        &self,
+        id: RecordId,
+    ) -> Result<(DatabaseTransaction, records::Model), StoreError> {
         let transaction = self.begin().await?;
         let found = records::Entity::find_by_id(id)
             .one(&transaction)
             .await
             .map_err(|error| self.origin.db(error))?;
         match found {
-            Some(_) => Ok(transaction),
+            Some(columns) => Ok((transaction, columns)),
             None => Err(self.origin.not_found(id)),
         }
     }
@@ -44,50 +54,139 @@ impl Store {
         transaction.commit().await.map_err(|error| self.origin.db(error))
     }
 
-    /// Inserts columns and body of a record that isn't there; says whether it was not.
-    pub(crate) async fn insert(
+    /// Inserts those records that aren't there, adds what notes and tags the others lack, and
+    /// says how many were new.
+    pub(crate) async fn insert_all(
         &self,
         transaction: &DatabaseTransaction,
-        record: &Record,
-        body: String,
-    ) -> Result<bool, StoreError> {
+        mut prepared: Vec<Prepared<'_>>,
+    ) -> Result<usize, StoreError> {
         let sorted = |error| self.origin.db(error);
-        let inserted = records::Entity::insert(row::columns(record).into_active_model())
-            .on_conflict_do_nothing_on([records::Column::Id])
-            .exec_without_returning(transaction)
-            .await
-            .map_err(sorted)?;
-        if matches!(inserted, TryInsertResult::Inserted(1)) {
-            let body = bodies::Model { record_id: record.id, body };
-            bodies::Entity::insert(body.into_active_model())
-                .exec_without_returning(transaction)
-                .await
-                .map_err(sorted)?;
-            return Ok(true);
-        }
-        let kept = bodies::Entity::find_by_id(record.id).one(transaction).await.map_err(sorted)?;
-        match kept {
-            Some(kept) if self.same(record.id, &kept.body, &body)? => Ok(false),
-            _ => {
-                let store = self.origin.store.clone();
-                Err(StoreError::Conflict { store, id: record.id })
+        // Two programs that save the same records must not wait for each other in a ring.
+        prepared.sort_by_key(|new| new.record.id);
+        let mut unique: Vec<Prepared> = Vec::with_capacity(prepared.len());
+        let mut merged = Vec::new();
+        for new in prepared {
+            merged.push(new.record);
+            match unique.last() {
+                Some(last) if last.record.id == new.record.id => {
+                    if !self.same(new.record.id, &last.body, &new.body)? {
+                        return Err(self.conflict(new.record.id));
+                    }
+                }
+                _ => unique.push(new),
             }
         }
+        let mut inserted = HashSet::with_capacity(unique.len());
+        for piece in pieces(&unique) {
+            let columns = piece.iter().map(|new| new.columns.clone().into_active_model());
+            let found = records::Entity::insert_many(columns)
+                .on_conflict_do_nothing_on([records::Column::Id])
+                .exec_with_returning_keys(transaction)
+                .await
+                .map_err(sorted)?;
+            if let TryInsertResult::Inserted(ids) = found {
+                inserted.extend(ids);
+            }
+        }
+        let (new, known): (Vec<Prepared>, Vec<Prepared>) =
+            unique.into_iter().partition(|new| inserted.contains(&new.record.id));
+        self.compare(transaction, &known).await?;
+        let entries = new.iter().map(|new| new.entry.clone()).collect();
+        self.insert_bodies(transaction, new).await?;
+        for record in merged {
+            self.add_notes(transaction, record.id, &record.notes).await?;
+            self.add_tags(transaction, record.id, &record.tags).await?;
+        }
+        catalogue::add(transaction, entries).await.map_err(sorted)?;
+        Ok(inserted.len())
+    }
+
+    /// Refuses records that others with their ids are kept in place of.
+    async fn compare(
+        &self,
+        transaction: &DatabaseTransaction,
+        known: &[Prepared<'_>],
+    ) -> Result<(), StoreError> {
+        for chunk in known.chunks(BODY_CHUNK) {
+            let kept = bodies::Entity::find()
+                .filter(bodies::Column::RecordId.is_in(chunk.iter().map(|new| new.record.id)))
+                .all(transaction)
+                .await
+                .map_err(|error| self.origin.db(error))?;
+            let kept: HashMap<RecordId, String> =
+                kept.into_iter().map(|row| (row.record_id, row.body)).collect();
+            for new in chunk {
+                let id = new.record.id;
+                match kept.get(&id) {
+                    Some(kept) if self.same(id, kept, &new.body)? => {}
+                    _ => return Err(self.conflict(id)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Many in one statement, as long as they are small.
+    async fn insert_bodies(
+        &self,
+        transaction: &DatabaseTransaction,
+        new: Vec<Prepared<'_>>,
+    ) -> Result<(), StoreError> {
+        let rows: Vec<bodies::Model> = new
+            .into_iter()
+            .map(|new| bodies::Model { record_id: new.record.id, body: new.body })
+            .collect();
+        let mut rows = rows.as_slice();
+        while !rows.is_empty() {
+            let mut n_bytes = 0;
+            let is_small = |row: &&bodies::Model| {
+                n_bytes += row.body.len();
+                n_bytes <= STATEMENT_BYTES
+            };
+            let n = rows.iter().take_while(is_small).count().max(1);
+            let piece = pieces(&rows[..n]).next().unwrap_or(rows);
+            bodies::Entity::insert_many(
+                piece.iter().cloned().map(IntoActiveModel::into_active_model),
+            )
+            .exec_without_returning(transaction)
+            .await
+            .map_err(|error| self.origin.db(error))?;
+            rows = &rows[piece.len()..];
+        }
+        Ok(())
+    }
+
+    /// Removes a record with its notes and tags, also from leaderboard, machines and models.
+    pub(crate) async fn delete(
+        &self,
+        transaction: &DatabaseTransaction,
+        columns: records::Model,
+    ) -> Result<(), StoreError> {
+        let sorted = |error| self.origin.db(error);
+        let records::Model { id, board_key, machine_fingerprint, model_key, .. } = columns;
+        let is_counted = Entry::kept(transaction, id).await.map_err(sorted)?.is_some();
+        let gone = records::Entity::delete_by_id(id).exec(transaction).await.map_err(sorted)?;
+        if gone.rows_affected == 0 {
+            // Another program was faster.
+            return Err(self.origin.not_found(id));
+        }
+        if !is_counted {
+            // An upgrade could not read it and left it out.
+            return Ok(());
+        }
+        catalogue::take_out(transaction, id, board_key, &machine_fingerprint, model_key)
+            .await
+            .map_err(sorted)
+    }
+
+    fn conflict(&self, id: RecordId) -> StoreError {
+        StoreError::Conflict { store: self.origin.store.clone(), id }
     }
 
     /// Whether two bodies say the same. Texts may differ where another version wrote them.
     fn same(&self, id: RecordId, kept: &str, new: &str) -> Result<bool, StoreError> {
         Ok(kept == new || self.parse(id, kept)? == self.parse(id, new)?)
-    }
-
-    /// Adds the notes and tags that the kept record lacks.
-    pub(crate) async fn merge(
-        &self,
-        transaction: &DatabaseTransaction,
-        record: &Record,
-    ) -> Result<(), StoreError> {
-        self.add_notes(transaction, record.id, &record.notes).await?;
-        self.add_tags(transaction, record.id, &record.tags).await
     }
 
     pub(crate) async fn add_notes(
@@ -227,18 +326,66 @@ impl Store {
     }
 }
 
-/// What is kept of a record, notes and tags apart; refused unless it reads back.
-pub(crate) fn body(record: &Record) -> Result<String, StoreError> {
-    let invalid = |error: serde_json::Error| StoreError::InvalidRecord {
-        id: record.id,
-        reason: error.to_string(),
+/// A record with all that is written of it.
+pub(crate) struct Prepared<'r> {
+    record: &'r Record,
+    columns: records::Model,
+    entry: Entry,
+    body: String,
+}
+
+impl<'r> Prepared<'r> {
+    /// # Errors
+    ///
+    /// [`StoreError::InvalidRecord`] where it would not read back.
+    pub fn new(record: &'r Record) -> Result<Self, StoreError> {
+        let invalid = |reason: String| StoreError::InvalidRecord { id: record.id, reason };
+        check_tags(record.id, &record.tags)?;
+        check_keys(record).map_err(invalid)?;
+        let (body, read) = body(record).map_err(|error| invalid(error.to_string()))?;
+        let entry = Entry::of(read).map_err(|error| invalid(error.to_string()))?;
+        let columns = row::columns(record, entry.board.as_ref().map(|row| row.key));
+        Ok(Prepared { record, columns, entry, body })
+    }
+}
+
+/// What is kept of a record, notes and tags apart, and how that reads back.
+fn body(record: &Record) -> Result<(String, Record), serde_json::Error> {
+    let body = if record.notes.is_empty() && record.tags.is_empty() {
+        serde_json::to_string(record)?
+    } else {
+        serde_json::to_string(&Record { notes: Vec::new(), tags: Vec::new(), ..record.clone() })?
     };
-    check_tags(record.id, &record.tags)?;
-    let plain = Record { notes: Vec::new(), tags: Vec::new(), ..record.clone() };
-    let body = serde_json::to_string(&plain).map_err(invalid)?;
     // A rate that is no number, for one, would be written as null.
-    serde_json::from_str::<Record>(&body).map_err(invalid)?;
-    Ok(body)
+    let read = serde_json::from_str(&body)?;
+    Ok((body, read))
+}
+
+/// What records are found by must be short enough for every database to index it.
+fn check_keys(record: &Record) -> Result<(), String> {
+    let label = record.label();
+    for (name, text) in [
+        ("the fingerprint of the machine", record.machine.fingerprint.as_str()),
+        ("the hash of the model", record.model.sha256.as_deref().unwrap_or_default()),
+        ("the name of the test", label.as_str()),
+    ] {
+        if text.len() > MAX_KEY_BYTES {
+            return Err(format!("{name} has over {MAX_KEY_BYTES} bytes"));
+        }
+    }
+    Ok(())
+}
+
+/// Pieces for statements that insert many rows. They have few different sizes: every size
+/// is a statement that a connection remembers.
+pub(crate) fn pieces<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let size = [256, 64, 16, 4, 1].into_iter().find(|size| *size <= rest.len())?;
+        let (piece, others) = rest.split_at(size);
+        rest = others;
+        Some(piece)
+    })
 }
 
 pub(crate) fn check_tags(id: RecordId, tags: &[String]) -> Result<(), StoreError> {
@@ -277,7 +424,7 @@ mod tests {
             record.machine.power_cap_w = floats.first().copied();
             record.warmup_ns = integers.iter().copied().map(tokmark_model::Nanos).collect();
             record.newer.insert("later".into(), serde_json::json!({ "f": floats, "n": integers }));
-            let read: Record = serde_json::from_str(&body(&record).unwrap()).unwrap();
+            let (_, read) = body(&record).unwrap();
             prop_assert_eq!(read, record);
         }
     }

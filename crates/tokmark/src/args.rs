@@ -7,6 +7,7 @@ mod given;
 mod llama_bench;
 pub(crate) mod load;
 mod quantity;
+pub(crate) mod serve;
 mod watch;
 mod wrong;
 
@@ -140,6 +141,31 @@ pub(crate) enum Subcommand {
   tokmark models
   tokmark models add model.gguf")]
     Models(ModelsArgs),
+    /// Show what is kept in a browser, take records and jobs by HTTP
+    #[command(after_help = "Examples:
+  tokmark serve --for 2s
+  tokmark serve --bind 127.0.0.1:0 --no-agent --for 1s")]
+    Serve(serve::ServeArgs),
+    /// Take jobs from a server and measure them here
+    #[command(after_help = "Examples:
+  tokmark agent --server http://127.0.0.1:8080
+  tokmark agent --server https://bench.example.org --token-env BENCH_TOKEN")]
+    Agent(serve::AgentArgs),
+    /// Send records to a server; what can't be sent now waits and is sent later
+    #[command(after_help = "Examples:
+  tokmark upload last --server http://127.0.0.1:8080
+  tokmark upload --model smollm2 --server http://127.0.0.1:8080")]
+    Upload(serve::UploadArgs),
+    /// Check, add and import runs kept as YAML
+    #[command(after_help = "Examples:
+  tokmark board check
+  tokmark board add last")]
+    Board(serve::BoardArgs),
+    /// Build a static leaderboard of runs kept as YAML
+    #[command(after_help = "Examples:
+  tokmark site build --out site
+  tokmark site build --out site --embed")]
+    Site(serve::SiteArgs),
 }
 
 /// Where records are kept.

@@ -1,8 +1,10 @@
 //! The `tokmark` command: arguments, wiring, progress and exit codes. Nothing is computed
 //! here; see `ARCHITECTURE.md` for where things live.
 
+mod agent;
 mod args;
 mod bench;
+mod board;
 mod dialect_check;
 mod diff;
 mod exit;
@@ -14,6 +16,8 @@ mod load;
 mod models;
 mod output;
 mod quick;
+mod serve;
+mod shipped;
 mod stub;
 mod view;
 mod watch;
@@ -80,5 +84,10 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Exit> {
         Subcommand::Export(args) => history::export(&args),
         Subcommand::Import(args) => import::run(&args),
         Subcommand::Models(args) => models::run(args),
+        Subcommand::Serve(args) => serve::run(&args),
+        Subcommand::Agent(args) => agent::run(&args),
+        Subcommand::Upload(args) => agent::upload(&args),
+        Subcommand::Board(args) => board::run(&args),
+        Subcommand::Site(args) => board::site(&args),
     }
 }

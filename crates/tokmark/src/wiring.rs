@@ -124,7 +124,8 @@ impl Kept {
 }
 
 /// The store that the arguments and the environment name.
-fn store_url(args: &StoreArgs) -> anyhow::Result<StoreUrl> {
+/// The store that the arguments and the environment name.
+pub(crate) fn store_url(args: &StoreArgs) -> anyhow::Result<StoreUrl> {
     Ok(StoreUrl::from_arg(
         args.db.as_deref(),
         std::env::var("DATABASE_URL").ok().as_deref(),

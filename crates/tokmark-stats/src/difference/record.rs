@@ -138,9 +138,11 @@ fn tokens_of(findings: &mut Findings, a: Option<&TokenSource>, b: Option<&TokenS
 
 fn published_by(findings: &mut Findings, a: Option<&Published>, b: Option<&Published>) {
     let text = |published: &Published| {
-        let Published { source, url, date } = published;
-        let parts = [Some(source.clone()), url.clone(), date.clone()];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        // Rates are figures.
+        let Published { source, url, date, shape, hardware, disputed, .. } = published;
+        let parts = [Some(source), url.as_ref(), date.as_ref(), shape.as_ref(), hardware.as_ref()];
+        let parts = parts.into_iter().chain([disputed.as_ref()]).flatten().cloned();
+        parts.collect::<Vec<_>>().join(", ")
     };
     let (a, b) = (a.map(text), b.map(text));
     findings.of(Group::Measured, None).describes("source", &Or(&a, "none"), &Or(&b, "none"));

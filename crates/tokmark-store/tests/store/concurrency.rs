@@ -1,7 +1,7 @@
 //! Several writers at once, and writers that are killed.
 
-use tokmark_model::{Note, Record};
-use tokmark_store::{Filter, Store};
+use tokmark_model::{BoardRow, Note, Record};
+use tokmark_store::{BoardFilter, Filter, Store};
 
 use crate::place::{Place, on_both_databases};
 use crate::processes::{next_line, start};
@@ -11,6 +11,8 @@ on_both_databases!(
     tasks_that_save_at_once_lose_nothing,
     processes_that_save_at_once_lose_nothing,
     the_same_record_saved_at_once_is_kept_once,
+    two_hundred_uploads_of_one_record_leave_one,
+    batches_of_one_configuration_saved_at_once_are_all_counted,
     notes_and_tags_made_at_once_are_all_kept,
     stores_opened_at_once_are_made_once,
     a_killed_writer_loses_nothing_that_was_saved,
@@ -62,6 +64,61 @@ async fn the_same_record_saved_at_once_is_kept_once(place: &Place) {
     );
     assert_eq!(in_a.unwrap() + in_b.unwrap(), 20);
     assert_eq!(all(&a).await.len(), 20);
+}
+
+async fn two_hundred_uploads_of_one_record_leave_one(place: &Place) {
+    let stores = [place.open().await, place.open().await];
+    let uploads: Vec<_> = (0..200)
+        .map(|n| {
+            let store = stores[n % 2].clone();
+            tokio::spawn(async move { store.save(&record(1)).await.unwrap() })
+        })
+        .collect();
+    let mut n_new = 0;
+    for upload in uploads {
+        n_new += usize::from(upload.await.unwrap());
+    }
+    assert_eq!(n_new, 1);
+    assert_eq!(all(&stores[0]).await, [record(1)]);
+    assert_eq!(stores[0].board().machines(10).await.unwrap()[0].n_records, 1);
+    assert_eq!(stores[0].board().count(&BoardFilter::default()).await.unwrap(), 1);
+}
+
+async fn batches_of_one_configuration_saved_at_once_are_all_counted(place: &Place) {
+    let mut tasks = Vec::new();
+    for task in 0..4u64 {
+        let store = place.open().await;
+        tasks.push(tokio::spawn(async move {
+            for batch in 0..5 {
+                // Every batch has both machines, in another order than the next task's.
+                let mut records: Vec<Record> =
+                    (0..10).map(|n| record(task * 1000 + batch * 10 + n)).collect();
+                for record in records.iter_mut().skip(task as usize).step_by(2) {
+                    record.machine.fingerprint = "machine-2".into();
+                }
+                store.save_all(&records).await.unwrap();
+                let gone = records[task as usize].id;
+                store.remove(gone).await.unwrap();
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let store = place.open().await;
+    for machine in store.board().machines(10).await.unwrap() {
+        let of_machine =
+            Filter { machine: Some(machine.facts.fingerprint.clone()), ..Filter::default() };
+        let kept = store.records(&of_machine).await.unwrap();
+        assert_eq!(machine.n_records, kept.len() as u64);
+        let filter = BoardFilter {
+            machine: Some(machine.facts.fingerprint.clone()),
+            ..BoardFilter::default()
+        };
+        let rows = store.board().rows(&filter).await.unwrap();
+        assert_eq!(rows, [BoardRow::of(&kept[0]).unwrap()]);
+    }
+    assert_eq!(store.board().models(10).await.unwrap()[0].n_records, 180);
 }
 
 async fn notes_and_tags_made_at_once_are_all_kept(place: &Place) {

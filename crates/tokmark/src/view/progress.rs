@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokmark_host::BusyProcess;
 use tokmark_lab::{Estimate, Measuring, Observer, Phase, Subject};
-use tokmark_model::{Record, Test};
+use tokmark_model::{JobProgress, Record, Test};
 
 use super::plan::duration;
 use super::words::number;
@@ -19,6 +19,8 @@ pub(crate) struct ProgressView {
     each_test: bool,
     is_silent: bool,
     label: String,
+    /// Tests that are over, of how many.
+    tests: (usize, usize),
 }
 
 /// A line on a terminal, nothing off it. No ticker: nothing may be redrawn while a repetition
@@ -31,6 +33,23 @@ pub(super) fn line() -> ProgressBar {
     ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10)).with_style(style)
 }
 
+/// Variable that has progress written as JSON, one object a line, for programs.
+const FORM: &str = "TOKMARK_PROGRESS";
+
+/// Tells a program how far a run is, where one asked: `share` of it is done.
+pub(super) fn tell(share: f64, doing: &str, remaining: Option<Duration>) {
+    if std::env::var_os(FORM).is_none_or(|form| form != "json") {
+        return;
+    }
+    let progress = JobProgress {
+        share: share.clamp(0.0, 1.0),
+        doing: doing.to_owned(),
+        remaining_s: remaining.map(|left| left.as_secs_f64()),
+    };
+    let line = serde_json::to_string(&progress).unwrap_or_default();
+    crate::output::say!("{line}");
+}
+
 impl ProgressView {
     /// A view that counts down from `estimate`.
     pub(crate) fn new(estimate: Option<Estimate>) -> Self {
@@ -41,6 +60,7 @@ impl ProgressView {
             each_test: false,
             is_silent: false,
             label: String::new(),
+            tests: (0, 0),
         }
     }
 
@@ -71,12 +91,17 @@ impl ProgressView {
             .map_or_else(String::new, |left| format!(", about {} left", duration(left)));
         self.bar.set_message(format!("{} {what}{left}", self.label));
         self.bar.tick();
+        let remaining =
+            self.estimate.and_then(|estimate| estimate.expected.checked_sub(self.begun.elapsed()));
+        let (done, n) = self.tests;
+        tell(done as f64 / n.max(1) as f64, &format!("{} {what}", self.label), remaining);
     }
 }
 
 impl Observer for ProgressView {
     fn test_started(&mut self, index: usize, n: usize, _subject: &Subject, test: &Test) {
         self.label = format!("[{}/{n}] {}:", index + 1, test.label());
+        self.tests = (index, n);
         if self.each_test {
             crate::output::say!("tokmark: test {}/{n}: {}: starting", index + 1, test.label());
         }

@@ -15,6 +15,7 @@ mod real;
 mod recipes;
 mod records;
 mod resume;
+mod serve;
 mod speculation;
 mod support;
 mod watch;

@@ -16,6 +16,8 @@ const ANY: &str = "*";
 /// Crate, whom it may know beside [`VOCABULARY`], and whom its tests may know besides.
 const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("tokmark", &[ANY], &[]),
+    ("tokmark-agent", &[], &["tokmark-server", "tokmark-store"]),
+    ("tokmark-board", &["tokmark-stats"], &[]),
     ("tokmark-compat", &[], &[]),
     ("tokmark-gguf", &[], &[]),
     ("tokmark-host", &[], &[]),
@@ -41,6 +43,11 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("tokmark-plot", &[], &[]),
     ("tokmark-recipe", &[], &[]),
     ("tokmark-run", &[], &[]),
+    (
+        "tokmark-server",
+        &["tokmark-board", "tokmark-plot", "tokmark-stats", "tokmark-store"],
+        &["tokmark-stub"],
+    ),
     ("tokmark-stats", &[], &[]),
     ("tokmark-store", &[], &[]),
     ("tokmark-stub", &["tokmark-run"], &[]),

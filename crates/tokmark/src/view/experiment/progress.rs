@@ -64,6 +64,10 @@ impl ExperimentObserver for ExperimentView {
         let elapsed = duration(self.begun.elapsed());
         self.bar.set_message(format!("[{n_rounds}/{}] {what}; {elapsed}", self.n_rounds));
         self.bar.tick();
+        let share = f64::from(n_rounds) / f64::from(self.n_rounds.max(1));
+        let whole = self.begun.elapsed().as_secs_f64() / share;
+        let left = Duration::try_from_secs_f64(whole * (1.0 - share)).ok();
+        progress::tell(share, &what, left);
     }
 
     fn looked(&mut self, contests: &[Contest], n_rounds: u32) {

@@ -1,0 +1,420 @@
+//! The leaderboard and what else is made of its rows.
+
+use axum::extract::State as Shared;
+use axum::http::Uri;
+use tokmark_board::{Column as Key, Leaderboard, Line, Query, leaderboard as grouped};
+use tokmark_model::{BoardRow, RecordKind};
+use tokmark_store::BoardChoices;
+
+use super::Shown;
+use super::block::{Block, Cell, Column, FilterField, FilterForm, Group, Page, TableView};
+use super::{record, words};
+use crate::access::Reader;
+use crate::error::ServerError;
+use crate::query::board_query;
+use crate::state::State;
+
+type Read = Result<Reader, ServerError>;
+
+/// What the leaderboard is.
+pub(crate) const LEAD: &str = "The newest figures of every configuration, grouped by family. \
+Kinds are never ranked together; ranks differ only where intervals part. With no shape chosen a \
+rate is the range over the shapes.";
+
+/// Shapes side by side.
+const SHAPES: usize = 8;
+
+/// Rows as a plain table.
+pub(super) fn plain(rows: &[BoardRow], caption: &str) -> TableView {
+    let columns = vec![
+        Column::named("Model"),
+        Column::named("Quantization").defined(words::QUANTIZATION),
+        Column::number("File size"),
+        Column::named("Hardware").defined(words::HARDWARE),
+        Column::named("Back end").defined(words::BACKEND),
+        Column::named("Settings"),
+        Column::named("Measured"),
+        Column::number("Concurrency").defined(words::CONCURRENCY),
+        Column::number("tok/s").defined(words::RATE),
+        Column::number("Interval").defined(words::INTERVAL),
+        Column::named("Grade").defined(words::GRADE),
+    ];
+    let cells = |row: &BoardRow| {
+        vec![
+            model(row),
+            Cell::text(row.quantization.clone().unwrap_or_else(|| "unknown".to_owned())),
+            Cell::text(row.file_size_bytes.map(words::size).unwrap_or_default()),
+            hardware(row),
+            Cell::text(back_end(row)),
+            Cell::text(row.settings.clone()),
+            measured(row),
+            Cell::text(row.concurrency.map_or_else(String::new, |n| n.to_string())),
+            Cell::text(words::rate(row.rate_tps)),
+            Cell::text(words::ends(row.rate_low_tps, row.rate_high_tps)),
+            Cell::text(words::grade(row.grade)),
+        ]
+    };
+    TableView { caption: caption.to_owned(), columns, rows: rows.iter().map(cells).collect() }
+}
+
+fn model(row: &BoardRow) -> Cell {
+    Cell::link(row.model_name.clone(), format!("/models/{}", words::escaped(&row.model_name)))
+}
+
+fn hardware(row: &BoardRow) -> Cell {
+    let cell = match row.machine_fingerprint.is_empty() {
+        true => Cell::text(row.hardware.clone()),
+        false => {
+            let address = format!("/hardware/{}", words::escaped(&row.machine_fingerprint));
+            Cell::link(row.hardware.clone(), address)
+        }
+    };
+    match row.n_gpus {
+        0 | 1 => cell,
+        n => cell.tagged(format!("{n} GPUs")),
+    }
+}
+
+fn back_end(row: &BoardRow) -> String {
+    format!("{} {} ({})", row.engine, row.engine_version, row.backends)
+}
+
+/// What was measured, with what is to be known of it.
+fn measured(row: &BoardRow) -> Cell {
+    let mut cell = Cell::link(row.label.clone(), record::address(row.id));
+    if row.kind != RecordKind::Measured {
+        cell = cell.tagged(words::kind(row.kind));
+    }
+    if let Some(source) = &row.source {
+        cell = cell.tagged(source.clone());
+    }
+    if let Some(disputed) = &row.disputed {
+        cell = cell.tagged(disputed.clone());
+    }
+    cell
+}
+
+fn filters(action: &str, query: &Query, choices: &BoardChoices) -> FilterForm {
+    let own = &query.filter;
+    let chosen = |name, label, value: Option<String>, found: &[(String, u64)]| FilterField {
+        name,
+        label,
+        value: value.unwrap_or_default(),
+        numeric: false,
+        choices: found.iter().map(|(word, n)| (word.clone(), format!("{word} ({n})"))).collect(),
+    };
+    let number = |name, label, value: Option<u64>| FilterField {
+        name,
+        label,
+        value: value.map_or_else(String::new, |value| value.to_string()),
+        numeric: true,
+        choices: Vec::new(),
+    };
+    let words = |name, label, value: String, list: &[&str]| FilterField {
+        name,
+        label,
+        value,
+        numeric: false,
+        choices: list.iter().map(|word| ((*word).to_owned(), word.replace('_', " "))).collect(),
+    };
+    let concurrencies: Vec<(String, u64)> =
+        choices.concurrencies.iter().map(|(value, n)| (value.to_string(), *n)).collect();
+    let concurrency = own.concurrency.map(|n| n.to_string());
+    let kind = own.kind.map(|kind| words::word(&kind).replace(' ', "_")).unwrap_or_default();
+    let grade = own.grade_at_least.map(|letter| format!("{letter:?}")).unwrap_or_default();
+    let kinds = ["measured", "imported", "imported_summary", "published"];
+    let levels = ["workload_only", "same_stack", "same_hardware_and_stack"];
+    let default = Query::default();
+    let mut kept = Vec::new();
+    if query.sort != default.sort {
+        kept.push(("sort".to_owned(), query.sort.word().to_owned()));
+    }
+    if query.direction != query.sort.natural() {
+        kept.push(("direction".to_owned(), query.direction.word().to_owned()));
+    }
+    FilterForm {
+        action: action.to_owned(),
+        fields: vec![
+            chosen("family", "Family", own.family.clone(), &choices.families),
+            chosen("hardware", "Hardware", own.hardware.clone(), &choices.hardware),
+            chosen("backend", "Back end", own.backend.clone(), &choices.backends),
+            chosen("engine", "Engine", own.engine.clone(), &choices.engines),
+            chosen("quantization", "Quantization", own.quantization.clone(), &choices.quantizations),
+            number("min_params", "Parameters at least", own.min_params),
+            number("max_params", "Parameters at most", own.max_params),
+            chosen("concurrency", "Concurrency", concurrency, &concurrencies),
+            chosen("shape", "Shape or test", own.shape.clone(), &choices.shapes),
+            words("grade_at_least", "Grade at least", grade, &["A", "B", "C", "D", "E", "F"]),
+            words("kind", "Kind", kind, &kinds),
+            words("level", "Ranked among", words::word(&query.level).replace(' ', "_"), &levels),
+        ],
+        kept,
+    }
+}
+
+pub(crate) async fn leaderboard(
+    Shared(state): Shared<State>,
+    reader: Read,
+    uri: Uri,
+) -> Shown {
+    Shown(leaderboard_page(&state, reader, &uri).await)
+}
+
+async fn leaderboard_page(
+    state: &State,
+    reader: Read,
+    uri: &Uri,
+) -> Result<Page, ServerError> {
+    reader?;
+    let query = board_query(uri)?;
+    let (rows, n_rows) = state.rows(&query, query.filter.shape.is_none()).await?;
+    let choices = state.choices().await?;
+    let found = grouped(&rows, &state.options.content.families, &query);
+    let mut page = Page::new("/leaderboard", "Leaderboard");
+    page.lead = LEAD.to_owned();
+    page.blocks.push(Block::Filters(filters("/leaderboard", &query, &choices)));
+    page.blocks.push(Block::Live(match n_rows > rows.len() as u64 {
+        true => format!("{} The first {} of {n_rows} configurations are shown.", found.sentence, rows.len()),
+        false => found.sentence.clone(),
+    }));
+    page.blocks.extend(groups(&found, &query));
+    Ok(page)
+}
+
+pub(crate) fn groups(found: &Leaderboard, query: &Query) -> Vec<Block> {
+    let column = |key: Key| {
+        let sorted = query.sorted_by(key).to_query();
+        Column {
+            label: key.title().to_owned(),
+            numeric: matches!(key, Key::Concurrency | Key::Rate | Key::Ttft),
+            definition: Some(key.definition()),
+            sort_href: Some(format!("/leaderboard?{sorted}")),
+            sorted: (query.sort == key).then(|| query.aria_sort(key)),
+        }
+    };
+    let mut columns: Vec<Column> = Key::ALL.into_iter().map(column).collect();
+    columns.push(Column::named("Rank").defined(words::RANK));
+    let is_open = found.groups.len() <= 3;
+    let group = |(n, group): (usize, &tokmark_board::Group)| {
+        let released = group.released.as_ref();
+        let released = released.map_or_else(String::new, |month| format!(", released {month}"));
+        Block::Group(Group {
+            name: group.family.clone(),
+            remark: format!("({}){released}", group.rows.len()),
+            is_open: is_open || n == 0,
+            table: TableView {
+                caption: format!("{}, {} configurations", group.family, group.rows.len()),
+                columns: columns.clone(),
+                rows: group.rows.iter().map(line).collect(),
+            },
+        })
+    };
+    found.groups.iter().enumerate().map(group).collect()
+}
+
+fn line(line: &Line) -> Vec<Cell> {
+    let address = format!("/models/{}", words::escaped(&line.model_name));
+    let mut variant = Cell::link(line.variant.clone(), address);
+    if line.kind != RecordKind::Measured {
+        variant = variant.tagged(line.kind_text);
+    }
+    if let Some(disputed) = &line.disputed {
+        variant = variant.tagged(disputed.clone());
+    }
+    let mut hardware = match line.machine_fingerprint.is_empty() {
+        true => Cell::text(line.hardware.clone()),
+        false => {
+            let address = format!("/hardware/{}", words::escaped(&line.machine_fingerprint));
+            Cell::link(line.hardware.clone(), address)
+        }
+    };
+    for tag in line.gpus_text.iter().chain(&line.power_cap_text) {
+        hardware = hardware.tagged(tag.clone());
+    }
+    let mut rate = match line.records.first() {
+        Some(id) => Cell::link(line.rate_text.clone(), record::address(*id)),
+        None => Cell::text(line.rate_text.clone()),
+    };
+    if line.shapes.len() > 1 {
+        rate = rate.tagged(line.shape_text.clone());
+    }
+    vec![
+        variant,
+        Cell::text(line.quantization_text.clone()),
+        hardware,
+        Cell::text(line.engine_text.clone()),
+        Cell::text(line.concurrency_text.clone()),
+        rate,
+        Cell::text(line.ttft_text.clone().unwrap_or_default()),
+        Cell::text(words::grade(line.grade)),
+        Cell::text(line.date_text.clone()),
+        Cell::text(line.rank_text.clone()),
+    ]
+}
+
+/// The same query for load points, or for tests of engines that were measured.
+fn serving(query: &Query, is_serving: bool) -> Query {
+    let mut query = query.clone();
+    query.filter.is_serving = Some(is_serving);
+    if !is_serving {
+        query.filter.kind = query.filter.kind.or(Some(RecordKind::Measured));
+    }
+    query
+}
+
+pub(crate) async fn workloads(
+    Shared(state): Shared<State>,
+    reader: Read,
+    uri: Uri,
+) -> Shown {
+    Shown(workloads_page(&state, reader, &uri).await)
+}
+
+/// The same configuration over the shapes: rate, and time to first token.
+async fn workloads_page(
+    state: &State,
+    reader: Read,
+    uri: &Uri,
+) -> Result<Page, ServerError> {
+    reader?;
+    let query = board_query(uri)?;
+    let (rows, _) = state.rows(&serving(&query, true), false).await?;
+    let mut page = Page::new("/workloads", "Workloads");
+    page.lead = "The same models over different shapes of work: output rate, and below it the \
+                 median time to first token. Prompts and answers differ in length, and so the \
+                 limit that binds."
+        .to_owned();
+    page.blocks.push(Block::Filters(filters("/workloads", &query, &state.choices().await?)));
+    let mut shapes: Vec<&str> = rows.iter().map(|row| row.shape.as_str()).collect();
+    shapes.sort_unstable();
+    shapes.dedup();
+    shapes.truncate(SHAPES);
+    let mut lines: Vec<(&BoardRow, Vec<Option<&BoardRow>>)> = Vec::new();
+    for row in &rows {
+        let Some(at) = shapes.iter().position(|shape| *shape == row.shape) else { continue };
+        let same = |other: &BoardRow| {
+            (&other.model_name, &other.quantization, &other.machine_fingerprint, &other.hardware)
+                == (&row.model_name, &row.quantization, &row.machine_fingerprint, &row.hardware)
+                && (&other.engine, &other.engine_version, other.concurrency, other.kind)
+                    == (&row.engine, &row.engine_version, row.concurrency, row.kind)
+        };
+        match lines.iter_mut().find(|(first, _)| same(first)) {
+            Some((_, cells)) => cells[at] = cells[at].or(Some(row)),
+            None => {
+                let mut cells = vec![None; shapes.len()];
+                cells[at] = Some(row);
+                lines.push((row, cells));
+            }
+        }
+    }
+    page.blocks.push(Block::Live(format!("{} configurations", lines.len())));
+    let mut columns = vec![
+        Column::named("Model"),
+        Column::named("Hardware").defined(words::HARDWARE),
+        Column::named("Back end").defined(words::BACKEND),
+        Column::number("Conc.").defined(words::CONCURRENCY),
+    ];
+    for shape in &shapes {
+        columns.push(Column::number(format!("{shape}, tok/s")).defined(words::RATE));
+        columns.push(Column::number(format!("{shape}, TTFT ms")).defined(words::TTFT));
+    }
+    let cells = |(first, found): &(&BoardRow, Vec<Option<&BoardRow>>)| {
+        let mut cells = vec![
+            model(first),
+            hardware(first),
+            Cell::text(back_end(first)),
+            Cell::text(first.concurrency.map_or_else(String::new, |n| n.to_string())),
+        ];
+        for row in found {
+            cells.push(row.map_or_else(Cell::default, |row| {
+                Cell::link(words::rate(row.rate_tps), record::address(row.id))
+            }));
+            let ttft = row.and_then(|row| row.ttft_p50_ms);
+            cells.push(Cell::text(ttft.map_or_else(String::new, words::number)));
+        }
+        cells
+    };
+    page.blocks.push(Block::Table(TableView {
+        caption: "Fastest first".to_owned(),
+        columns,
+        rows: lines.iter().map(cells).collect(),
+    }));
+    Ok(page)
+}
+
+pub(crate) async fn latency(
+    Shared(state): Shared<State>,
+    reader: Read,
+    uri: Uri,
+) -> Shown {
+    Shown(latency_page(&state, reader, &uri).await)
+}
+
+async fn latency_page(
+    state: &State,
+    reader: Read,
+    uri: &Uri,
+) -> Result<Page, ServerError> {
+    reader?;
+    let query = board_query(uri)?;
+    let (mut rows, _) = state.rows(&serving(&query, true), false).await?;
+    rows.retain(|row| row.ttft_p50_ms.is_some());
+    rows.sort_by(|a, b| a.ttft_p50_ms.unwrap_or(f64::MAX).total_cmp(&b.ttft_p50_ms.unwrap_or(f64::MAX)));
+    let mut page = Page::new("/latency", "Latency");
+    page.lead = "Load points by their median time to first token, shortest first.".to_owned();
+    page.blocks.push(Block::Filters(filters("/latency", &query, &state.choices().await?)));
+    page.blocks.push(Block::Live(format!("{} load points, shortest time first", rows.len())));
+    let cells = |row: &BoardRow| {
+        vec![
+            model(row),
+            hardware(row),
+            Cell::text(back_end(row)),
+            measured(row),
+            Cell::text(row.concurrency.map_or_else(String::new, |n| n.to_string())),
+            Cell::text(row.ttft_p50_ms.map_or_else(String::new, words::number)),
+            Cell::text(words::rate(row.rate_tps)),
+            Cell::text(words::grade(row.grade)),
+        ]
+    };
+    page.blocks.push(Block::Table(TableView {
+        caption: "Shortest first".to_owned(),
+        columns: vec![
+            Column::named("Model"),
+            Column::named("Hardware").defined(words::HARDWARE),
+            Column::named("Back end").defined(words::BACKEND),
+            Column::named("Shape"),
+            Column::number("Conc.").defined(words::CONCURRENCY),
+            Column::number("TTFT p50, ms").defined(words::TTFT),
+            Column::number("tok/s").defined(words::RATE),
+            Column::named("Grade").defined(words::GRADE),
+        ],
+        rows: rows.iter().map(cells).collect(),
+    }));
+    Ok(page)
+}
+
+pub(crate) async fn engines(
+    Shared(state): Shared<State>,
+    reader: Read,
+    uri: Uri,
+) -> Shown {
+    Shown(engines_page(&state, reader, &uri).await)
+}
+
+async fn engines_page(
+    state: &State,
+    reader: Read,
+    uri: &Uri,
+) -> Result<Page, ServerError> {
+    reader?;
+    let query = board_query(uri)?;
+    let (rows, _) = state.rows(&serving(&query, false), false).await?;
+    let mut page = Page::new("/engines", "Raw engine");
+    page.lead = "Prompt processing and generation by the engine alone, without a server: what \
+                 llama-bench calls pp and tg."
+        .to_owned();
+    page.blocks.push(Block::Filters(filters("/engines", &query, &state.choices().await?)));
+    page.blocks.push(Block::Live(format!("{} configurations, fastest first", rows.len())));
+    page.blocks.push(Block::Table(plain(&rows, "Fastest first")));
+    Ok(page)
+}

@@ -1,0 +1,345 @@
+//! A model, and a machine, with all that was measured.
+
+use axum::extract::{Path, State as Shared};
+use tokmark_model::{BoardRow, ModelFacts};
+use tokmark_plot::{
+    Axis, BarSeries, Bars, LinePoint, LineSeries, Lines, Plot, Reading, Unit, XAxis,
+};
+use tokmark_board::{Hardware, Query, RowFilter};
+use tokmark_store::MachineRow;
+
+use super::Shown;
+use super::block::{Block, Cell, Column, Page, PlotView, TableView};
+use super::{board, words};
+use crate::access::Reader;
+use crate::error::ServerError;
+use crate::state::State;
+
+/// Models or machines in a list.
+const LISTED: u64 = 500;
+/// Rows of a model or machine.
+const ROWS: u64 = 400;
+/// Lines of a plot over concurrency.
+const CURVES: usize = 8;
+
+type Read = Result<Reader, ServerError>;
+
+pub(crate) async fn models(Shared(state): Shared<State>, reader: Read) -> Shown {
+    Shown(models_page(&state, reader).await)
+}
+
+async fn models_page(state: &State, reader: Read) -> Result<Page, ServerError> {
+    reader?;
+    let rows = state.store.board().models(LISTED).await?;
+    let mut page = Page::new("/models", "Models");
+    page.blocks.push(Block::Live(format!("{} models", rows.len())));
+    let row = |row: &tokmark_store::ModelRow| {
+        let facts = &row.facts;
+        vec![
+            Cell::link(facts.name.clone(), format!("/models/{}", words::escaped(&facts.name))),
+            Cell::text(row.family.clone()),
+            Cell::text(facts.label.clone().or_else(|| facts.quantization.clone()).unwrap_or_default()),
+            Cell::text(facts.n_params.map(words::params).unwrap_or_default()),
+            Cell::text(file_size(facts)),
+            Cell::text(row.n_records.to_string()),
+            Cell::text(words::time(row.last_at)),
+        ]
+    };
+    page.blocks.push(Block::Table(TableView {
+        caption: "Models that were measured, newest first".to_owned(),
+        columns: vec![
+            Column::named("Model"),
+            Column::named("Family"),
+            Column::named("Quantization").defined(words::QUANTIZATION),
+            Column::number("Parameters"),
+            Column::number("File size"),
+            Column::number("Records"),
+            Column::named("Last measured"),
+        ],
+        rows: rows.iter().map(row).collect(),
+    }));
+    Ok(page)
+}
+
+fn file_size(facts: &ModelFacts) -> String {
+    match facts.file_size_bytes {
+        size if size.get() > 0 => words::size(size),
+        _ => String::new(),
+    }
+}
+
+pub(crate) async fn model(
+    Shared(state): Shared<State>,
+    reader: Read,
+    Path(name): Path<String>,
+) -> Shown {
+    Shown(model_page(&state, reader, &name).await)
+}
+
+async fn model_page(state: &State, reader: Read, name: &str) -> Result<Page, ServerError> {
+    reader?;
+    let filter = RowFilter { model: Some(name.to_owned()), limit: Some(ROWS), ..RowFilter::default() };
+    let (rows, _) = state.rows(&Query { filter, ..Query::default() }, false).await?;
+    if rows.is_empty() {
+        return Err(ServerError::not_found("measured model of this name"));
+    }
+    Ok(blocks(name, &rows, true))
+}
+
+/// A model's page. Without a server there is no history, and no list of records.
+pub(crate) fn blocks(name: &str, rows: &[BoardRow], has_server: bool) -> Page {
+    let mut page = Page::new("/models", name);
+    let Some(first) = rows.first() else { return page };
+    page.lead = format!("Of the family {}.", first.family);
+    let mut facts: Vec<(String, Cell)> = Vec::new();
+    if let Some(n) = first.n_params {
+        facts.push(("Parameters".to_owned(), Cell::text(words::params(n))));
+    }
+    if has_server {
+        let family = format!("/leaderboard?family={}", words::escaped(&first.family));
+        facts.push(("Family".to_owned(), Cell::link(first.family.clone(), family)));
+        let history = format!("/history?model={}", words::escaped(name));
+        facts.push(("History".to_owned(), Cell::link("changes over time", history)));
+        let records = format!("/benchmarks?model={}", words::escaped(name));
+        facts.push(("Records".to_owned(), Cell::link("all records", records)));
+    }
+    page.blocks.push(Block::Facts(facts));
+    if let Some(plot) = over_concurrency(rows) {
+        page.blocks.push(Block::Heading("Over concurrency".to_owned()));
+        page.blocks.push(Block::Plot(PlotView::of(&plot, "concurrency")));
+    }
+    if let Some(plot) = by_quantization(rows) {
+        page.blocks.push(Block::Heading("Quantizations and machines".to_owned()));
+        page.blocks.push(Block::Plot(PlotView::of(&plot, "quantizations")));
+    }
+    page.blocks.push(Block::Heading("Every configuration".to_owned()));
+    page.blocks.push(Block::Table(board::plain(rows, "Newest figures of each, fastest first")));
+    page.blocks.push(Block::Heading("Speed, size and quality".to_owned()));
+    page.blocks.push(Block::Text(
+        "Size stands in the table beside speed. No answer of this model was judged yet.".to_owned(),
+    ));
+    page
+}
+
+fn reading(row: &BoardRow) -> Reading {
+    match (row.rate_tps, row.rate_low_tps, row.rate_high_tps, row.is_range) {
+        (Some(rate), Some(low), Some(high), false) => {
+            Reading::within(rate.get(), low.get(), high.get())
+        }
+        (Some(rate), ..) => Reading::value(rate.get()),
+        (None, Some(low), Some(high), _) => {
+            Reading::within(0.5 * (low.get() + high.get()), low.get(), high.get())
+        }
+        _ => Reading::missing("no rate"),
+    }
+}
+
+/// The output rate against requests at once, a line for each shape and machine.
+fn over_concurrency(rows: &[BoardRow]) -> Option<Plot> {
+    let mut series: Vec<LineSeries> = Vec::new();
+    let mut sorted: Vec<&BoardRow> =
+        rows.iter().filter(|row| row.concurrency.is_some() && row.rate_tps.is_some()).collect();
+    sorted.sort_by_key(|row| row.concurrency);
+    for row in sorted {
+        let label = format!("{} on {}", row.shape, row.hardware);
+        let x = f64::from(row.concurrency?);
+        let point = LinePoint { x, reading: reading(row) };
+        match series.iter_mut().find(|one| one.label == label) {
+            // The newest of several.
+            Some(one) if one.points.last().is_some_and(|last| last.x == x) => {}
+            Some(one) => one.points.push(point),
+            None => series.push(LineSeries { label, points: vec![point] }),
+        }
+    }
+    series.retain(|one| one.points.len() > 1);
+    series.truncate(CURVES);
+    if series.is_empty() {
+        return None;
+    }
+    Lines {
+        title: "Output rate over concurrency".to_owned(),
+        x: XAxis::Numeric(Axis::log("Concurrency", Unit::counted("request", "requests"))),
+        y: Axis::linear("Rate", Unit::symbol("tok/s")),
+        series,
+        intervals: "95 % interval".to_owned(),
+        limits: Vec::new(),
+    }
+    .plot()
+    .ok()
+}
+
+/// Generation rates by quantization and machine, at one request.
+fn by_quantization(rows: &[BoardRow]) -> Option<Plot> {
+    let first = rows.iter().find(|row| row.shape.starts_with("tg") || row.is_serving)?;
+    let alike = rows.iter().filter(|row| {
+        row.shape == first.shape && row.kind == first.kind && row.concurrency == first.concurrency
+    });
+    let alike: Vec<&BoardRow> = alike.take(20).collect();
+    let name = |row: &&BoardRow| {
+        let quantization = row.quantization.as_deref().unwrap_or("unknown");
+        format!("{quantization}, {}, {} {}", row.hardware, row.engine, row.backends)
+    };
+    Bars {
+        title: format!("Rates of {}", first.shape),
+        category: "Configuration".to_owned(),
+        value: "Rate".to_owned(),
+        unit: Unit::symbol("tok/s"),
+        categories: alike.iter().map(name).collect(),
+        series: vec![BarSeries {
+            label: String::new(),
+            readings: alike.iter().map(|row| reading(row)).collect(),
+        }],
+        intervals: "95 % interval, or the source's range".to_owned(),
+    }
+    .plot()
+    .ok()
+}
+
+pub(crate) async fn hardware_list(Shared(state): Shared<State>, reader: Read) -> Shown {
+    Shown(hardware_list_page(&state, reader).await)
+}
+
+async fn hardware_list_page(state: &State, reader: Read) -> Result<Page, ServerError> {
+    reader?;
+    let rows = state.store.board().machines(LISTED).await?;
+    let mut page = Page::new("/hardware", "Hardware");
+    page.blocks.push(Block::Live(format!("{} machines", rows.len())));
+    let row = |row: &MachineRow| {
+        let facts = &row.facts;
+        let name = facts.cpu.model.clone().unwrap_or_else(|| "unknown processor".to_owned());
+        let gpus: Vec<&str> = facts.gpus.iter().map(|gpu| gpu.name.as_str()).collect();
+        vec![
+            Cell::link(name, format!("/hardware/{}", words::escaped(&facts.fingerprint))),
+            Cell::text(gpus.join(", ")),
+            Cell::text(words::size(facts.memory.total_bytes)),
+            Cell::text(facts.os.name.clone()),
+            Cell::text(row.n_records.to_string()),
+            Cell::text(words::time(row.last_at)),
+        ]
+    };
+    page.blocks.push(Block::Table(TableView {
+        caption: "Machines that measured, newest first".to_owned(),
+        columns: vec![
+            Column::named("Processor"),
+            Column::named("GPUs"),
+            Column::number("Memory"),
+            Column::named("System"),
+            Column::number("Records"),
+            Column::named("Last measured"),
+        ],
+        rows: rows.iter().map(row).collect(),
+    }));
+    let rigs = &state.options.content.hardware;
+    if !rigs.is_empty() {
+        page.blocks.push(Block::Heading("Machines of published figures".to_owned()));
+        let link = |rig: &Hardware| Cell::link(rig.name.clone(), format!("/hardware/{}", rig.slug));
+        page.blocks.push(Block::Links(rigs.iter().map(link).collect()));
+    }
+    Ok(page)
+}
+
+/// A machine that a source describes.
+async fn rig_page(state: &State, rig: &Hardware) -> Result<Page, ServerError> {
+    let mut rows = Vec::new();
+    for name in &rig.names {
+        let filter = RowFilter { hardware: Some(name.clone()), ..RowFilter::default() };
+        rows.extend(state.rows(&Query { filter, ..Query::default() }, false).await?.0);
+    }
+    Ok(rig_blocks(rig, &rows))
+}
+
+/// The page of a machine that a source describes, with its rows.
+pub(crate) fn rig_blocks(rig: &Hardware, rows: &[BoardRow]) -> Page {
+    let mut page = Page::new("/hardware", &rig.name);
+    page.lead = rig.summary.clone();
+    let mut facts: Vec<(String, Cell)> = Vec::new();
+    for part in &rig.parts {
+        facts.push((part.part.clone(), Cell::text(part.what.clone())));
+    }
+    if let Some(cap) = &rig.power_cap {
+        let value = serde_json::to_value(cap).unwrap_or_default();
+        facts.push(("Power cap".to_owned(), Cell::text(words::values(&value))));
+    }
+    if let Some(through) = &rig.passthrough {
+        let value = serde_json::to_value(through).unwrap_or_default();
+        facts.push(("Passthrough".to_owned(), Cell::text(words::values(&value))));
+    }
+    let source = serde_json::to_value(&rig.source).unwrap_or_default();
+    facts.push(("Source".to_owned(), Cell::text(words::values(&source))));
+    page.blocks.push(Block::Facts(facts));
+    for note in rig.notes.iter().chain(&rig.disputed) {
+        page.blocks.push(Block::Text(note.clone()));
+    }
+    page.blocks.push(Block::Heading("What was measured on it".to_owned()));
+    page.blocks.push(Block::Table(board::plain(rows, "Fastest first")));
+    page
+}
+
+pub(crate) async fn hardware(
+    Shared(state): Shared<State>,
+    reader: Read,
+    Path(fingerprint): Path<String>,
+) -> Shown {
+    Shown(hardware_page(&state, reader, &fingerprint).await)
+}
+
+async fn hardware_page(
+    state: &State,
+    reader: Read,
+    fingerprint: &str,
+) -> Result<Page, ServerError> {
+    reader?;
+    if let Some(rig) = state.options.content.hardware.iter().find(|rig| rig.slug == fingerprint) {
+        return rig_page(state, rig).await;
+    }
+    let machines = state.store.board().machines(LISTED).await?;
+    let machine = machines.iter().find(|machine| machine.facts.fingerprint == fingerprint);
+    let filter = RowFilter {
+        machine: Some(fingerprint.to_owned()),
+        limit: Some(ROWS),
+        ..RowFilter::default()
+    };
+    let (rows, _) = state.rows(&Query { filter, ..Query::default() }, false).await?;
+    if machine.is_none() && rows.is_empty() {
+        return Err(ServerError::not_found("machine of this fingerprint"));
+    }
+    let title = machine.and_then(|machine| machine.facts.cpu.model.clone());
+    let title = title.or_else(|| rows.first().map(|row| row.hardware.clone()));
+    let mut page = Page::new("/hardware", title.as_deref().unwrap_or("Unknown machine"));
+    if let Some(machine) = machine {
+        let facts = &machine.facts;
+        let mut shown: Vec<(String, Cell)> = Vec::new();
+        let mut add = |name: &str, text: Option<String>| {
+            let text = text.filter(|text| !text.is_empty());
+            shown.push((name.to_owned(), Cell::text(text.unwrap_or_else(|| "unknown".to_owned()))));
+        };
+        add("Processor", facts.cpu.model.clone());
+        add("Cores", facts.cpu.n_physical.map(|n| n.to_string()));
+        add("Logical processors", Some(facts.cpu.n_logical.to_string()));
+        add("Allowed", Some(words::number(facts.cpu.n_allowed)));
+        add("Instruction sets", Some(facts.cpu.isa.join(" ")));
+        add("Memory", Some(words::size(facts.memory.total_bytes)));
+        add("Kind of memory", facts.memory.kind.clone());
+        for gpu in &facts.gpus {
+            let memory = gpu.memory_bytes.map(words::size).unwrap_or_default();
+            add("GPU", Some(format!("{} {memory}", gpu.name)));
+            add("Driver", gpu.driver.clone());
+        }
+        add("System", Some(format!("{} {}", facts.os.name, facts.os.version.clone().unwrap_or_default())));
+        add("Kernel", facts.os.kernel.clone());
+        add("Virtualization", facts.virtualization.clone());
+        add("Power cap", facts.power_cap_w.map(|watts| format!("{} W", words::number(watts))));
+        page.blocks.push(Block::Facts(shown));
+    }
+    page.blocks.push(Block::Heading("Ceilings".to_owned()));
+    page.blocks.push(Block::Text("No record of this machine has a measured ceiling.".to_owned()));
+    page.blocks.push(Block::Heading("Best row of each model".to_owned()));
+    let mut best: Vec<BoardRow> = Vec::new();
+    for row in rows {
+        if !best.iter().any(|one| one.model_name == row.model_name && one.shape == row.shape) {
+            best.push(row);
+        }
+    }
+    page.blocks.push(Block::Table(board::plain(&best, "Fastest configuration of each model and test")));
+    Ok(page)
+}

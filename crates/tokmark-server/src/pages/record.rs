@@ -1,0 +1,475 @@
+//! One record with everything that it holds.
+
+use axum::extract::{Path, State as Shared};
+use tokmark_model::{Record, RecordId};
+use tokmark_plot::{
+    Axis, LinePoint, LineSeries, Lines, Plot, Reading, TimeSeries, Unit, XAxis,
+};
+
+use super::Shown;
+use super::block::{Block, Cell, Column, FilterField, FilterForm, Page, PlotView, TableView, link};
+use super::{records, words};
+use crate::access::Reader;
+use crate::error::ServerError;
+use crate::state::State;
+
+/// Repetitions or requests in a table; all of them are in the CSV.
+const SHOWN: usize = 200;
+/// Visits of an experiment in a table.
+const VISITS: u64 = 200;
+
+pub(crate) async fn page(
+    Shared(state): Shared<State>,
+    reader: Result<Reader, ServerError>,
+    Path(id): Path<String>,
+) -> Shown {
+    Shown(whole(&state, reader, &id).await)
+}
+
+async fn whole(
+    state: &State,
+    reader: Result<Reader, ServerError>,
+    id: &str,
+) -> Result<Page, ServerError> {
+    reader?;
+    let record = state.record(id).await?;
+    let mut page = Page::new("", &format!("{} of {}", record.label(), record.model.name));
+    page.lead = lead(&record);
+    facts(&mut page, &record);
+    if let Some(reason) = &record.status_reason {
+        page.blocks.push(Block::Heading("Why it did not end well".to_owned()));
+        page.blocks.push(Block::Text(reason.message.clone()));
+        if !reason.log_tail.is_empty() {
+            page.blocks.push(Block::Command(reason.log_tail.join("\n")));
+        }
+    }
+    grade(&mut page, &record);
+    samples(&mut page, &record);
+    if let Some(serving) = &record.serving {
+        requests(&mut page, serving);
+    }
+    if record.experiment.is_some() {
+        experiment(state, &mut page, &record).await?;
+    }
+    page.blocks.push(Block::Heading("The same again".to_owned()));
+    page.blocks.push(Block::Command(again(&record)));
+    page.blocks.push(Block::Heading("Against another record".to_owned()));
+    page.blocks.push(Block::Filters(FilterForm {
+        action: "/compare".to_owned(),
+        fields: vec![FilterField {
+            name: "with",
+            label: "Id of the other record",
+            ..FilterField::default()
+        }],
+        kept: vec![("ids".to_owned(), record.id.to_string())],
+    }));
+    let (json, csv) = (
+        format!("/api/benchmarks/{}", record.id),
+        format!("/api/benchmarks/{}/samples.csv", record.id),
+    );
+    page.blocks.push(Block::Links(vec![
+        Cell::link("Whole record as JSON", json),
+        Cell::link("Samples as CSV", csv),
+        Cell::link("All records of this run", format!("/benchmarks?run={}", record.run_id)),
+    ]));
+    if !record.notes.is_empty() {
+        page.blocks.push(Block::Heading("Notes".to_owned()));
+        for note in &record.notes {
+            page.blocks.push(Block::Text(format!("{}: {}", words::time(note.at), note.text)));
+        }
+    }
+    Ok(page)
+}
+
+fn lead(record: &Record) -> String {
+    let Some(estimate) = record.rate() else {
+        return format!("{}, no rate.", words::word(&record.status));
+    };
+    let rate = words::number(estimate.rate_tps.get());
+    let within = match estimate.interval {
+        Some(interval) => format!(
+            "95 % interval {} to {}",
+            words::number(interval.low),
+            words::number(interval.high)
+        ),
+        None => "no interval".to_owned(),
+    };
+    let letter = record.grade.as_ref().map(|grade| grade.letter);
+    format!("{rate} tok/s, {within}, grade {}.", words::grade(letter))
+}
+
+fn facts(page: &mut Page, record: &Record) {
+    let mut facts: Vec<(String, Cell)> = Vec::new();
+    let mut add = |name: &str, text: String| {
+        if !text.is_empty() {
+            facts.push((name.to_owned(), Cell::text(text)));
+        }
+    };
+    let (model, engine, machine) = (&record.model, &record.engine, &record.machine);
+    add("Begun", record.created_at.to_string());
+    add("Kind", words::kind(record.kind));
+    add("Status", words::word(&record.status));
+    if let Some(published) = &record.published {
+        add("Source", published.source.clone());
+        add("Address of the source", published.url.clone().unwrap_or_default());
+        add("Date of the source", published.date.clone().unwrap_or_default());
+        add("Disputed", published.disputed.clone().unwrap_or_default());
+    }
+    add("Quantization", model.quantization.clone().unwrap_or_default());
+    add("Label", model.label.clone().unwrap_or_default());
+    add("Parameters", model.n_params.map(words::params).unwrap_or_default());
+    if model.file_size_bytes.get() > 0 {
+        add("File size", words::size(model.file_size_bytes));
+    }
+    add("Hash", model.sha256.clone().unwrap_or_default());
+    add("Engine", format!("{} {}", engine.name, engine.version));
+    add("Back ends", engine.backends.clone());
+    add("Devices", record.devices_used.join(", "));
+    add("Settings", record.params.settings());
+    add("Process", record.process.settings());
+    add("Processor", machine.cpu.model.clone().unwrap_or_default());
+    for gpu in &machine.gpus {
+        add("GPU", gpu.name.clone());
+    }
+    let os = &machine.os;
+    add(
+        "System",
+        [Some(os.name.clone()), os.version.clone(), os.kernel.clone()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" "),
+    );
+    if let Some(load) = &record.load {
+        add("Load time", format!("{} s", words::number(load.duration_ns.as_secs_f64())));
+    }
+    if let Some(peak) = record.memory.host_peak_bytes {
+        add("Peak memory", words::size(peak));
+    }
+    if let Some(version) = record.statistics_version() {
+        add("Statistics version", version.to_string());
+    }
+    let hardware = format!("/hardware/{}", words::escaped(&machine.fingerprint));
+    facts.push((
+        "Machine".to_owned(),
+        Cell::link(machine.fingerprint.chars().take(12).collect::<String>(), hardware),
+    ));
+    let of_model = format!("/models/{}", words::escaped(&model.name));
+    facts.push(("Model".to_owned(), Cell::link(model.name.clone(), of_model)));
+    page.blocks.push(Block::Facts(facts));
+}
+
+fn grade(page: &mut Page, record: &Record) {
+    let Some(grade) = &record.grade else { return };
+    page.blocks.push(Block::Heading(format!("Grade {}", words::grade(Some(grade.letter)))));
+    if grade.reasons.is_empty() {
+        page.blocks.push(Block::Text("Nothing speaks against it.".to_owned()));
+        return;
+    }
+    let row = |reason: &tokmark_model::GradeReason| {
+        vec![
+            Cell::text(words::grade(Some(reason.letter))),
+            Cell::text(reason.text.clone()),
+            Cell::text(reason.code.clone()),
+        ]
+    };
+    page.blocks.push(Block::Table(TableView {
+        caption: "What the grade rests on, worst first".to_owned(),
+        columns: ["Letter", "Reason", "Code"].map(Column::named).to_vec(),
+        rows: grade.reasons.iter().map(row).collect(),
+    }));
+}
+
+fn samples(page: &mut Page, record: &Record) {
+    if record.samples.is_empty() {
+        return;
+    }
+    page.blocks.push(Block::Heading("Every repetition".to_owned()));
+    if let Some(plot) = rates_plot(record) {
+        page.blocks.push(Block::Plot(PlotView::of(&plot, "repetitions")));
+    }
+    if let Some(plot) = tokens_plot(record) {
+        page.blocks.push(Block::Plot(PlotView::of(&plot, "tokens")));
+    }
+    let outliers = record.summary.as_ref().map(|summary| summary.outliers.clone());
+    let outliers = outliers.unwrap_or_default();
+    let tokens = record.test.n_tokens().get() as f64;
+    let row = |(n, sample): (usize, &tokmark_model::Repetition)| {
+        let noise = sample.noise.as_ref();
+        let seconds = sample.duration_ns.as_secs_f64();
+        let mut first = Cell::text((n + 1).to_string());
+        if outliers.contains(&(n as u32)) {
+            first = first.tagged("outlier");
+        }
+        let noise_json = noise.map(|noise| serde_json::to_value(noise).unwrap_or_default());
+        let said = noise_json
+            .as_ref()
+            .and_then(|value| value.as_object())
+            .map(|fields| {
+                let parts = fields.iter().filter(|(_, value)| !value.is_null());
+                parts.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
+            })
+            .unwrap_or_default();
+        vec![
+            first,
+            Cell::text(words::number(1e3 * seconds)),
+            Cell::text(words::number(tokens / seconds.max(1e-12))),
+            Cell::text(sample.probe_ns.map_or_else(String::new, |probe| {
+                words::number(1e3 * probe.as_secs_f64())
+            })),
+            Cell::text(said),
+        ]
+    };
+    let n = record.samples.len();
+    let caption = if n > SHOWN { format!("The first {SHOWN} of {n}") } else { format!("All {n}") };
+    page.blocks.push(Block::Table(TableView {
+        caption,
+        columns: vec![
+            Column::named("Repetition"),
+            Column::number("ms"),
+            Column::number("tok/s"),
+            Column::number("Probe, ms"),
+            Column::named("What the machine did"),
+        ],
+        rows: record.samples.iter().enumerate().take(SHOWN).map(row).collect(),
+    }));
+}
+
+/// The rate of each repetition, over the time of the test.
+fn rates_plot(record: &Record) -> Option<Plot> {
+    let tokens = record.test.n_tokens().get() as f64;
+    let point = |sample: &tokmark_model::Repetition| LinePoint {
+        x: sample.start_ns.as_secs_f64(),
+        reading: Reading::value(tokens / sample.duration_ns.as_secs_f64().max(1e-12)),
+    };
+    TimeSeries {
+        title: "Rate of each repetition".to_owned(),
+        x: XAxis::Numeric(Axis::linear("Since the first repetition", Unit::Seconds)),
+        y: Axis::linear("Rate", Unit::symbol("tok/s")),
+        series: vec![LineSeries {
+            label: "rate".to_owned(),
+            points: record.samples.iter().map(point).collect(),
+        }],
+        intervals: String::new(),
+        marks: Vec::new(),
+    }
+    .plot()
+    .ok()
+}
+
+/// The time of each token of the first repetition.
+fn tokens_plot(record: &Record) -> Option<Plot> {
+    let first = record.samples.first().filter(|sample| sample.token_ns.len() > 1)?;
+    let point = |(n, time): (usize, &tokmark_model::Nanos)| LinePoint {
+        x: n as f64 + 1.0,
+        reading: Reading::value(time.as_secs_f64()),
+    };
+    Lines {
+        title: "Time of each token of the first repetition".to_owned(),
+        x: XAxis::Numeric(Axis::linear("Token", Unit::counted("token", "tokens"))),
+        y: Axis::linear("Time", Unit::Seconds),
+        series: vec![LineSeries {
+            label: "time".to_owned(),
+            points: first.token_ns.iter().enumerate().map(point).collect(),
+        }],
+        intervals: String::new(),
+        limits: Vec::new(),
+    }
+    .plot()
+    .ok()
+}
+
+fn requests(page: &mut Page, serving: &tokmark_model::Serving) {
+    page.blocks.push(Block::Heading("Requests".to_owned()));
+    if let Some(summary) = &serving.summary {
+        let line = |name: &str, found: &Option<tokmark_model::Distribution>| {
+            let found = found.as_ref()?;
+            let quantile = |q: f64| {
+                found.quantile(q).map_or_else(String::new, |found| words::number(found.value))
+            };
+            Some(vec![
+                Cell::text(name),
+                Cell::text(words::number(found.mean)),
+                Cell::text(quantile(0.5)),
+                Cell::text(quantile(0.9)),
+                Cell::text(quantile(0.99)),
+                Cell::text(found.n.to_string()),
+            ])
+        };
+        let rows = [
+            line("TTFT, ms", &summary.ttft_ms),
+            line("Time to first answer token, ms", &summary.ttfo_ms),
+            line("ITL, ms", &summary.itl_ms),
+            line("TPOT, ms", &summary.tpot_ms),
+            line("End to end, ms", &summary.e2e_ms),
+            line("Decode rate, tok/s", &summary.decode_rate_tps),
+            line("Prompt tokens", &summary.prompt_tokens),
+            line("Output tokens", &summary.output_tokens),
+        ];
+        page.blocks.push(Block::Table(TableView {
+            caption: format!(
+                "{} requests, {} with a whole answer",
+                summary.n_requests, summary.n_ok
+            ),
+            columns: vec![
+                Column::named("Figure"),
+                Column::number("Mean"),
+                Column::number("p50"),
+                Column::number("p90"),
+                Column::number("p99"),
+                Column::number("Values"),
+            ],
+            rows: rows.into_iter().flatten().collect(),
+        }));
+    }
+    let ms = |from: u64, to: Option<tokmark_model::Nanos>| {
+        let to = to.map(|to| to.get().saturating_sub(from) as f64 / 1e6);
+        to.map_or_else(String::new, words::number)
+    };
+    let row = |(n, request): (usize, &tokmark_model::RequestSample)| {
+        let value = serde_json::to_value(request).unwrap_or_default();
+        let time = |name: &str| value[name].as_u64().map(tokmark_model::Nanos);
+        let sent = time("sent_ns").map_or(0, tokmark_model::Nanos::get);
+        let count = |name: &str| value[name]["n"].as_u64().map_or_else(String::new, |n| n.to_string());
+        let error = request.error.as_ref().map_or_else(String::new, |error| error.label());
+        vec![
+            Cell::text((n + 1).to_string()),
+            Cell::text(words::number(sent as f64 / 1e9)),
+            Cell::text(ms(sent, time("first_text_ns"))),
+            Cell::text(ms(sent, time("last_text_ns"))),
+            Cell::text(count("prompt_tokens")),
+            Cell::text(count("output_tokens")),
+            Cell::text(error),
+        ]
+    };
+    let n = serving.requests.len();
+    let caption = if n > SHOWN { format!("The first {SHOWN} of {n}") } else { format!("All {n}") };
+    page.blocks.push(Block::Table(TableView {
+        caption,
+        columns: vec![
+            Column::named("Request"),
+            Column::number("Sent, s"),
+            Column::number("TTFT, ms").defined(words::TTFT),
+            Column::number("End to end, ms"),
+            Column::number("Prompt tokens"),
+            Column::number("Output tokens"),
+            Column::named("Error"),
+        ],
+        rows: serving.requests.iter().enumerate().take(SHOWN).map(row).collect(),
+    }));
+}
+
+async fn experiment(state: &State, page: &mut Page, record: &Record) -> Result<(), ServerError> {
+    let Some(experiment) = &record.experiment else { return Ok(()) };
+    page.blocks.push(Block::Heading("Verdicts".to_owned()));
+    let name = |n: u32| {
+        experiment.variants.get(n as usize).map_or_else(String::new, |one| one.name.clone())
+    };
+    for contest in &experiment.contests {
+        let rates = contest.rates.iter().zip(&contest.standings).enumerate();
+        let row = |(n, (rate, standing)): (usize, (&Option<tokmark_model::Estimate>, _))| {
+            let interval = rate.and_then(|rate| rate.interval);
+            vec![
+                Cell::text(name(n as u32)),
+                Cell::text(rate.map_or_else(String::new, |rate| words::rate(Some(rate.rate_tps)))),
+                Cell::text(interval.map_or_else(String::new, |interval| {
+                    format!("{} to {}", words::number(interval.low), words::number(interval.high))
+                })),
+                Cell::text(words::word(standing)),
+            ]
+        };
+        page.blocks.push(Block::Table(TableView {
+            caption: contest.test.label(),
+            columns: vec![
+                Column::named("Variant"),
+                Column::number("tok/s").defined(words::RATE),
+                Column::number("Interval").defined(words::INTERVAL),
+                Column::named("Standing"),
+            ],
+            rows: rates.map(row).collect(),
+        }));
+        let row = |pairing: &tokmark_model::Pairing| {
+            let comparison = &pairing.comparison;
+            vec![
+                Cell::text(format!("{} against {}", name(pairing.second), name(pairing.first))),
+                Cell::text(words::word(&comparison.verdict)),
+                Cell::text(format!("{:.4}", comparison.ratio)),
+                Cell::text(comparison.n_pairs.to_string()),
+            ]
+        };
+        page.blocks.push(Block::Table(TableView {
+            caption: format!("{}, in pairs", contest.test.label()),
+            columns: vec![
+                Column::named("Pair"),
+                Column::named("Verdict"),
+                Column::number("Ratio of speeds"),
+                Column::number("Pairs"),
+            ],
+            rows: contest.pairings.iter().map(row).collect(),
+        }));
+    }
+    let visits = tokmark_store::Filter {
+        run_id: Some(record.run_id),
+        is_visit: Some(true),
+        limit: Some(VISITS),
+        ..tokmark_store::Filter::default()
+    };
+    let visits = state.store.list(&visits).await?;
+    if !visits.is_empty() {
+        page.blocks.push(Block::Heading("Visits".to_owned()));
+        page.blocks.push(Block::Table(records::table(&visits, "Records of its visits, newest first")));
+    }
+    Ok(())
+}
+
+/// The command that does the same, as far as a record tells.
+fn again(record: &Record) -> String {
+    if let Some(experiment) = &record.experiment {
+        return format!("tokmark {}", experiment.arguments.join(" "));
+    }
+    if let Some(serving) = &record.serving {
+        let url = serving.server.urls.first().map_or("URL", String::as_str);
+        let load = match &serving.workload.arrival {
+            tokmark_model::Load::Concurrency { n } => format!("--concurrency {n}"),
+            tokmark_model::Load::Rate { per_s, .. } => format!("--rate {per_s}"),
+            tokmark_model::Load::Replay { .. } => "--trace FILE".to_owned(),
+        };
+        let model = &serving.server.model;
+        return format!("tokmark load {url} --model {model} --shape {} {load}", serving.workload.shape);
+    }
+    let test = &record.test;
+    let mut words = vec!["tokmark bench".to_owned()];
+    let source = record.model.source.clone().unwrap_or_else(|| record.model.file_name.clone());
+    words.push(format!("-m {}", source.trim_start_matches("file:")));
+    words.push(format!("-p {} -n {}", test.n_prompt, test.n_gen));
+    if test.n_depth > 0 {
+        words.push(format!("-d {}", test.n_depth));
+    }
+    let settings = record.params.settings();
+    words.extend(settings.split_whitespace().filter_map(flag));
+    words.join(" ")
+}
+
+/// `t8` and `fa=on` of the settings as llama-bench's flags.
+fn flag(word: &str) -> Option<String> {
+    match word.split_once('=') {
+        Some((name, value)) => Some(format!("-{name} {value}")),
+        None => match word.strip_prefix('t').filter(|n| n.parse::<u32>().is_ok()) {
+            Some(n) => Some(format!("-t {n}")),
+            None => Some(format!("-{word}")),
+        },
+    }
+}
+
+/// Address of a record's page.
+pub(crate) fn address(id: RecordId) -> String {
+    format!("/benchmarks/{id}")
+}
+
+/// A list of records as links.
+pub(crate) fn links(ids: &[RecordId]) -> Block {
+    match ids {
+        [one] => link(&words::short(*one), &address(*one)),
+        all => Block::Links(all.iter().map(|id| Cell::link(words::short(*id), address(*id))).collect()),
+    }
+}

@@ -1,0 +1,118 @@
+//! Pages: whole without a script, harmless whatever stands in records.
+
+mod support;
+
+use support::{Running, SUBMIT, sound};
+
+/// Every page that has an address of its own.
+const PAGES: [&str; 14] = [
+    "/leaderboard",
+    "/benchmarks",
+    "/workloads",
+    "/latency",
+    "/engines",
+    "/models",
+    "/hardware",
+    "/history",
+    "/compare",
+    "/wizard",
+    "/jobs",
+    "/quality",
+    "/definitions",
+    "/login",
+];
+
+#[test]
+fn every_page_is_written_with_and_without_records() {
+    let server = Running::start();
+    for _ in 0..2 {
+        for path in PAGES.iter().chain(&["/api"]) {
+            let (status, body) = server.get(path);
+            assert_eq!(status, 200, "{path}: {body}");
+            assert!(body.contains("<h1>") && body.contains("</html>"), "{path}");
+        }
+        server.send(&[sound(1, 9), sound(2, 9)]);
+    }
+    let record = sound(1, 9);
+    for path in [
+        format!("/benchmarks/{}", record.id),
+        format!("/compare?ids={},{}", record.id, sound(2, 9).id),
+        "/models/SmolLM2-135M-Instruct.Q4_1".to_owned(),
+        "/hardware/f00d".to_owned(),
+    ] {
+        let (status, body) = server.get(&path);
+        assert_eq!(status, 200, "{path}: {body}");
+    }
+    assert_eq!(server.get("/models/unknown").0, 404);
+    assert_eq!(server.get("/nowhere").0, 404);
+}
+
+#[test]
+fn what_records_say_is_text_and_never_markup() {
+    let server = Running::start();
+    let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
+    let mut record = sound(1, 9);
+    record.model.name = evil.to_owned();
+    record.engine.name = evil.to_owned();
+    record.engine.backends = evil.to_owned();
+    record.machine.cpu.model = Some(evil.to_owned());
+    record.machine.fingerprint = evil.to_owned();
+    record.notes = vec![tokmark_model::Note { at: record.created_at, text: evil.to_owned() }];
+    record.tags = vec![evil.to_owned()];
+    let (status, answer) = server.send(std::slice::from_ref(&record));
+    assert_eq!(status, 200, "{answer}");
+    let own = format!("/benchmarks/{}", record.id);
+    let of_model = "/models/%3Cscript%3Ealert(1)%3C%2Fscript%3E%22%27%3E%3Cimg%20src%3Dx%20onerror%3Dalert(2)%3E";
+    let with_filter = "/leaderboard?family=%3Cscript%3Ealert(1)%3C/script%3E";
+    for path in PAGES.iter().copied().chain([own.as_str(), of_model, with_filter]) {
+        let (status, body) = server.get(path);
+        assert_eq!(status, 200, "{path}");
+        assert!(!body.contains("<script>alert"), "{path}");
+        assert!(!body.contains("<img src=x"), "{path}");
+    }
+}
+
+#[test]
+fn no_page_loads_anything_from_another_host_or_runs_what_stands_in_it() {
+    let server = Running::start();
+    server.send(&[sound(1, 9)]);
+    for path in PAGES {
+        let (_, body) = server.get(path);
+        for part in body.split(['"', '\'']) {
+            let is_foreign = part.starts_with("http://") || part.starts_with("https://") || part.starts_with("//");
+            assert!(!is_foreign || part.starts_with("http://www.w3.org/"), "{path}: {part}");
+        }
+        assert!(!body.contains("onclick=") && !body.contains(" style=\""), "{path}");
+        assert!(!body.contains("<style"), "{path}");
+    }
+}
+
+#[test]
+fn the_wizard_writes_a_job_and_says_what_is_wrong_with_one() {
+    let server = Running::start();
+    let hello = serde_json::json!({
+        "machine": { "fingerprint": "f00d", "cpu": { "model": "A processor" } },
+        "models": [{ "name": "a.Q4_1" }, { "name": "b.Q8_0" }],
+        "tool": { "name": "tokmark", "version": "0" },
+    });
+    let agent = "/api/agents/01930000-0000-7000-8000-00000000000a/claim";
+    assert_eq!(server.post(agent, SUBMIT, hello.to_string().as_bytes()).0, 204);
+    let (_, page) = server.get("/wizard");
+    assert!(page.contains("a.Q4_1") && page.contains("b.Q8_0"), "{page}");
+    let headers = [
+        ("authorization", "Bearer tkm_submit"),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ];
+    let form = "model=a.Q4_1&kind=compare&context=512&generation=64&repetitions=";
+    let (status, page) = server.post_with("/wizard", form.as_bytes(), &headers);
+    assert_eq!(status, 400);
+    assert!(page.contains("takes 2 to 4 models") && page.contains("role=\"alert\""), "{page}");
+    let form = "model=a.Q4_1&model=b.Q8_0&kind=compare&context=512&generation=64&repetitions=";
+    let (status, _) = server.post_with("/wizard", form.as_bytes(), &headers);
+    assert_eq!(status, 303);
+    let jobs = server.json("/api/jobs");
+    assert_eq!(jobs[0]["spec"]["models"], serde_json::json!(["a.Q4_1", "b.Q8_0"]));
+    let (_, page) = server.get(&format!("/jobs/{}", jobs[0]["id"].as_str().unwrap()));
+    assert!(page.contains("<progress"), "{page}");
+    assert_eq!(server.post_with("/wizard", form.as_bytes(), &headers[1..]).0, 401);
+}

@@ -1,0 +1,192 @@
+//! A running server over a store of its own, and records to send to it.
+
+#![allow(dead_code, reason = "each test file needs a part of it")]
+
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokmark_model::{Record, Timestamp};
+use tokmark_server::{Limits, Server, ServerOptions, hash_token};
+use tokmark_store::{NewToken, Scope, Store, StoreUrl};
+
+/// Tokens of the tests, by scope.
+pub const READ: &str = "tkm_read";
+pub const SUBMIT: &str = "tkm_submit";
+pub const ADMIN: &str = "tkm_admin";
+pub const EXPIRED: &str = "tkm_expired";
+
+/// A server that ends with this value.
+pub struct Running {
+    pub url: String,
+    _folder: tempfile::TempDir,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    pub fn start() -> Self {
+        Running::with(ServerOptions::default())
+    }
+
+    pub fn with(options: ServerOptions) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = StoreUrl::Sqlite(folder.path().join("tokmark.db"));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (told, address) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+            runtime.unwrap().block_on(async {
+                let store = Store::open(&url).await.unwrap();
+                tokens(&store).await;
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                told.send(listener.local_addr().unwrap()).unwrap();
+                let shutdown = async {
+                    let _ = stopped.await;
+                };
+                Server::new(store, options).run(listener, shutdown).await.unwrap();
+            });
+        });
+        let address = address.recv().unwrap();
+        Running {
+            url: format!("http://{address}"),
+            _folder: folder,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    pub fn host(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// Status and body of a GET.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        self.get_with(path, &[])
+    }
+
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+        let mut request = agent().get(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.call())
+    }
+
+    pub fn json(&self, path: &str) -> Value {
+        let (status, body) = self.get(path);
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// Status and body of a POST with a token.
+    pub fn post(&self, path: &str, token: &str, body: &[u8]) -> (u16, String) {
+        let authorization = format!("Bearer {token}");
+        self.post_with(path, body, &[("authorization", &authorization), ("content-type", "application/json")])
+    }
+
+    pub fn post_with(&self, path: &str, body: &[u8], headers: &[(&str, &str)]) -> (u16, String) {
+        let mut request = agent().post(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.send(body))
+    }
+
+    pub fn send(&self, records: &[Record]) -> (u16, Value) {
+        let body = serde_json::to_vec(records).unwrap();
+        let (status, body) = self.post("/api/benchmarks", SUBMIT, &body);
+        (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+async fn tokens(store: &Store) {
+    let long_ago: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    for (text, scope, expires_at) in [
+        (READ, Scope::Read, None),
+        (SUBMIT, Scope::Submit, None),
+        (ADMIN, Scope::Admin, None),
+        (EXPIRED, Scope::Admin, Some("2026-01-02T00:00:00Z".parse().unwrap())),
+    ] {
+        let token = NewToken {
+            name: text.to_owned(),
+            sha256: hash_token(text),
+            scopes: vec![scope],
+            created_at: long_ago,
+            expires_at,
+        };
+        store.tokens().add(&token).await.unwrap();
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .build()
+        .into()
+}
+
+fn answer(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, String) {
+    let mut response = answer.unwrap();
+    let status = response.status().as_u16();
+    let body = response.body_mut().with_config().limit(64 << 20).read_to_string().unwrap();
+    (status, body)
+}
+
+/// Limits small enough to be reached in a test.
+pub fn small() -> ServerOptions {
+    ServerOptions {
+        limits: Limits {
+            body_bytes: 64 << 10,
+            unpacked_bytes: 128 << 10,
+            batch_records: 3,
+            record_samples: 50,
+            ..Limits::default()
+        },
+        ..ServerOptions::default()
+    }
+}
+
+/// A measured record of `n` repetitions with the figures that its samples give.
+pub fn sound(seed: u64, n: u64) -> Record {
+    let samples: Vec<Value> = (0..n)
+        .map(|i| {
+            let duration = 310_000_000 + (seed * 7_919 + i * 104_729) % 4_000_000;
+            json!({ "start_ns": i * 320_000_000, "duration_ns": duration })
+        })
+        .collect();
+    let id = tokmark_model::Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0000 + u128::from(seed));
+    let record: Record = serde_json::from_value(json!({
+        "record_version": 1,
+        "id": id,
+        "run_id": id,
+        "kind": "measured",
+        "created_at": "2026-11-20T10:00:00Z",
+        "tool": { "name": "tokmark", "version": "0.1.0" },
+        "status": "ok",
+        "test": { "n_prompt": 0, "n_gen": 128 },
+        "params": {},
+        "repetitions": { "rule": "fixed", "n": n },
+        "model": { "name": "SmolLM2-135M-Instruct.Q4_1", "quantization": "Q4_1", "sha256": "ab12" },
+        "engine": { "name": "llama.cpp", "version": "b9174", "backends": "CPU" },
+        "machine": { "fingerprint": "f00d", "cpu": { "model": "A processor", "n_allowed": 2.0 } },
+        "samples": samples,
+    }))
+    .unwrap();
+    tokmark_stats::recomputed(&record, |_| None).unwrap()
+}

@@ -1,0 +1,216 @@
+//! A record's figures made anew from its samples: what somebody claims is never believed.
+
+use serde_json::Value;
+use tokmark_model::{Record, RecordId, RecordKind, Repetitions, Status, StopReason};
+
+use crate::serving::RequestsWithEvents;
+use crate::{
+    GradeInput, STATISTICS_VERSION, ServingInput, VisitTimes, grade, judge_experiment, overall,
+    summarize, summarize_serving, visit_time,
+};
+
+/// Largest relative difference between two figures of the same samples.
+pub const SAME_FIGURE: f64 = 1e-9;
+
+/// Why a record's figures can't be taken.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Unsound {
+    /// A figure is not what its samples give.
+    #[error("{field} is {claimed}, but the samples give {made}")]
+    Differs {
+        /// Path of the figure in JSON: `summary/rate/rate_tps`.
+        field: String,
+        /// The claimed value.
+        claimed: String,
+        /// What the samples give.
+        made: String,
+    },
+    /// There are figures and nothing that they were made from.
+    #[error("{field} has no samples that it was made from")]
+    WithoutSamples {
+        /// The field.
+        field: &'static str,
+    },
+    /// The times of a request's events can't be read.
+    #[error("serving/events can't be read: {reason}")]
+    Events {
+        /// Why.
+        reason: String,
+    },
+    /// A visit of the experiment is not at hand.
+    #[error("the record {id} of a visit is missing; send the visits first, or with it")]
+    VisitMissing {
+        /// Its record.
+        id: RecordId,
+    },
+}
+
+/// `record` with the figures that its samples give under [`STATISTICS_VERSION`], and with the
+/// grade of these. `visit` finds the records of an experiment's visits.
+///
+/// The claimed figures must be the same to within [`SAME_FIGURE`] where they were made by this
+/// version of the statistics; those of other versions are replaced. A load point's grade knows
+/// things that its record does not hold: the worse of the claimed one and the one made here
+/// stands. Records without samples, of the kinds that have none, are given back as they are.
+///
+/// # Errors
+/// Names what does not fit.
+pub fn recomputed(
+    record: &Record,
+    visit: impl Fn(RecordId) -> Option<Record>,
+) -> Result<Record, Unsound> {
+    let mut made = record.clone();
+    if record.experiment.is_some() {
+        judge(&mut made, visit)?;
+    } else if record.serving.is_some() {
+        serve(&mut made)?;
+    } else {
+        test(&mut made)?;
+    }
+    if record.statistics_version() == Some(STATISTICS_VERSION) {
+        for (field, claimed, made) in [
+            ("summary", value(&record.summary), value(&made.summary)),
+            ("serving/summary", serving_summary(record), serving_summary(&made)),
+            ("experiment", figures(record), figures(&made)),
+        ] {
+            same(field, &claimed, &made)?;
+        }
+    }
+    Ok(made)
+}
+
+fn value(of: &impl serde::Serialize) -> Value {
+    serde_json::to_value(of).unwrap_or_default()
+}
+
+fn serving_summary(record: &Record) -> Value {
+    value(&record.serving.as_ref().map(|serving| &serving.summary))
+}
+
+fn figures(record: &Record) -> Value {
+    value(&record.experiment.as_ref().map(|own| (&own.contests, &own.overall)))
+}
+
+fn test(record: &mut Record) -> Result<(), Unsound> {
+    if record.samples.is_empty() {
+        let has_samples = matches!(record.kind, RecordKind::Measured | RecordKind::Imported);
+        if has_samples && record.summary.is_some() {
+            return Err(Unsound::WithoutSamples { field: "summary" });
+        }
+        record.grade = None;
+        return Ok(());
+    }
+    let n = u32::try_from(record.samples.len()).unwrap_or(u32::MAX);
+    let ask = record.repetitions.unwrap_or(Repetitions::Fixed { n });
+    let stop = record.summary.as_ref().map_or(StopReason::Fixed, |summary| summary.stop_reason);
+    let summary = summarize(
+        &record.test,
+        &record.samples,
+        &ask,
+        stop,
+        &record.memory,
+        &record.probe_baseline_ns,
+    );
+    record.grade = summary.as_ref().and_then(|summary| {
+        grade(&GradeInput {
+            kind: record.kind,
+            status: record.status,
+            repetitions: &ask,
+            summary,
+            samples: &record.samples,
+            probe_baseline_ns: &record.probe_baseline_ns,
+            n_cpus_allowed: Some(record.machine.cpu.n_allowed).filter(|&n| n > 0.0),
+            ceiling_tps: None,
+        })
+    });
+    record.summary = summary;
+    Ok(())
+}
+
+fn serve(record: &mut Record) -> Result<(), Unsound> {
+    let is_measured = matches!(record.kind, RecordKind::Measured | RecordKind::Imported);
+    let Some(serving) = record.serving.as_mut() else { return Ok(()) };
+    if serving.requests.is_empty() {
+        if is_measured && serving.summary.is_some() {
+            return Err(Unsound::WithoutSamples { field: "serving/summary" });
+        }
+        return Ok(());
+    }
+    let times = match &serving.events {
+        Some(events) => {
+            events.unpack().map_err(|error| Unsound::Events { reason: error.to_string() })?
+        }
+        None => Vec::new(),
+    };
+    serving.summary = summarize_serving(&ServingInput {
+        workload: &serving.workload,
+        requests: &RequestsWithEvents { requests: &serving.requests, times: &times },
+        cold: serving.cold.as_ref(),
+    });
+    Ok(())
+}
+
+fn judge(record: &mut Record, visit: impl Fn(RecordId) -> Option<Record>) -> Result<(), Unsound> {
+    let Some(experiment) = record.experiment.as_mut() else { return Ok(()) };
+    let mut visits = Vec::with_capacity(experiment.visits.len());
+    for made in &experiment.visits {
+        let mut times = Vec::with_capacity(experiment.design.tests.len());
+        for (n, test) in experiment.design.tests.iter().enumerate() {
+            let time = match made.records.get(n) {
+                Some(&id) => visit_time(&visit(id).ok_or(Unsound::VisitMissing { id })?, test),
+                None => None,
+            };
+            times.push(time);
+        }
+        visits.push(VisitTimes { visit: made.visit.clone(), times });
+    }
+    let is_measured: Vec<bool> =
+        experiment.variants.iter().map(|variant| variant.failure.is_none()).collect();
+    experiment.contests = judge_experiment(&experiment.design, &is_measured, &visits);
+    experiment.overall = experiment.overall.map(|_| overall(&experiment.contests));
+    experiment.statistics_version = STATISTICS_VERSION;
+    if record.status == Status::Ok {
+        record.grade = None;
+    }
+    Ok(())
+}
+
+/// Whether two values in JSON are the same, numbers to within [`SAME_FIGURE`].
+fn same(field: &str, claimed: &Value, made: &Value) -> Result<(), Unsound> {
+    let differs = || {
+        let shown = |value: &Value| {
+            let text = value.to_string();
+            text.char_indices().nth(80).map_or(text.clone(), |(at, _)| format!("{}...", &text[..at]))
+        };
+        Err(Unsound::Differs {
+            field: field.to_owned(),
+            claimed: shown(claimed),
+            made: shown(made),
+        })
+    };
+    match (claimed, made) {
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64().unwrap_or(f64::NAN), b.as_f64().unwrap_or(f64::NAN));
+            let is_same = a == b || (a - b).abs() <= SAME_FIGURE * a.abs().max(b.abs());
+            if is_same { Ok(()) } else { differs() }
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            if a.len() != b.len() {
+                return differs();
+            }
+            let mut both = a.iter().zip(b).enumerate();
+            both.try_for_each(|(n, (a, b))| same(&format!("{field}/{n}"), a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            for (name, b) in b {
+                same(&format!("{field}/{name}"), a.get(name).unwrap_or(&Value::Null), b)?;
+            }
+            match a.keys().find(|name| !b.contains_key(*name)) {
+                Some(name) => same(&format!("{field}/{name}"), &a[name], &Value::Null),
+                None => Ok(()),
+            }
+        }
+        (a, b) if a == b => Ok(()),
+        _ => differs(),
+    }
+}

@@ -1,0 +1,95 @@
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
+use sea_orm::sqlx::{self, Connection};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use uuid::Uuid;
+
+use crate::error::Origin;
+use crate::schema;
+use crate::{Store, StoreError};
+
+/// Longer than this, an answer to [`Store::ping`] is none.
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Store {
+    /// A whole copy as a file of its own, while others go on writing: the copy holds what
+    /// was there at one moment in between. It has its name only once it is complete, and
+    /// can be opened as a store.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoBackup`] for PostgreSQL, for a file that is there already and for a
+    /// name that is no text. Errors of writing name the copy, not the store.
+    pub async fn backup(&self, file: &Path) -> Result<(), StoreError> {
+        let refused =
+            |reason: String| Err(StoreError::NoBackup { store: self.origin.store.clone(), reason });
+        if self.db.get_database_backend() != DbBackend::Sqlite {
+            return refused("copy it with pg_dump, and back with pg_restore".to_owned());
+        }
+        if file.symlink_metadata().is_ok() {
+            return refused(format!("{} is there already: name another file", file.display()));
+        }
+        let partial = partial(file);
+        let Some(text) = partial.to_str() else {
+            return refused(format!("{} is no text: name another file", file.display()));
+        };
+        let copy = Origin { store: file.display().to_string(), ..self.origin.clone() };
+        let made = self.copy_to(text, &copy).await;
+        let named = made.and_then(|()| {
+            fs::rename(&partial, file)
+                .and_then(|()| sync_folder(file))
+                .map_err(|error| copy.no_write(error.to_string()))
+        });
+        if named.is_err() {
+            // Nobody asked for half a copy.
+            let _ = fs::remove_file(&partial);
+        }
+        named
+    }
+
+    /// Answers in time, with one trivial query.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Connection`] also where no answer came within 5 s.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let query = schema::statement(&self.db, "SELECT max(version) FROM tokmark_schema");
+        match tokio::time::timeout(PING_TIMEOUT, self.db.query_one_raw(query)).await {
+            Ok(answer) => answer.map(drop).map_err(|error| self.origin.db(error)),
+            Err(_) => Err(self.origin.connection(format!("no answer within {PING_TIMEOUT:.0?}"))),
+        }
+    }
+
+    async fn copy_to(&self, file: &str, copy: &Origin) -> Result<(), StoreError> {
+        let sql = Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [file.into()]);
+        self.db.execute_raw(sql).await.map_err(|error| copy.db(error))?;
+        // The copy has not the mode in which readers and a writer work at once.
+        let options =
+            SqliteConnectOptions::new().filename(file).journal_mode(SqliteJournalMode::Wal);
+        let opened = SqliteConnection::connect_with(&options).await;
+        let sorted = |error: sqlx::Error| copy.sqlx(&error);
+        opened.map_err(sorted)?.close().await.map_err(sorted)?;
+        let synced = File::open(file).and_then(|file| file.sync_all());
+        synced.map_err(|error| copy.no_write(error.to_string()))
+    }
+}
+
+/// Beside the file, so that it can be renamed.
+fn partial(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(format!(".{}.partial", Uuid::now_v7().simple()));
+    PathBuf::from(name)
+}
+
+/// Makes a new name outlast a power cut, where folders can be opened.
+fn sync_folder(file: &Path) -> std::io::Result<()> {
+    if cfg!(unix)
+        && let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty())
+    {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}

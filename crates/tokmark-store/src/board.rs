@@ -1,0 +1,387 @@
+use std::collections::HashMap;
+
+use sea_orm::sea_query::{Expr, Func};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokmark_model::{
+    BoardRow, GradeLetter, MachineFacts, ModelFacts, RecordId, RecordKind, Timestamp,
+};
+
+use crate::catalogue::EVERY_ROW;
+use crate::entity::{board, board_values, machines, models};
+use crate::filter::{at_least, containing};
+use crate::row::{self, clipped, word};
+use crate::tables::CHUNK;
+use crate::{Store, StoreError};
+
+/// Values of one menu.
+const MAX_CHOICES: u64 = 200;
+
+/// Lists of back ends that a part of their names may mean.
+const MAX_MEANT: u64 = 1000;
+
+/// The leaderboard: one row for each configuration (model, quantization, machine, engine with
+/// version, back ends and settings, test, kind and source), which shows its newest record.
+/// Whatever saves, replaces or removes records keeps it right.
+#[derive(Debug, Clone, Copy)]
+pub struct Board<'s> {
+    store: &'s Store,
+}
+
+/// Which rows of the leaderboard are meant. Absent fields don't restrict; several restrict
+/// together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BoardFilter {
+    /// Family of the model.
+    pub family: Option<String>,
+    /// The model's whole name.
+    pub model: Option<String>,
+    /// Hash of the model's file.
+    pub model_sha256: Option<String>,
+    /// The whole name of the hardware, as [`BoardRow::hardware`].
+    pub hardware: Option<String>,
+    /// Fingerprint of the machine.
+    pub machine: Option<String>,
+    /// Part of the list of back ends, in any case.
+    pub backend: Option<String>,
+    /// The engine's whole name, in any case.
+    pub engine: Option<String>,
+    /// Quantization, as [`BoardRow::quantization`].
+    pub quantization: Option<String>,
+    /// Shape of the load, or the test.
+    pub shape: Option<String>,
+    /// Requests or sequences at once.
+    pub concurrency: Option<u32>,
+    /// So many parameters or more; models of unknown size are left out.
+    pub min_params: Option<u64>,
+    /// So many parameters or fewer; models of unknown size are left out.
+    pub max_params: Option<u64>,
+    /// This grade or a better one; rows without a grade are left out.
+    pub grade_at_least: Option<GradeLetter>,
+    /// How records came to be.
+    pub kind: Option<RecordKind>,
+    /// Load points on servers alone, or tests of engines alone.
+    pub is_serving: Option<bool>,
+    /// Only what generates text: no rates of prompts alone.
+    pub generates: bool,
+    /// At most so many.
+    pub limit: Option<u64>,
+}
+
+/// What the menus of the filters offer: values with the number of rows that have them, the
+/// most frequent first, 200 of each at most. Long values are cut, which filters allow for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct BoardChoices {
+    /// Families of models.
+    pub families: Vec<(String, u64)>,
+    /// Hardware.
+    pub hardware: Vec<(String, u64)>,
+    /// Lists of back ends.
+    pub backends: Vec<(String, u64)>,
+    /// Quantizations.
+    pub quantizations: Vec<(String, u64)>,
+    /// Shapes and tests.
+    pub shapes: Vec<(String, u64)>,
+    /// Engines.
+    pub engines: Vec<(String, u64)>,
+    /// Requests or sequences at once.
+    pub concurrencies: Vec<(u32, u64)>,
+}
+
+/// A machine that records are of.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MachineRow {
+    /// The facts in its newest record.
+    pub facts: MachineFacts,
+    /// Names of its hardware in the leaderboard, sorted; several where records used
+    /// different devices, none where nothing of it is there.
+    pub hardware: Vec<String>,
+    /// Records, whatever became of them.
+    pub n_records: u64,
+    /// When its newest was begun, to the microsecond.
+    pub last_at: Timestamp,
+}
+
+/// A model that records are of: by its hash, or by its name where none is known.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelRow {
+    /// The facts in its newest record.
+    pub facts: ModelFacts,
+    /// Its family.
+    pub family: String,
+    /// Records, whatever became of them.
+    pub n_records: u64,
+    /// When its newest was begun, to the microsecond.
+    pub last_at: Timestamp,
+}
+
+impl Store {
+    /// The leaderboard, with machines and models.
+    pub fn board(&self) -> Board<'_> {
+        Board { store: self }
+    }
+}
+
+impl Board<'_> {
+    /// The rows under a filter, fastest first (rows without a rate by the lower end of their
+    /// range), the newest first among equals.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unreadable`] where a newer program wrote one of them.
+    pub async fn rows(&self, filter: &BoardFilter) -> Result<Vec<BoardRow>, StoreError> {
+        use board::Column as C;
+
+        let condition = self.condition(filter).await?;
+        // Keys alone are sorted; bodies are wide.
+        let found = filter.limit.map(|limit| {
+            let keys = board::Entity::find().select_only().column(C::Key).filter(condition.clone());
+            let keys = fastest_first(keys).limit(limit).into_query();
+            Condition::all().add(C::Key.in_subquery(keys))
+        });
+        let rows = board::Entity::find().select_only().columns([C::RecordId, C::Body]);
+        let found: Vec<(RecordId, String)> = fastest_first(rows.filter(found.unwrap_or(condition)))
+            .into_tuple()
+            .all(&self.store.db)
+            .await
+            .map_err(|error| self.store.origin.db(error))?;
+        found.into_iter().map(|(id, body)| self.parse(id, &body)).collect()
+    }
+
+    /// How many rows are under a filter, whatever its limit.
+    ///
+    /// # Errors
+    ///
+    /// None of its own.
+    pub async fn count(&self, filter: &BoardFilter) -> Result<u64, StoreError> {
+        let sorted = |error| self.store.origin.db(error);
+        if (BoardFilter { limit: None, ..filter.clone() }) == BoardFilter::default() {
+            // Counted already.
+            let counts = board_values::Entity::find()
+                .filter(board_values::Column::Field.eq(EVERY_ROW))
+                .all(&self.store.db)
+                .await
+                .map_err(sorted)?;
+            return Ok(counts.iter().map(|value| value.n_rows.unsigned_abs()).sum());
+        }
+        let condition = self.condition(filter).await?;
+        board::Entity::find().filter(condition).count(&self.store.db).await.map_err(sorted)
+    }
+
+    /// What the menus of the filters offer.
+    ///
+    /// # Errors
+    ///
+    /// None of its own.
+    pub async fn choices(&self) -> Result<BoardChoices, StoreError> {
+        let concurrencies = self.values("concurrency").await?;
+        Ok(BoardChoices {
+            families: self.values("family").await?,
+            hardware: self.values("hardware").await?,
+            backends: self.values("backends").await?,
+            quantizations: self.values("quantization").await?,
+            shapes: self.values("shape").await?,
+            engines: self.values("engine").await?,
+            concurrencies: concurrencies
+                .into_iter()
+                .filter_map(|(value, n_rows)| Some((value.parse().ok()?, n_rows)))
+                .collect(),
+        })
+    }
+
+    /// The machines that measured last, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unreadable`] where a newer program wrote one of them.
+    pub async fn machines(&self, limit: u64) -> Result<Vec<MachineRow>, StoreError> {
+        use machines::Column as C;
+
+        let found = machines::Entity::find()
+            .order_by(C::LastAtUs, Order::Desc)
+            .order_by(C::Key, Order::Desc)
+            .limit(limit)
+            .all(&self.store.db)
+            .await
+            .map_err(|error| self.store.origin.db(error))?;
+        let mut hardware = self.hardware(&found).await?;
+        let row = |columns: machines::Model| {
+            Ok(MachineRow {
+                facts: self.parse(columns.record_id, &columns.facts)?,
+                hardware: hardware.remove(&clipped(&columns.fingerprint)).unwrap_or_default(),
+                n_records: columns.n_records.unsigned_abs(),
+                last_at: self.time(columns.last_at_us)?,
+            })
+        };
+        found.into_iter().map(row).collect()
+    }
+
+    /// The models that were measured last, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unreadable`] where a newer program wrote one of them.
+    pub async fn models(&self, limit: u64) -> Result<Vec<ModelRow>, StoreError> {
+        use models::Column as C;
+
+        let found = models::Entity::find()
+            .order_by(C::LastAtUs, Order::Desc)
+            .order_by(C::Key, Order::Desc)
+            .limit(limit)
+            .all(&self.store.db)
+            .await
+            .map_err(|error| self.store.origin.db(error))?;
+        let row = |columns: models::Model| {
+            Ok(ModelRow {
+                facts: self.parse(columns.record_id, &columns.facts)?,
+                family: columns.family,
+                n_records: columns.n_records.unsigned_abs(),
+                last_at: self.time(columns.last_at_us)?,
+            })
+        };
+        found.into_iter().map(row).collect()
+    }
+
+    /// Hardware in the leaderboard by fingerprint.
+    async fn hardware(
+        &self,
+        machines: &[machines::Model],
+    ) -> Result<HashMap<String, Vec<String>>, StoreError> {
+        use board::Column as C;
+
+        let mut hardware: HashMap<String, Vec<String>> = HashMap::new();
+        for chunk in machines.chunks(CHUNK) {
+            let fingerprints = chunk.iter().map(|machine| clipped(&machine.fingerprint));
+            let found: Vec<(String, String)> = board::Entity::find()
+                .select_only()
+                .columns([C::MachineFingerprint, C::Hardware])
+                .distinct()
+                .filter(C::MachineFingerprint.is_in(fingerprints))
+                .order_by(C::MachineFingerprint, Order::Asc)
+                .order_by(C::Hardware, Order::Asc)
+                .into_tuple()
+                .all(&self.store.db)
+                .await
+                .map_err(|error| self.store.origin.db(error))?;
+            for (fingerprint, name) in found {
+                hardware.entry(fingerprint).or_default().push(name);
+            }
+        }
+        Ok(hardware)
+    }
+
+    /// What restricts. Parts of words and their case are looked up among the values that there
+    /// are, so that the database knows how many rows have them.
+    async fn condition(&self, filter: &BoardFilter) -> Result<Condition, StoreError> {
+        use board::Column as C;
+
+        let mut condition = filter.exact();
+        if let Some(part) = &filter.backend {
+            let like = lower(board_values::Column::Value.into_expr()).like(containing(part));
+            condition = condition.add(C::Backends.is_in(self.named("backends", like).await?));
+        }
+        if let Some(name) = &filter.engine {
+            let name = clipped(name).to_ascii_lowercase();
+            let same = ExprTrait::eq(lower(board_values::Column::Value.into_expr()), name);
+            condition = condition.add(C::Engine.is_in(self.named("engine", same).await?));
+        }
+        Ok(condition)
+    }
+
+    /// The values of a field that this is true of, the most frequent ones.
+    async fn named(&self, field: &str, is_meant: Expr) -> Result<Vec<String>, StoreError> {
+        use board_values::Column as C;
+
+        board_values::Entity::find()
+            .select_only()
+            .column(C::Value)
+            .filter(C::Field.eq(field))
+            .filter(C::NRows.gt(0))
+            .filter(is_meant)
+            .order_by(C::NRows, Order::Desc)
+            .limit(MAX_MEANT)
+            .into_tuple()
+            .all(&self.store.db)
+            .await
+            .map_err(|error| self.store.origin.db(error))
+    }
+
+    async fn values(&self, field: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        use board_values::Column as C;
+
+        let found: Vec<(String, i64)> = board_values::Entity::find()
+            .select_only()
+            .columns([C::Value, C::NRows])
+            .filter(C::Field.eq(field))
+            .filter(C::NRows.gt(0))
+            .order_by(C::NRows, Order::Desc)
+            .order_by(C::Value, Order::Asc)
+            .limit(MAX_CHOICES)
+            .into_tuple()
+            .all(&self.store.db)
+            .await
+            .map_err(|error| self.store.origin.db(error))?;
+        Ok(found.into_iter().map(|(value, n_rows)| (value, n_rows.unsigned_abs())).collect())
+    }
+
+    fn parse<T: DeserializeOwned>(&self, id: RecordId, json: &str) -> Result<T, StoreError> {
+        serde_json::from_str(json).map_err(|error| self.store.unreadable(id, error.to_string()))
+    }
+
+    fn time(&self, microseconds: i64) -> Result<Timestamp, StoreError> {
+        row::time(microseconds).map_err(|reason| self.store.origin.corrupt(reason))
+    }
+}
+
+fn lower(expr: Expr) -> Expr {
+    Expr::from(Func::lower(expr))
+}
+
+fn fastest_first(select: Select<board::Entity>) -> Select<board::Entity> {
+    use board::Column as C;
+
+    select
+        .order_by(C::RateTps, Order::Desc)
+        .order_by(C::LastAtUs, Order::Desc)
+        .order_by(C::RecordId, Order::Desc)
+}
+
+impl BoardFilter {
+    /// What restricts by whole values.
+    fn exact(&self) -> Condition {
+        use board::Column as C;
+
+        let equal = |column: C, text: &Option<String>| {
+            text.as_ref().map(|text| ColumnTrait::eq(&column, clipped(text)))
+        };
+        let params = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let graded =
+            self.grade_at_least.map(|worst| ColumnTrait::is_in(&C::Grade, at_least(worst)));
+        Condition::all()
+            .add_option(equal(C::Family, &self.family))
+            .add_option(equal(C::ModelName, &self.model))
+            .add_option(equal(C::ModelSha256, &self.model_sha256))
+            .add_option(equal(C::Hardware, &self.hardware))
+            .add_option(equal(C::MachineFingerprint, &self.machine))
+            .add_option(equal(C::Quantization, &self.quantization))
+            .add_option(equal(C::Shape, &self.shape))
+            .add_option(self.concurrency.map(|n| ColumnTrait::eq(&C::Concurrency, i64::from(n))))
+            .add_option(self.min_params.map(|n| ColumnTrait::gte(&C::NParams, params(n))))
+            .add_option(self.max_params.map(|n| ColumnTrait::lte(&C::NParams, params(n))))
+            .add_option(graded)
+            .add_option(self.kind.map(|kind| ColumnTrait::eq(&C::Kind, word(&kind))))
+            .add_option(self.is_serving.map(|serving| ColumnTrait::eq(&C::IsServing, serving)))
+            .add_option(self.generates.then(|| {
+                // Labels of prompts alone begin so; a load point's shape may be called anything.
+                let is_serving = ColumnTrait::eq(&C::IsServing, true);
+                Condition::any()
+                    .add(is_serving)
+                    .add(ColumnTrait::not_like(&C::Shape, "pp%"))
+                    .add(ColumnTrait::like(&C::Shape, "%+tg%"))
+            }))
+    }
+}

@@ -1,0 +1,107 @@
+//! Copies of a store that is in use, and whether it answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokmark_store::*;
+
+use crate::place::{Place, block_on, on_both_databases, on_postgres};
+use crate::sample::{awkward, record, time};
+
+on_both_databases!(a_store_answers,);
+
+async fn a_store_answers(place: &Place) {
+    place.open().await.ping().await.unwrap();
+}
+
+#[test]
+fn a_copy_made_while_others_write_is_whole() {
+    let place = Place::sqlite();
+    let folder = tempfile::tempdir().unwrap();
+    block_on(async {
+        let store = place.open().await;
+        store.save_all(&(0..300).map(record).collect::<Vec<_>>()).await.unwrap();
+        store.save(&awkward(999)).await.unwrap();
+        store.jobs().submit(&crate::jobs::quick("A"), None, None, time(1)).await.unwrap();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (writer, until) = (place.open().await, is_over.clone());
+        let writing = tokio::spawn(async move {
+            let mut n = 1_000;
+            while !until.load(Ordering::Relaxed) {
+                writer.save_all(&[record(n), record(n + 1)]).await.unwrap();
+                n += 2;
+            }
+            n - 1_000
+        });
+        let mut seen = 0;
+        for n in 0..3 {
+            let file = folder.path().join(format!("copy {n}.db"));
+            store.backup(&file).await.unwrap();
+            let copy = Store::open(&StoreUrl::Sqlite(file)).await.unwrap();
+            let records = copy.records(&Filter::default()).await.unwrap();
+            // Batches are there whole or not at all, and nothing is ever lost.
+            assert_eq!(records.len() % 2, 301 % 2);
+            assert!(records.len() >= 301.max(seen));
+            seen = records.len();
+            assert_eq!(copy.get(awkward(999).id).await.unwrap(), awkward(999));
+            assert_eq!(copy.board().rows(&BoardFilter::default()).await.unwrap().len(), 2);
+            assert_eq!(copy.jobs().list(9).await.unwrap().len(), 1);
+            assert!(copy.save(&record(500)).await.unwrap());
+            copy.close().await;
+        }
+        is_over.store(true, Ordering::Relaxed);
+        let n_written = writing.await.unwrap();
+        assert_eq!(store.count(&Filter::default()).await.unwrap(), 301 + n_written);
+    });
+    let names: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+}
+
+#[test]
+fn readers_and_a_writer_work_at_once_on_a_copy() {
+    let place = Place::sqlite();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("copy.db");
+    block_on(async {
+        place.open().await.backup(&file).await.unwrap();
+        use sea_orm::sqlx::{Connection, Executor, Row, sqlite::*};
+        let options = SqliteConnectOptions::new().filename(&file);
+        let mut copy = SqliteConnection::connect_with(&options).await.unwrap();
+        let mode = copy.fetch_one("PRAGMA journal_mode").await.unwrap();
+        assert_eq!(mode.get::<String, _>(0), "wal");
+    });
+}
+
+#[test]
+fn a_copy_never_takes_the_place_of_a_file() {
+    let place = Place::sqlite();
+    block_on(async {
+        let store = place.open().await;
+        let own = place.url.file().unwrap().to_owned();
+        let folder = own.parent().unwrap().to_owned();
+        let other = folder.join("letter.txt");
+        std::fs::write(&other, "dear").unwrap();
+        for taken in [&own, &other, &folder] {
+            let error = store.backup(taken).await.unwrap_err();
+            assert!(matches!(error, StoreError::NoBackup { .. }), "{error}");
+        }
+        assert_eq!(std::fs::read(&other).unwrap(), b"dear");
+        let missing = folder.join("no such folder/copy.db");
+        let error = store.backup(&missing).await.unwrap_err();
+        assert!(matches!(error, StoreError::NoWriteAccess { .. }), "{error:?}");
+        assert!(error.to_string().contains("no such folder"), "{error}");
+    });
+}
+
+#[test]
+fn a_server_is_copied_by_its_own_program() {
+    on_postgres(async |place| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("copy.db");
+        let error = place.open().await.backup(&file).await.unwrap_err();
+        assert!(matches!(error, StoreError::NoBackup { .. }), "{error}");
+        assert!(error.to_string().contains("pg_dump"), "{error}");
+        assert!(!file.exists());
+    });
+}

@@ -1,0 +1,218 @@
+//! Flags of the commands around a server: serve, agent, upload.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+
+use super::quantity::duration;
+use super::{FilterArgs, StoreArgs};
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct ServeArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<ServeCommand>,
+    /// Address and port; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) bind: SocketAddr,
+    /// Name under which others ask for it; may be repeated. Any other Host is refused
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Vec<String>,
+    /// May be read without a token, also from other machines
+    #[arg(long)]
+    pub(crate) public: bool,
+    /// Start no agent: nothing is measured here
+    #[arg(long)]
+    pub(crate) no_agent: bool,
+    /// How long an agent may say nothing before another may take its job
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) lease: Duration,
+    /// End after this time
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub(crate) length: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum ServeCommand {
+    /// Make a token, list them, or revoke one
+    #[command(after_help = "Examples:
+  tokmark serve token add laptop --scope submit --expires 30d
+  tokmark serve token revoke laptop")]
+    Token(TokenArgs),
+    /// Copy an SQLite database whole while others use it
+    #[command(after_help = "Examples:
+  tokmark serve backup tokmark-backup.db
+  tokmark serve backup tokmark-backup.db --db records.db")]
+    Backup(BackupArgs),
+    /// Put a backup in place of the SQLite database; the server must not run
+    #[command(after_help = "Examples:
+  tokmark serve restore tokmark-backup.db
+  tokmark serve restore tokmark-backup.db --db records.db")]
+    Restore(BackupArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    /// What to do
+    #[arg(value_name = "WHAT", value_parser = PossibleValuesParser::new(["add", "list", "revoke"]))]
+    pub(crate) what: String,
+    /// The token's name
+    #[arg(value_name = "NAME", required_if_eq_any([("what", "add"), ("what", "revoke")]))]
+    pub(crate) name: Option<String>,
+    /// What it may: read, also send records and start work, or everything
+    #[arg(long, value_name = "SCOPE", default_value = "submit",
+          value_parser = PossibleValuesParser::new(["read", "submit", "admin"]))]
+    pub(crate) scope: String,
+    /// How long it is good for
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) expires: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The copy
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// Which server, and with which token.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServerArgs {
+    /// The server's address
+    #[arg(long, value_name = "URL", env = "TOKMARK_SERVER", default_value = "http://127.0.0.1:8080")]
+    pub(crate) server: String,
+    /// Variable of the environment that holds the token
+    #[arg(long, value_name = "NAME", default_value = "TOKMARK_TOKEN")]
+    pub(crate) token_env: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AgentArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Folder in which results wait for the server [default: in the data folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) outbox: Option<PathBuf>,
+    /// End when standard input is closed
+    #[arg(long, hide = true)]
+    pub(crate) while_stdin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UploadArgs {
+    /// Ids of records, their first digits, or `last` [default: all under the filters]
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Folder in which records wait for the server [default: in the data folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) outbox: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BoardArgs {
+    #[command(subcommand)]
+    pub(crate) command: BoardCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum BoardCommand {
+    /// Check a folder of runs: every fault with file, line and column
+    #[command(after_help = "Examples:
+  tokmark board check
+  tokmark board check content/benchmarks")]
+    Check(BoardCheckArgs),
+    /// Write records of the store as YAML into the folder
+    #[command(after_help = "Examples:
+  tokmark board add last
+  tokmark board add last --content content/benchmarks")]
+    Add(BoardAddArgs),
+    /// Read somebody else's YAML by a map of its fields, and write runs
+    #[command(after_help = "Examples:
+  tokmark board import theirs.yaml --map map.yaml
+  tokmark board import theirs.yaml --map map.yaml --content content/benchmarks")]
+    Import(BoardImportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BoardCheckArgs {
+    /// The folder that holds runs/, families.yaml, hardware/ and planned.yaml
+    #[arg(value_name = "FOLDER", default_value = CONTENT)]
+    pub(crate) content: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BoardAddArgs {
+    /// Ids of records, their first digits, or `last`
+    #[arg(value_name = "ID", required = true)]
+    pub(crate) ids: Vec<String>,
+    /// The folder that holds runs/
+    #[arg(long, value_name = "FOLDER", default_value = CONTENT)]
+    pub(crate) content: PathBuf,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BoardImportArgs {
+    /// The foreign YAML
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Which of its fields are which of ours
+    #[arg(long, value_name = "FILE")]
+    pub(crate) map: PathBuf,
+    /// The folder that holds runs/
+    #[arg(long, value_name = "FOLDER", default_value = CONTENT)]
+    pub(crate) content: PathBuf,
+}
+
+/// Where runs lie in a repository.
+const CONTENT: &str = "content/benchmarks";
+
+#[derive(Debug, Args)]
+pub(crate) struct SiteArgs {
+    #[command(subcommand)]
+    pub(crate) command: SiteCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum SiteCommand {
+    /// Build the leaderboard as static files
+    #[command(after_help = "Examples:
+  tokmark site build --out site
+  tokmark site build --out site --base-path /benchmarks --site-url https://example.org")]
+    Build(SiteBuildArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SiteBuildArgs {
+    /// Folder to write to
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// The folder that holds runs/, families.yaml, hardware/ and planned.yaml
+    #[arg(long, value_name = "FOLDER", default_value = CONTENT)]
+    pub(crate) content: PathBuf,
+    /// What every address begins with
+    #[arg(long, value_name = "PATH", default_value = "")]
+    pub(crate) base_path: String,
+    /// Pieces for another generator instead of whole pages
+    #[arg(long)]
+    pub(crate) embed: bool,
+    /// Address of the site, for its feed
+    #[arg(long, value_name = "URL")]
+    pub(crate) site_url: Option<String>,
+}

@@ -1,0 +1,250 @@
+// Journeys of a reader through the pages, in a real browser: by keyboard, by screen reader,
+// and by the rules of axe. Usage: node journeys.mjs JOURNEY BASE_URL [TOKEN]
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const [journey, base, token] = process.argv.slice(2);
+const require = createRequire(join(process.env.TOKMARK_TEST_BROWSER, "package.json"));
+const load = (name) => import(pathToFileURL(require.resolve(name)).href);
+const { chromium } = await load("playwright-core");
+const axe = await load("@axe-core/playwright");
+const AxeBuilder = axe.default.default ?? axe.default;
+
+const PAGES = [
+  "/leaderboard", "/benchmarks", "/workloads", "/latency", "/engines", "/models", "/hardware",
+  "/history", "/compare", "/wizard", "/jobs", "/quality", "/definitions", "/login", "/api",
+];
+
+const browser = await chromium.launch({
+  executablePath: process.env.TOKMARK_TEST_CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+
+// Pages that were asked for from elsewhere, and errors of scripts.
+const trouble = [];
+async function open(options = {}) {
+  const context = await browser.newContext({ bypassCSP: options.bypassCSP ?? false, ...options });
+  if (token && !options.anonymous) {
+    await context.addCookies([{ name: "tokmark_token", value: token, url: base }]);
+  }
+  const page = await context.newPage();
+  page.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(base) && !url.startsWith("data:") && !url.startsWith("blob:")) trouble.push(`loads ${url}`);
+  });
+  page.on("pageerror", (error) => trouble.push(`script: ${error.message}`));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !/40\d|Not Found/.test(message.text())) trouble.push(`console: ${message.text()}`);
+  });
+  return page;
+}
+
+async function records(page) {
+  const answer = await page.request.get(`${base}/api/benchmarks?limit=2`);
+  return (await answer.json()).rows;
+}
+
+async function allPages(page) {
+  const rows = await records(page);
+  const model = encodeURIComponent(rows[0].model_name);
+  return [
+    ...PAGES,
+    `/benchmarks/${rows[0].id}`,
+    `/compare?ids=${rows[0].id},${rows[1].id}`,
+    `/models/${model}`,
+    `/hardware/${encodeURIComponent(rows[0].machine_fingerprint)}`,
+  ];
+}
+
+// Zero violations, in every colour scheme that a page offers.
+async function accessible() {
+  const modes = [
+    ["light", { colorScheme: "light" }],
+    ["dark", { colorScheme: "dark" }],
+    ["high contrast", { contrast: "more" }],
+    ["forced colours", { forcedColors: "active" }],
+  ];
+  for (const [name, options] of modes) {
+    const page = await open(options);
+    for (const path of await allPages(page)) {
+      await page.goto(base + path);
+      for (const details of await page.locator("details").all()) {
+        await details.evaluate((one) => { one.open = true; });
+      }
+      const found = await new AxeBuilder({ page })
+        .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"])
+        .analyze();
+      const said = found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target).join(" | ")}`);
+      assert.deepEqual(said, [], `${path} in ${name}`);
+    }
+    await page.context().close();
+  }
+  // The switch of the page itself.
+  const page = await open();
+  for (const choice of ["dark", "contrast", "light"]) {
+    await page.goto(`${base}/leaderboard`);
+    await page.selectOption("#theme", choice);
+    await page.reload();
+    const found = await new AxeBuilder({ page }).analyze();
+    assert.deepEqual(found.violations.map((one) => one.id), [], `switched to ${choice}`);
+  }
+}
+
+// What assistive software is given of each page; times and ids are left out.
+async function trees() {
+  const page = await open();
+  const folder = new URL("./trees/", import.meta.url).pathname;
+  mkdirSync(folder, { recursive: true });
+  for (const path of PAGES) {
+    await page.goto(base + path);
+    const tree = (await page.locator("body").ariaSnapshot())
+      .replace(/\d{4}-\d\d-\d\d( \d\d:\d\d)?/g, "TIME")
+      .replace(/[0-9a-f]{8}-[0-9a-f]{4}[0-9a-f-]*/g, "ID")
+      .replaceAll(base, "BASE") + "\n";
+    const file = join(folder, `${path.slice(1)}.yaml`);
+    if (process.env.UPDATE_TREES || !existsSync(file)) {
+      assert.ok(process.env.UPDATE_TREES, `${file} is missing; make it with UPDATE_TREES=1`);
+      writeFileSync(file, tree);
+    }
+    assert.equal(tree, readFileSync(file, "utf8"), `${path} reads otherwise; UPDATE_TREES=1 takes it over`);
+  }
+}
+
+// Tab until the focus stands on what `matches` takes; at most 200 steps.
+async function tabTo(page, matches, what) {
+  for (let step = 0; step < 200; step++) {
+    await page.keyboard.press("Tab");
+    const found = await page.evaluate(matches);
+    if (found) return;
+  }
+  assert.fail(`the keyboard does not reach ${what}`);
+}
+
+// Sorting, filtering, definitions and the theme, without a mouse.
+async function keyboard() {
+  const page = await open();
+  await page.goto(`${base}/leaderboard`);
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Skip to the content");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+  await tabTo(page, () => document.activeElement.matches("a.sort") && document.activeElement.textContent.startsWith("Variant"), "the heading Variant");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/sort=variant/);
+  assert.equal(await page.locator("th[aria-sort=ascending]").first().textContent().then((text) => text.startsWith("Variant")), true);
+  await tabTo(page, () => document.activeElement.id === "f-kind", "the filter Kind");
+  await page.keyboard.type("measured");
+  await tabTo(page, () => document.activeElement.textContent === "Filter", "the button Filter");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/kind=measured/);
+  assert.match(page.url(), /sort=variant/);
+  assert.match(await page.locator("#count").textContent(), /rows?/);
+  // A definition shows on focus and can be dismissed while the focus stays.
+  await tabTo(page, () => document.activeElement.matches(".term-name"), "a definition");
+  const tip = page.locator(".term:focus-within .term-tip");
+  assert.equal(await tip.isVisible(), true);
+  await page.keyboard.press("Escape");
+  assert.equal(await page.locator(".term:focus-within .term-tip").isVisible(), false);
+  assert.equal(await page.evaluate(() => document.activeElement.matches(".term-name")), true);
+}
+
+// Chart or table: by keyboard, remembered, for all charts of all pages.
+async function charts() {
+  const page = await open();
+  const [row] = await records(page);
+  await page.goto(`${base}/benchmarks/${row.id}`);
+  const picture = page.locator("[data-chart] .picture").first();
+  assert.equal(await picture.isVisible(), true);
+  assert.equal(await page.locator("[data-chart] svg[role=img]").first().getAttribute("aria-labelledby") !== null, true);
+  await tabTo(page, () => document.activeElement.matches("[data-toggle]"), "the toggle");
+  await page.keyboard.press("Enter");
+  assert.equal(await picture.isVisible(), false);
+  assert.equal(await page.locator("[data-chart] .twin table").first().isVisible(), true);
+  await page.reload();
+  assert.equal(await picture.isVisible(), false);
+  const downloaded = page.waitForEvent("download");
+  await page.locator("[data-toggle]").first().click();
+  await page.getByRole("button", { name: "SVG" }).first().click();
+  assert.match((await downloaded).suggestedFilename(), /\.svg$/);
+  const png = page.waitForEvent("download");
+  await page.getByRole("button", { name: "PNG" }).first().click();
+  assert.match((await png).suggestedFilename(), /\.png$/);
+}
+
+// Everything without a script.
+async function plain() {
+  const page = await open({ javaScriptEnabled: false });
+  for (const path of await allPages(page)) {
+    const answer = await page.goto(base + path);
+    assert.equal(answer.status(), 200, path);
+    assert.equal(await page.locator("h1").count(), 1, path);
+  }
+  await page.goto(`${base}/leaderboard`);
+  await page.locator("a.sort").first().click();
+  assert.match(page.url(), /sort=/);
+}
+
+// What a screen reader says of the leaderboard.
+async function spoken() {
+  const page = await open({ bypassCSP: true });
+  await page.goto(`${base}/leaderboard`);
+  const folder = dirname(require.resolve("@guidepup/virtual-screen-reader/package.json"));
+  const library = readFileSync(join(folder, "lib/esm/index.browser.js"), "utf8");
+  await page.addScriptTag({ type: "module", content: library.replace(/export\s*\{([^}]*)\}\s*;?/, (_, names) => {
+    const own = names.split(",").map((one) => one.trim().split(/\s+as\s+/)).find((one) => one.at(-1) === "virtual");
+    return `window.virtualReader = ${own[0]};`;
+  }) });
+  await page.waitForFunction(() => window.virtualReader);
+  const phrases = await page.evaluate(async () => {
+    const reader = window.virtualReader;
+    if (!reader) return null;
+    await reader.start({ container: document.body });
+    for (let step = 0; step < 400; step++) {
+      await reader.next();
+      if ((await reader.lastSpokenPhrase()) === "end of document") break;
+    }
+    return reader.spokenPhraseLog();
+  });
+  assert.ok(phrases, "the screen reader did not start");
+  const said = phrases.join("\n");
+  assert.match(said, /heading, Leaderboard, level 1/);
+  assert.match(said, /navigation, Pages/);
+  assert.match(said, /table/);
+  assert.match(said, /status/);
+}
+
+// The wizard by keyboard: choose two models, measure, see the job, cancel it.
+async function wizard() {
+  const page = await open();
+  await page.goto(`${base}/wizard`);
+  for (const n of [0, 1]) {
+    await tabTo(page, `document.activeElement.id === "i-model${n}"`, `model ${n}`);
+    await page.keyboard.press("Space");
+  }
+  await tabTo(page, () => document.activeElement.textContent === "Measure" && document.activeElement.matches("button"), "the button Measure");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/jobs\/[0-9a-f-]+/);
+  await page.reload();
+  assert.match(await page.locator("h1").textContent(), /Comparison of/);
+  assert.equal(await page.locator("progress").count(), 1);
+  await tabTo(page, () => document.activeElement.textContent === "Cancel", "the button Cancel");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => /cancel/i.test(document.querySelector("main").textContent));
+}
+
+const journeys = { accessible, trees, keyboard, charts, plain, spoken, wizard };
+try {
+  assert.ok(journeys[journey], `journeys: ${Object.keys(journeys).join(", ")}`);
+  await journeys[journey]();
+  assert.deepEqual(trouble, []);
+  console.log(`${journey}: done`);
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+}

@@ -1,0 +1,244 @@
+//! The server, its agent, uploads, and the board made of files.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokmark_model::Record;
+
+use crate::support::{Home, is_alive, signal, wait_for};
+
+/// A running `tokmark serve` with the token that it printed.
+pub struct Served {
+    child: Child,
+    pub url: String,
+    pub token: String,
+}
+
+impl Served {
+    pub fn start(home: &Home, args: &[&str]) -> Self {
+        let all = [&["serve", "--bind", "127.0.0.1:0"], args].concat();
+        let mut child = home.command(&all).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut line = || said.next().expect("it says where it is").unwrap();
+        let url = line().split_whitespace().last().unwrap().to_owned();
+        assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+        line();
+        let token = line();
+        // Whoever writes there later must find somebody who reads.
+        std::thread::spawn(move || said.for_each(drop));
+        Served { child, url, token }
+    }
+
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut response = agent.get(format!("{}{path}", self.url)).call().unwrap();
+        let status = response.status().as_u16();
+        (status, response.body_mut().read_to_string().unwrap())
+    }
+
+    pub fn json(&self, path: &str) -> Value {
+        let (status, body) = self.get(path);
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let request = agent
+            .post(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.token));
+        let mut response = request.send_json(body).unwrap();
+        (response.status().as_u16(), response.body_mut().read_json().unwrap_or_default())
+    }
+
+    /// A small suite on the tiny model, written down.
+    pub fn job(&self) -> String {
+        let spec = json!({
+            "kind": "suite", "model": "tiny", "n_prompt": [], "n_gen": [4], "n_batch": [],
+            "n_parallel": [], "n_gpu_layers": [], "repetitions": 2,
+        });
+        let (status, job) = self.post("/api/jobs", &json!({ "spec": spec }));
+        assert_eq!(status, 200, "{job}");
+        job["id"].as_str().unwrap().to_owned()
+    }
+
+    pub fn ended(&self, job: &str) -> Value {
+        wait_for(|| {
+            std::thread::sleep(Duration::from_millis(200));
+            let job = self.json(&format!("/api/jobs/{job}"));
+            let state = job["state"].as_str().unwrap().to_owned();
+            ["done", "failed", "cancelled"].contains(&state.as_str()).then_some(job)
+        })
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if is_alive(self.child.id()) {
+            signal(self.child.id(), "INT");
+        }
+        let _ = self.child.wait();
+    }
+}
+
+fn agent(home: &Home, served: &Served) -> Child {
+    let mut command = home.command(&["agent", "--server", &served.url]);
+    command.env("TOKMARK_TOKEN", &served.token);
+    command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+#[test]
+fn one_record_is_the_same_from_the_terminal_to_the_page_to_yaml_to_the_site_and_back() {
+    let home = Home::new();
+    assert_eq!(home.bench("fake", &["-p", "0", "-n", "8", "-r", "3"]).code, Some(0));
+    let [record]: [Record; 1] = home.records().try_into().unwrap();
+    let store = home.path("server.db");
+    let served = Served::start(&home, &["--no-agent", "--db", &store.to_string_lossy()]);
+    let upload = ["upload", "last", "--server", &served.url];
+    let token = [("TOKMARK_TOKEN", served.token.clone().into())];
+    for expected in ["1 record new", "0 records new"] {
+        let ran = home.run_with(&upload, &token);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.stderr.contains(expected), "{ran:?}");
+    }
+    let kept: Record =
+        serde_json::from_value(served.json(&format!("/api/benchmarks/{}", record.id))).unwrap();
+    assert_eq!(kept, record);
+    let (status, page) = served.get(&format!("/benchmarks/{}", record.id));
+    assert_eq!(status, 200);
+    assert!(page.contains(&record.label()) && page.contains(&record.model.name));
+    let (_, yaml) = served.get("/api/export?format=yaml");
+    std::fs::create_dir_all(home.path("content/benchmarks/runs")).unwrap();
+    home.write("content/benchmarks/runs/exported.yaml", yaml.trim_start_matches("---\n").as_bytes());
+    let checked = home.run(&["board", "check"]);
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    let built = home.run(&["site", "build", "--out", "site", "--base-path", "/bench"]);
+    assert_eq!(built.code, Some(0), "{built:?}");
+    let data = std::fs::read_to_string(home.path("site/leaderboard.json")).unwrap();
+    assert!(data.contains(&record.id.to_string()), "{data}");
+    let page = std::fs::read_to_string(home.path("site/leaderboard/index.html")).unwrap();
+    assert!(page.contains("/bench/assets/page.css") && page.contains("data-static"), "{page}");
+    let read = std::fs::read_to_string(home.path("content/benchmarks/runs/exported.yaml")).unwrap();
+    assert_eq!(tokmark_board::read_run("exported.yaml", &read).unwrap(), [record]);
+}
+
+#[test]
+fn an_agent_measures_what_the_page_asked_for() {
+    let home = Home::new();
+    home.tiny();
+    let store = home.path("server.db");
+    let served = Served::start(&home, &["--db", &store.to_string_lossy()]);
+    let job = served.ended(&served.job());
+    assert_eq!(job["state"], "done", "{job}");
+    let run = job["run_id"].as_str().unwrap();
+    let rows = served.json(&format!("/api/runs/{run}"));
+    assert_eq!(rows["rows"][0]["label"], "tg4", "{rows}");
+    let (_, page) = served.get(&format!("/jobs/{}", job["id"].as_str().unwrap()));
+    assert!(page.contains("What it found") && page.contains("tg4"), "{page}");
+}
+
+#[test]
+fn a_job_of_a_killed_agent_is_taken_by_another() {
+    let home = Home::new();
+    home.tiny();
+    let store = home.path("server.db");
+    let served =
+        Served::start(&home, &["--no-agent", "--lease", "3s", "--db", &store.to_string_lossy()]);
+    let mut first = agent(&home, &served);
+    let job = served.job();
+    wait_for(|| {
+        let state = served.json(&format!("/api/jobs/{job}"));
+        (state["state"] != "queued").then_some(())
+    });
+    signal(first.id(), "KILL");
+    first.wait().unwrap();
+    let mut second = agent(&home, &served);
+    let ended = served.ended(&job);
+    assert_eq!(ended["state"], "done", "{ended}");
+    signal(second.id(), "INT");
+    assert_eq!(second.wait().unwrap().code(), Some(0));
+    // Whoever did it, its records are there once.
+    let rows = served.json(&format!("/api/runs/{}", ended["run_id"].as_str().unwrap()));
+    assert_eq!(rows["rows"].as_array().unwrap().len(), 1, "{rows}");
+}
+
+#[test]
+fn records_wait_while_the_server_is_away_and_are_sent_when_it_is_back() {
+    let home = Home::new();
+    assert_eq!(home.bench("fake", &["-p", "0", "-n", "8", "-r", "3"]).code, Some(0));
+    let upload = ["upload", "last", "--server", "127.0.0.1:9"];
+    let ran = home.run(&upload);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(ran.stderr.contains("outbox"), "{ran:?}");
+    let store = home.path("server.db");
+    let served = Served::start(&home, &["--no-agent", "--db", &store.to_string_lossy()]);
+    let token = [("TOKMARK_TOKEN", served.token.clone().into())];
+    let ran = home.run_with(&["upload", "last", "--server", &served.url], &token);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(served.json("/api/benchmarks")["rows"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_backup_is_taken_while_the_server_runs_and_restored() {
+    let home = Home::new();
+    assert_eq!(home.bench("fake", &["-p", "0", "-n", "8", "-r", "3"]).code, Some(0));
+    let served = Served::start(&home, &["--no-agent"]);
+    let ran = home.run(&["serve", "backup", "copy.db"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    drop(served);
+    assert_eq!(home.run(&["rm", "last"]).code, Some(0));
+    assert_eq!(home.records().len(), 0);
+    let ran = home.run(&["serve", "restore", "copy.db"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(home.records().len(), 1);
+    home.write("no.db", b"no database");
+    assert_eq!(home.run(&["serve", "restore", "no.db"]).code, Some(2));
+    assert_eq!(home.records().len(), 1);
+}
+
+#[test]
+fn tokens_are_made_listed_and_revoked_and_their_text_is_kept_nowhere() {
+    let home = Home::new();
+    let made = home.run(&["serve", "token", "add", "laptop", "--scope", "submit", "--expires", "30d"]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let token = made.stdout.trim();
+    assert!(token.starts_with("tkm_"), "{made:?}");
+    let listed = home.run(&["serve", "token", "list"]).stdout;
+    assert!(listed.contains("laptop: submit") && !listed.contains(token), "{listed}");
+    assert_eq!(home.run(&["serve", "token", "revoke", "laptop"]).code, Some(0));
+    assert_eq!(home.run(&["serve", "token", "revoke", "laptop"]).code, Some(2));
+    assert!(home.run(&["serve", "token", "list"]).stdout.contains("revoked"));
+    let mut found = false;
+    for entry in walk(&home.path("")) {
+        let mut bytes = Vec::new();
+        std::fs::File::open(entry).unwrap().read_to_end(&mut bytes).unwrap();
+        found |= bytes.windows(token.len()).any(|window| window == token.as_bytes());
+    }
+    assert!(!found, "the token stands in a file");
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        match entry.file_type().unwrap().is_dir() {
+            true => files.extend(walk(&entry.path())),
+            false => files.push(entry.path()),
+        }
+    }
+    files
+}
+
+#[test]
+fn faults_in_runs_are_told_by_file_line_and_column() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.path("content/benchmarks/runs")).unwrap();
+    home.write("content/benchmarks/runs/bad.yaml", b"tokmark_run: 1\nmodel: 5\nconcurency: 1\n");
+    let ran = home.run(&["board", "check"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stdout.contains("runs/bad.yaml:3:1"), "{ran:?}");
+    assert_eq!(home.run(&["site", "build", "--out", "site"]).code, Some(2));
+}
