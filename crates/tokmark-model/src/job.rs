@@ -121,7 +121,9 @@ impl JobSpec {
                     * n_parallel.len().max(1)
                     * n_gpu_layers.len().max(1);
                 let few = n_tests <= MOST_TESTS;
-                let most = format!("and the other lists together make {n_tests} tests, more than {MOST_TESTS}");
+                let most = format!(
+                    "and the other lists together make {n_tests} tests, more than {MOST_TESTS}"
+                );
                 ensure(few, "n_prompt", &most)?;
                 let n = repetitions.is_none_or(|n| (1..=1000).contains(&n));
                 ensure(n, "repetitions", "is 1 to 1000, or absent")

@@ -122,7 +122,10 @@ pub(crate) async fn admit(
     let caller = caller(&state, request.headers(), peer).await?;
     let limits = &state.options.limits;
     let limit = if writes { limits.writes_per_minute } else { limits.reads_per_minute };
-    state.pace.take(&caller.name, writes, limit).map_err(|after_s| ServerError::TooMany { after_s })?;
+    state
+        .pace
+        .take(&caller.name, writes, limit)
+        .map_err(|after_s| ServerError::TooMany { after_s })?;
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
 }
@@ -206,7 +209,8 @@ mod tests {
         for host in ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]:80", "bench.example"] {
             assert!(is_allowed(host, &["bench.example".to_owned()]), "{host}");
         }
-        for host in ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil:80", "[::2]:80"] {
+        for host in ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil:80", "[::2]:80"]
+        {
             assert!(!is_allowed(host, &[]), "{host}");
         }
     }

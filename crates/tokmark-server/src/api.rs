@@ -8,9 +8,9 @@ mod operations;
 pub(crate) mod records;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::{self, Next};
-use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use tower_http::compression::CompressionLayer;
 use utoipa_axum::router::OpenApiRouter;

@@ -41,6 +41,7 @@ async fn asset(Path(name): Path<String>) -> Response {
 }
 
 async fn plot_sheet() -> Response {
-    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=300")];
+    let headers =
+        [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=300")];
     (headers, tokmark_plot::stylesheet()).into_response()
 }

@@ -161,11 +161,11 @@ fn line(text: &mut String, row: &RecordRow) {
 
 /// A cell of CSV. What a spreadsheet would take for a formula gets a quote before it.
 fn quoted(cell: &str) -> String {
-    let cell = match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err()
-    {
-        true => format!("'{cell}"),
-        false => cell.to_owned(),
-    };
+    let cell =
+        match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err() {
+            true => format!("'{cell}"),
+            false => cell.to_owned(),
+        };
     match cell.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", cell.replace('"', "\"\"")),
         false => cell,

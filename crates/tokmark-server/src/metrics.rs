@@ -62,11 +62,7 @@ impl Metrics {
 }
 
 /// Gives each request an id, counts it and writes one line to the log.
-pub(crate) async fn watch(
-    Shared(state): Shared<State>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn watch(Shared(state): Shared<State>, request: Request, next: Next) -> Response {
     let id = Uuid::now_v7();
     let method = request.method().to_string();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());

@@ -66,8 +66,7 @@ impl IntoResponse for Shown {
                 if status == StatusCode::UNAUTHORIZED {
                     blocks.push(block::link("Enter a token", "/login"));
                 }
-                let mut response =
-                    written(status, Page { blocks, ..Page::new("", &title) });
+                let mut response = written(status, Page { blocks, ..Page::new("", &title) });
                 if let Some(after) = after {
                     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(after));
                 }

@@ -208,5 +208,7 @@ fn limit(asked: Option<u64>) -> Result<u64, ServerError> {
 pub(crate) fn words_of_status() -> Vec<String> {
     use Status::{Crashed, Failed, Interrupted, Ok, OutOfMemory, Skipped, TimedOut, Unsupported};
     let all = [Ok, Failed, Crashed, TimedOut, OutOfMemory, Interrupted, Skipped, Unsupported];
-    all.iter().filter_map(|status| Some(serde_json::to_value(status).ok()?.as_str()?.to_owned())).collect()
+    all.iter()
+        .filter_map(|status| Some(serde_json::to_value(status).ok()?.as_str()?.to_owned()))
+        .collect()
 }

@@ -189,8 +189,7 @@ impl Site<'_> {
         }
         let template = PageTemplate::new(&page);
         let made = if self.options.embed { template.fragment() } else { template.render() };
-        let html =
-            made.map_err(|error| SiteError::Page { page: address.to_owned(), error })?;
+        let html = made.map_err(|error| SiteError::Page { page: address.to_owned(), error })?;
         self.n_pages += 1;
         match self.options.embed {
             true => self.file(&format!("{address}.html"), &html),
@@ -211,13 +210,11 @@ impl Site<'_> {
 /// An Atom feed: an entry for each file of runs, the newest first.
 fn feed(content: &Content, options: &SiteOptions, base: &str) -> String {
     let site = options.site_url.as_deref().unwrap_or("urn:tokmark:site").trim_end_matches('/');
-    let mut runs: Vec<_> = content
-        .runs
-        .iter()
-        .filter_map(|run| Some((run.records.first()?, run)))
-        .collect();
+    let mut runs: Vec<_> =
+        content.runs.iter().filter_map(|run| Some((run.records.first()?, run))).collect();
     runs.sort_by_key(|(record, _)| std::cmp::Reverse(record.created_at));
-    let updated = runs.first().map_or_else(String::new, |(record, _)| record.created_at.to_string());
+    let updated =
+        runs.first().map_or_else(String::new, |(record, _)| record.created_at.to_string());
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<feed xmlns=\"http://www.w3.org/2005/Atom\">\n\
          <title>Leaderboard</title>\n<id>{site}{base}/</id>\n<updated>{updated}</updated>\n"

@@ -71,7 +71,8 @@ impl State {
         let (mut rows, n_kept) = (board.rows(&filter).await?, board.count(&filter).await?);
         let known: Vec<RecordId> = rows.iter().map(|row| row.id).collect();
         let beside = self.beside.rows.iter().filter(|row| query.filter.takes(row));
-        let beside: Vec<BoardRow> = beside.filter(|row| !known.contains(&row.id)).cloned().collect();
+        let beside: Vec<BoardRow> =
+            beside.filter(|row| !known.contains(&row.id)).cloned().collect();
         let n_rows = n_kept + beside.len() as u64;
         rows.extend(beside);
         let rate = |row: &BoardRow| {

@@ -29,7 +29,8 @@ fn a_record_that_is_sent_is_listed_shown_and_given_back_equal() {
     assert_eq!((&again["n_new"], &again["n_known"]), (&json!(0), &json!(1)));
     let list = server.json("/api/benchmarks");
     assert_eq!(list["rows"][0]["id"], json!(record.id));
-    let kept: Record = serde_json::from_value(server.json(&format!("/api/benchmarks/{}", record.id))).unwrap();
+    let kept: Record =
+        serde_json::from_value(server.json(&format!("/api/benchmarks/{}", record.id))).unwrap();
     assert_eq!(kept, record);
     let exported = server.json("/api/export?format=json");
     assert_eq!(serde_json::from_value::<Vec<Record>>(exported).unwrap(), [record.clone()]);
@@ -180,7 +181,9 @@ fn hostile_filters_find_nothing_and_break_nothing() {
         assert_eq!(status, 200, "{query}: {body}");
         assert!(server.get(&format!("/leaderboard?{query}")).0 <= 400, "{query}");
     }
-    for query in ["limit=0", "limit=x", "sort=x", "grade=Z", "cursor=x", "kind=x", "since=x", "run=x"] {
+    for query in
+        ["limit=0", "limit=x", "sort=x", "grade=Z", "cursor=x", "kind=x", "since=x", "run=x"]
+    {
         let (status, body) = server.get(&format!("/api/benchmarks?{query}"));
         assert_eq!(status, 400, "{query}: {body}");
     }
@@ -223,11 +226,15 @@ fn a_job_is_written_down_taken_reported_cancelled_and_ended() {
         "models": [{ "name": "m" }],
         "tool": { "name": "tokmark", "version": "0" },
     });
-    let other = json!({ "machine": { "fingerprint": "f00d" }, "models": [], "tool": hello["tool"] });
+    let other =
+        json!({ "machine": { "fingerprint": "f00d" }, "models": [], "tool": hello["tool"] });
     let claim = format!("/api/agents/{agent}/claim");
     assert_eq!(server.post(&claim, SUBMIT, other.to_string().as_bytes()).0, 204);
     let (status, body) = server.post(&claim, SUBMIT, hello.to_string().as_bytes());
-    assert_eq!((status, serde_json::from_str::<Value>(&body).unwrap()["id"].as_str()), (200, Some(id)));
+    assert_eq!(
+        (status, serde_json::from_str::<Value>(&body).unwrap()["id"].as_str()),
+        (200, Some(id))
+    );
     assert_eq!(server.post(&claim, SUBMIT, hello.to_string().as_bytes()).0, 204);
     let report = json!({ "agent": agent, "progress": { "share": 0.5, "doing": "tg128" } });
     let report_to = format!("/api/jobs/{id}/report");
@@ -239,7 +246,10 @@ fn a_job_is_written_down_taken_reported_cancelled_and_ended() {
     let foreign = json!({ "agent": "01930000-0000-7000-8000-00000000000b", "progress": {} });
     assert_eq!(server.post(&report_to, SUBMIT, foreign.to_string().as_bytes()).0, 409);
     let end = json!({ "agent": agent, "outcome": "cancelled" });
-    assert_eq!(server.post(&format!("/api/jobs/{id}/end"), SUBMIT, end.to_string().as_bytes()).0, 200);
+    assert_eq!(
+        server.post(&format!("/api/jobs/{id}/end"), SUBMIT, end.to_string().as_bytes()).0,
+        200
+    );
     assert_eq!(server.json(&format!("/api/jobs/{id}"))["state"], "cancelled");
     let (_, events) = server.get(&format!("/api/jobs/{id}/events"));
     assert!(events.contains("\"state\":\"cancelled\""), "{events}");

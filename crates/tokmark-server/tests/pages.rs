@@ -79,7 +79,9 @@ fn no_page_loads_anything_from_another_host_or_runs_what_stands_in_it() {
     for path in PAGES {
         let (_, body) = server.get(path);
         for part in body.split(['"', '\'']) {
-            let is_foreign = part.starts_with("http://") || part.starts_with("https://") || part.starts_with("//");
+            let is_foreign = part.starts_with("http://")
+                || part.starts_with("https://")
+                || part.starts_with("//");
             assert!(!is_foreign || part.starts_with("http://www.w3.org/"), "{path}: {part}");
         }
         assert!(!body.contains("onclick=") && !body.contains(" style=\""), "{path}");

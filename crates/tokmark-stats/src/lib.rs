@@ -38,10 +38,10 @@ mod normal;
 mod order;
 mod probe;
 mod random;
-mod resources;
-mod rounds;
 mod ranks;
 mod recompute;
+mod resources;
+mod rounds;
 mod serving;
 mod session;
 mod sessions;
@@ -79,10 +79,10 @@ pub use order::{
     OUTLIER_MODIFIED_Z, mad, median, order_statistic_ranks, outliers, quantile, sign_test,
 };
 pub use probe::probe_ratio;
-pub use resources::{VisitResources, judge_resources, visit_resources};
-pub use rounds::{can_decide, can_decide_at, design_can_decide, n_comparisons, rounds_needed};
 pub use ranks::{Rank, ranks};
 pub use recompute::{SAME_FIGURE, Unsound, recomputed};
+pub use resources::{VisitResources, judge_resources, visit_resources};
+pub use rounds::{can_decide, can_decide_at, design_can_decide, n_comparisons, rounds_needed};
 pub use serving::{
     ARRIVALS_MOVED, CACHE_HIT_FLAGGED, CACHE_HIT_TOUCHED, DEFAULT_ABORT_ERROR_SHARE,
     DEFAULT_SERVING_HALF_WIDTH, FEWEST_FOR_RATE, FIRST_ANSWERS, HISTOGRAM_ABOVE, IN_FLIGHT_HELD,

@@ -1,12 +1,14 @@
 //! A record's figures made anew from its samples: what somebody claims is never believed.
 
 use serde_json::Value;
-use tokmark_model::{Record, RecordId, RecordKind, Repetitions, Status, StopReason};
+use tokmark_model::{
+    Record, RecordId, RecordKind, Repetitions, ServingSummary, Status, StopReason,
+};
 
 use crate::serving::RequestsWithEvents;
 use crate::{
-    GradeInput, STATISTICS_VERSION, ServingInput, VisitTimes, grade, judge_experiment, overall,
-    summarize, summarize_serving, visit_time,
+    GradeInput, STATISTICS_VERSION, ServingInput, VisitTimes, grade, judge_experiment,
+    judge_resources, overall, summarize, summarize_serving, visit_resources, visit_time,
 };
 
 /// Largest relative difference between two figures of the same samples.
@@ -88,7 +90,7 @@ fn serving_summary(record: &Record) -> Value {
 }
 
 fn figures(record: &Record) -> Value {
-    value(&record.experiment.as_ref().map(|own| (&own.contests, &own.overall)))
+    value(&record.experiment.as_ref().map(|own| (&own.contests, &own.overall, &own.resources)))
 }
 
 fn test(record: &mut Record) -> Result<(), Unsound> {
@@ -142,31 +144,35 @@ fn serve(record: &mut Record) -> Result<(), Unsound> {
         }
         None => Vec::new(),
     };
-    serving.summary = summarize_serving(&ServingInput {
+    let made = summarize_serving(&ServingInput {
         workload: &serving.workload,
         requests: &RequestsWithEvents { requests: &serving.requests, times: &times },
         cold: serving.cold.as_ref(),
     });
+    // What several points together showed is in none of them.
+    let of_several =
+        |claimed: &ServingSummary| (claimed.found_rate.clone(), claimed.speed_ups.clone());
+    let (found_rate, speed_ups) = serving.summary.as_ref().map(of_several).unwrap_or_default();
+    serving.summary = made.map(|made| ServingSummary { found_rate, speed_ups, ..made });
     Ok(())
 }
 
 fn judge(record: &mut Record, visit: impl Fn(RecordId) -> Option<Record>) -> Result<(), Unsound> {
     let Some(experiment) = record.experiment.as_mut() else { return Ok(()) };
     let mut visits = Vec::with_capacity(experiment.visits.len());
+    let mut resources = Vec::with_capacity(experiment.visits.len());
     for made in &experiment.visits {
-        let mut times = Vec::with_capacity(experiment.design.tests.len());
-        for (n, test) in experiment.design.tests.iter().enumerate() {
-            let time = match made.records.get(n) {
-                Some(&id) => visit_time(&visit(id).ok_or(Unsound::VisitMissing { id })?, test),
-                None => None,
-            };
-            times.push(time);
-        }
+        let found = made.records.iter().map(|&id| visit(id).ok_or(Unsound::VisitMissing { id }));
+        let records = found.collect::<Result<Vec<Record>, Unsound>>()?;
+        let tests = experiment.design.tests.iter().enumerate();
+        let times = tests.map(|(n, test)| visit_time(records.get(n)?, test)).collect();
+        resources.push(visit_resources(&made.visit, &records));
         visits.push(VisitTimes { visit: made.visit.clone(), times });
     }
     let is_measured: Vec<bool> =
         experiment.variants.iter().map(|variant| variant.failure.is_none()).collect();
     experiment.contests = judge_experiment(&experiment.design, &is_measured, &visits);
+    experiment.resources = judge_resources(&experiment.design, &is_measured, &resources);
     experiment.overall = experiment.overall.map(|_| overall(&experiment.contests));
     experiment.statistics_version = STATISTICS_VERSION;
     if record.status == Status::Ok {
@@ -180,7 +186,9 @@ fn same(field: &str, claimed: &Value, made: &Value) -> Result<(), Unsound> {
     let differs = || {
         let shown = |value: &Value| {
             let text = value.to_string();
-            text.char_indices().nth(80).map_or(text.clone(), |(at, _)| format!("{}...", &text[..at]))
+            text.char_indices()
+                .nth(80)
+                .map_or(text.clone(), |(at, _)| format!("{}...", &text[..at]))
         };
         Err(Unsound::Differs {
             field: field.to_owned(),

@@ -26,8 +26,7 @@ pub(crate) fn run(args: &AgentArgs) -> anyhow::Result<Exit> {
     let machine = tokmark_host::machine_facts(&FactOptions { host_name: false });
     let (models, facts) = models()?;
     let n_models = facts.len();
-    let tool =
-        Tool { name: "tokmark".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let tool = Tool { name: "tokmark".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
     let id = Uuid::now_v7();
     let options = AgentOptions {
         id,

@@ -41,9 +41,9 @@ fn serve(args: &ServeArgs) -> anyhow::Result<Exit> {
         .context("cannot start the server's runtime")?;
     runtime.block_on(async {
         let store = Store::open(&url).await?;
-        let listener = tokio::net::TcpListener::bind(args.bind)
-            .await
-            .with_context(|| format!("cannot listen on {}; choose another with --bind", args.bind))?;
+        let listener = tokio::net::TcpListener::bind(args.bind).await.with_context(|| {
+            format!("cannot listen on {}; choose another with --bind", args.bind)
+        })?;
         let address = listener.local_addr()?;
         let is_local = address.ip().is_loopback();
         let token = printed_token(&store).await?;
@@ -139,7 +139,9 @@ fn token(args: &TokenArgs) -> anyhow::Result<Exit> {
             let token = new_token();
             let expires = args.expires.map(|time| Timestamp::now() + time);
             records.wait(keep_token(store, &token, name, scope, expires))?;
-            output::say!("the token {name}, shown this once; send it as \"authorization: Bearer TOKEN\":");
+            output::say!(
+                "the token {name}, shown this once; send it as \"authorization: Bearer TOKEN\":"
+            );
             output::print(&format!("{}\n", token.text()))
         }
         "revoke" => {
@@ -152,9 +154,11 @@ fn token(args: &TokenArgs) -> anyhow::Result<Exit> {
             let mut text = String::new();
             for row in records.wait(store.tokens().list())? {
                 let scopes: Vec<String> = row.scopes.iter().map(ToString::to_string).collect();
-                let expires = row.expires_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+                let expires =
+                    row.expires_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
                 let revoked = if row.revoked_at.is_some() { ", revoked" } else { "" };
-                text += &format!("{}: {}, expires {expires}{revoked}\n", row.name, scopes.join(" "));
+                text +=
+                    &format!("{}: {}, expires {expires}{revoked}\n", row.name, scopes.join(" "));
             }
             output::print(&text)
         }

@@ -69,8 +69,9 @@ impl Drop for Served {
 }
 
 fn journey(name: &str) {
-    let modules = std::env::var_os("TOKMARK_TEST_BROWSER")
-        .expect("TOKMARK_TEST_BROWSER names the folder of the browser's modules; ./x test makes it");
+    let modules = std::env::var_os("TOKMARK_TEST_BROWSER").expect(
+        "TOKMARK_TEST_BROWSER names the folder of the browser's modules; ./x test makes it",
+    );
     let served = Served::start();
     let script = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/journeys.mjs"));
     let ran = Command::new("node")

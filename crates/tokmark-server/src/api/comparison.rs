@@ -26,7 +26,8 @@ pub(crate) struct ComparisonQuery {
 
 impl ComparisonQuery {
     pub(crate) fn ids(&self) -> Result<Vec<&str>, ServerError> {
-        let ids: Vec<&str> = self.ids.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
+        let ids: Vec<&str> =
+            self.ids.split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
         match ids.len() {
             2..=4 => Ok(ids),
             n => Err(ServerError::bad("ids", format!("2 to 4 records are compared, not {n}"))),

@@ -136,22 +136,23 @@ pub(crate) async fn events(
     Path(id): Path<Uuid>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ServerError> {
     let first = job(&state, id).await?;
-    let changes = stream::unfold((state, Some(first), None), move |(state, now, last)| async move {
-        let mut now = now;
-        loop {
-            match now {
-                Some(job) if last != Some(job.updated_at) => {
-                    let text = serde_json::to_string(&job).unwrap_or_default();
-                    let event = Event::default().event("job").data(text);
-                    return Some((Ok(event), (state, None, Some(job.updated_at))));
+    let changes =
+        stream::unfold((state, Some(first), None), move |(state, now, last)| async move {
+            let mut now = now;
+            loop {
+                match now {
+                    Some(job) if last != Some(job.updated_at) => {
+                        let text = serde_json::to_string(&job).unwrap_or_default();
+                        let event = Event::default().event("job").data(text);
+                        return Some((Ok(event), (state, None, Some(job.updated_at))));
+                    }
+                    Some(job) if job.state.is_over() => return None,
+                    _ => {}
                 }
-                Some(job) if job.state.is_over() => return None,
-                _ => {}
+                tokio::time::sleep(LOOK).await;
+                // While the database is away there is nothing to tell.
+                now = state.store.jobs().get(id).await.ok();
             }
-            tokio::time::sleep(LOOK).await;
-            // While the database is away there is nothing to tell.
-            now = state.store.jobs().get(id).await.ok();
-        }
-    });
+        });
     Ok(Sse::new(changes).keep_alive(KeepAlive::default()))
 }

@@ -178,8 +178,12 @@ impl Column {
 
     /// An id that no other column of the page has.
     pub(crate) fn id(&self, at: &usize) -> String {
-        let name: String =
-            self.label.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+        let name: String = self
+            .label
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect::<String>()
+            .to_lowercase();
         format!("d{at}-{name}")
     }
 }
@@ -315,7 +319,8 @@ impl<'a> PageTemplate<'a> {
         let whole = self.render()?;
         let begin = whole.find("<main").unwrap_or(0);
         let end = whole.find("</main>").map_or(whole.len(), |at| at + "</main>".len());
-        Ok(whole[begin..end].replacen("<main id=\"main\" tabindex=\"-1\"", "<section", 1)
+        Ok(whole[begin..end]
+            .replacen("<main id=\"main\" tabindex=\"-1\"", "<section", 1)
             .replace("</main>", "</section>"))
     }
 }

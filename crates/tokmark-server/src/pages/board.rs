@@ -139,7 +139,12 @@ fn filters(action: &str, query: &Query, choices: &BoardChoices) -> FilterForm {
             chosen("hardware", "Hardware", own.hardware.clone(), &choices.hardware),
             chosen("backend", "Back end", own.backend.clone(), &choices.backends),
             chosen("engine", "Engine", own.engine.clone(), &choices.engines),
-            chosen("quantization", "Quantization", own.quantization.clone(), &choices.quantizations),
+            chosen(
+                "quantization",
+                "Quantization",
+                own.quantization.clone(),
+                &choices.quantizations,
+            ),
             number("min_params", "Parameters at least", own.min_params),
             number("max_params", "Parameters at most", own.max_params),
             chosen("concurrency", "Concurrency", concurrency, &concurrencies),
@@ -152,19 +157,11 @@ fn filters(action: &str, query: &Query, choices: &BoardChoices) -> FilterForm {
     }
 }
 
-pub(crate) async fn leaderboard(
-    Shared(state): Shared<State>,
-    reader: Read,
-    uri: Uri,
-) -> Shown {
+pub(crate) async fn leaderboard(Shared(state): Shared<State>, reader: Read, uri: Uri) -> Shown {
     Shown(leaderboard_page(&state, reader, &uri).await)
 }
 
-async fn leaderboard_page(
-    state: &State,
-    reader: Read,
-    uri: &Uri,
-) -> Result<Page, ServerError> {
+async fn leaderboard_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, ServerError> {
     reader?;
     let query = board_query(uri)?;
     let (rows, n_rows) = state.rows(&query, query.filter.shape.is_none()).await?;
@@ -174,7 +171,11 @@ async fn leaderboard_page(
     page.lead = LEAD.to_owned();
     page.blocks.push(Block::Filters(filters("/leaderboard", &query, &choices)));
     page.blocks.push(Block::Live(match n_rows > rows.len() as u64 {
-        true => format!("{} The first {} of {n_rows} configurations are shown.", found.sentence, rows.len()),
+        true => format!(
+            "{} The first {} of {n_rows} configurations are shown.",
+            found.sentence,
+            rows.len()
+        ),
         false => found.sentence.clone(),
     }));
     page.blocks.extend(groups(&found, &query));
@@ -262,20 +263,12 @@ fn serving(query: &Query, is_serving: bool) -> Query {
     query
 }
 
-pub(crate) async fn workloads(
-    Shared(state): Shared<State>,
-    reader: Read,
-    uri: Uri,
-) -> Shown {
+pub(crate) async fn workloads(Shared(state): Shared<State>, reader: Read, uri: Uri) -> Shown {
     Shown(workloads_page(&state, reader, &uri).await)
 }
 
 /// The same configuration over the shapes: rate, and time to first token.
-async fn workloads_page(
-    state: &State,
-    reader: Read,
-    uri: &Uri,
-) -> Result<Page, ServerError> {
+async fn workloads_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, ServerError> {
     reader?;
     let query = board_query(uri)?;
     let (rows, _) = state.rows(&serving(&query, true), false).await?;
@@ -342,24 +335,18 @@ async fn workloads_page(
     Ok(page)
 }
 
-pub(crate) async fn latency(
-    Shared(state): Shared<State>,
-    reader: Read,
-    uri: Uri,
-) -> Shown {
+pub(crate) async fn latency(Shared(state): Shared<State>, reader: Read, uri: Uri) -> Shown {
     Shown(latency_page(&state, reader, &uri).await)
 }
 
-async fn latency_page(
-    state: &State,
-    reader: Read,
-    uri: &Uri,
-) -> Result<Page, ServerError> {
+async fn latency_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, ServerError> {
     reader?;
     let query = board_query(uri)?;
     let (mut rows, _) = state.rows(&serving(&query, true), false).await?;
     rows.retain(|row| row.ttft_p50_ms.is_some());
-    rows.sort_by(|a, b| a.ttft_p50_ms.unwrap_or(f64::MAX).total_cmp(&b.ttft_p50_ms.unwrap_or(f64::MAX)));
+    rows.sort_by(|a, b| {
+        a.ttft_p50_ms.unwrap_or(f64::MAX).total_cmp(&b.ttft_p50_ms.unwrap_or(f64::MAX))
+    });
     let mut page = Page::new("/latency", "Latency");
     page.lead = "Load points by their median time to first token, shortest first.".to_owned();
     page.blocks.push(Block::Filters(filters("/latency", &query, &state.choices().await?)));
@@ -393,19 +380,11 @@ async fn latency_page(
     Ok(page)
 }
 
-pub(crate) async fn engines(
-    Shared(state): Shared<State>,
-    reader: Read,
-    uri: Uri,
-) -> Shown {
+pub(crate) async fn engines(Shared(state): Shared<State>, reader: Read, uri: Uri) -> Shown {
     Shown(engines_page(&state, reader, &uri).await)
 }
 
-async fn engines_page(
-    state: &State,
-    reader: Read,
-    uri: &Uri,
-) -> Result<Page, ServerError> {
+async fn engines_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, ServerError> {
     reader?;
     let query = board_query(uri)?;
     let (rows, _) = state.rows(&serving(&query, false), false).await?;

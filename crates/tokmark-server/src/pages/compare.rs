@@ -135,9 +135,11 @@ fn beside(page: &mut Page, first: &Record, second: &Record, n: usize, found: &Ex
             Cell::text(figure.name.clone()),
             Cell::text(value(&figure.a)),
             Cell::text(value(&figure.b)),
-            Cell::text(figure.change.map_or_else(String::new, |change| {
-                format!("{:+.1} %", 100.0 * change)
-            })),
+            Cell::text(
+                figure
+                    .change
+                    .map_or_else(String::new, |change| format!("{:+.1} %", 100.0 * change)),
+            ),
             Cell::text(match (&figure.comparison, &figure.no_verdict) {
                 (Some(comparison), _) => words::word(&comparison.verdict),
                 (None, Some(reason)) => format!("no verdict: {}", words::word(reason)),

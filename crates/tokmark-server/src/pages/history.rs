@@ -91,9 +91,8 @@ fn add(page: &mut Page, n: usize, series: &Watched) {
             .causes(change)
             .flat_map(|cause| &cause.differences)
             .map(|found| {
-                let side = |value: &Option<String>| {
-                    value.clone().unwrap_or_else(|| "unknown".to_owned())
-                };
+                let side =
+                    |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
                 format!("{} {} to {}", found.field, side(&found.a), side(&found.b))
             })
             .collect();

@@ -52,7 +52,8 @@ impl Fields {
         let parts = text.split([',', ' ']).map(str::trim).filter(|part| !part.is_empty());
         parts
             .map(|part| {
-                part.parse().map_err(|_| ServerError::bad("job", format!("{name}: {part:?} is no number")))
+                part.parse()
+                    .map_err(|_| ServerError::bad("job", format!("{name}: {part:?} is no number")))
             })
             .collect()
     }
@@ -152,7 +153,9 @@ async fn wizard_page(
     models.dedup_by(|a, b| a.name == b.name);
     if agents.is_empty() || models.is_empty() {
         page.blocks.push(Block::Text(match agents.is_empty() {
-            true => "No agent is connected. Start one on the machine that is to measure:".to_owned(),
+            true => {
+                "No agent is connected. Start one on the machine that is to measure:".to_owned()
+            }
             false => "The connected agents have no models. Fetch one there:".to_owned(),
         }));
         page.blocks.push(Block::Command(match agents.is_empty() {
@@ -181,7 +184,11 @@ fn specifications(models: &[&ModelFacts]) -> TableView {
                 0 => unknown(),
                 _ => words::size(facts.file_size_bytes),
             }),
-            Cell::text(if facts.file_name.ends_with(".gguf") { "GGUF".to_owned() } else { unknown() }),
+            Cell::text(if facts.file_name.ends_with(".gguf") {
+                "GGUF".to_owned()
+            } else {
+                unknown()
+            }),
             Cell::text(quantization.unwrap_or_else(unknown)),
             Cell::text(facts.n_params.map_or_else(unknown, words::params)),
             Cell::text(facts.context_length.map_or_else(unknown, |n| n.to_string())),
@@ -221,9 +228,8 @@ fn form(
     refused: Option<String>,
     fields: &Fields,
 ) -> WorkForm {
-    let given = |name: &str, otherwise: &str| {
-        fields.one(name).unwrap_or_else(|| otherwise.to_owned())
-    };
+    let given =
+        |name: &str, otherwise: &str| fields.one(name).unwrap_or_else(|| otherwise.to_owned());
     let chosen = fields.all("model");
     let checks = models.iter().enumerate().map(|(n, facts)| Input {
         id: format!("model{n}"),
@@ -246,17 +252,60 @@ fn form(
     machines.dedup();
     let number = |min, max| InputKind::Number { min, max };
     let compare = vec![
-        input("context", "Context", &given("context", "512"), "Prompt tokens, 256 to 4096.", number(256, 4096)),
-        input("generation", "Generation length", &given("generation", "128"), "Tokens, 32 to 256.", number(32, 256)),
+        input(
+            "context",
+            "Context",
+            &given("context", "512"),
+            "Prompt tokens, 256 to 4096.",
+            number(256, 4096),
+        ),
+        input(
+            "generation",
+            "Generation length",
+            &given("generation", "128"),
+            "Tokens, 32 to 256.",
+            number(32, 256),
+        ),
     ];
     let suite = vec![
-        input("n_prompt", "Prompt tokens", &given("n_prompt", "512, 1024, 4096"), "Recommended: 512, 1024, 4096.", InputKind::Text),
-        input("n_gen", "Generated tokens", &given("n_gen", "128, 256"), "Recommended: 128, 256.", InputKind::Text),
-        input("n_parallel", "Sequences in parallel", &given("n_parallel", "1"), "1 for chat; more for a server's load.", InputKind::Text),
-        input("n_batch", "Logical batch", &given("n_batch", ""), "Tokens in a batch of llama.cpp; empty for its default. Not the sequences in parallel.", InputKind::Text),
-        input("n_gpu_layers", "GPU layers", &given("n_gpu_layers", "-1"), "-1 means all.", InputKind::Text),
+        input(
+            "n_prompt",
+            "Prompt tokens",
+            &given("n_prompt", "512, 1024, 4096"),
+            "Recommended: 512, 1024, 4096.",
+            InputKind::Text,
+        ),
+        input(
+            "n_gen",
+            "Generated tokens",
+            &given("n_gen", "128, 256"),
+            "Recommended: 128, 256.",
+            InputKind::Text,
+        ),
+        input(
+            "n_parallel",
+            "Sequences in parallel",
+            &given("n_parallel", "1"),
+            "1 for chat; more for a server's load.",
+            InputKind::Text,
+        ),
+        input(
+            "n_batch",
+            "Logical batch",
+            &given("n_batch", ""),
+            "Tokens in a batch of llama.cpp; empty for its default. Not the sequences in parallel.",
+            InputKind::Text,
+        ),
+        input(
+            "n_gpu_layers",
+            "GPU layers",
+            &given("n_gpu_layers", "-1"),
+            "-1 means all.",
+            InputKind::Text,
+        ),
     ];
-    let repetitions = "Empty for as many as the verdicts or intervals need. A comparison takes 1 to 5.";
+    let repetitions =
+        "Empty for as many as the verdicts or intervals need. A comparison takes 1 to 5.";
     WorkForm {
         action: "/wizard".to_owned(),
         sets: vec![
@@ -267,12 +316,25 @@ fn form(
             },
             InputSet {
                 legend: "2. What to measure".to_owned(),
-                help: "The estimated duration is shown as soon as the agent has looked at the models."
-                    .to_owned(),
+                help:
+                    "The estimated duration is shown as soon as the agent has looked at the models."
+                        .to_owned(),
                 inputs: vec![
                     input("kind", "Kind", &given("kind", "compare"), "", InputKind::Choice(kinds)),
-                    input("machine", "Machine", &given("machine", ""), "", InputKind::Choice(machines)),
-                    input("repetitions", "Repetitions", &given("repetitions", ""), repetitions, InputKind::Text),
+                    input(
+                        "machine",
+                        "Machine",
+                        &given("machine", ""),
+                        "",
+                        InputKind::Choice(machines),
+                    ),
+                    input(
+                        "repetitions",
+                        "Repetitions",
+                        &given("repetitions", ""),
+                        repetitions,
+                        InputKind::Text,
+                    ),
                 ],
             },
             InputSet {
@@ -298,7 +360,10 @@ pub(crate) async fn list(
     Shown(list_page(&state, reader).await)
 }
 
-async fn list_page(state: &State, reader: Result<Reader, ServerError>) -> Result<Page, ServerError> {
+async fn list_page(
+    state: &State,
+    reader: Result<Reader, ServerError>,
+) -> Result<Page, ServerError> {
     reader?;
     let jobs = state.store.jobs().list(LISTED).await?;
     let agents = agents(state).await?;
@@ -349,7 +414,8 @@ async fn job_page(
     let job = api::job(state, id).await?;
     let label = job.spec.label();
     let mut first = label.chars();
-    let title: String = first.next().into_iter().flat_map(char::to_uppercase).chain(first).collect();
+    let title: String =
+        first.next().into_iter().flat_map(char::to_uppercase).chain(first).collect();
     let mut page = Page::new("/jobs", &title);
     let percent = (100.0_f64 * job.progress.share).clamp(0.0, 100.0) as u32;
     let remaining = job.progress.remaining_s.filter(|_| !job.state.is_over());
@@ -362,7 +428,8 @@ async fn job_page(
         can_cancel: !job.state.is_over() && !job.cancel && caller.may(Scope::Submit),
     }));
     if job.cancel && !job.state.is_over() {
-        page.blocks.push(Block::Text("It is being cancelled; what is measured is kept.".to_owned()));
+        page.blocks
+            .push(Block::Text("It is being cancelled; what is measured is kept.".to_owned()));
     }
     if let Some(message) = &job.message {
         page.blocks.push(Block::Text(message.clone()));

@@ -1,11 +1,11 @@
 //! A model, and a machine, with all that was measured.
 
 use axum::extract::{Path, State as Shared};
+use tokmark_board::{Hardware, Query, RowFilter};
 use tokmark_model::{BoardRow, ModelFacts};
 use tokmark_plot::{
     Axis, BarSeries, Bars, LinePoint, LineSeries, Lines, Plot, Reading, Unit, XAxis,
 };
-use tokmark_board::{Hardware, Query, RowFilter};
 use tokmark_store::MachineRow;
 
 use super::Shown;
@@ -38,7 +38,9 @@ async fn models_page(state: &State, reader: Read) -> Result<Page, ServerError> {
         vec![
             Cell::link(facts.name.clone(), format!("/models/{}", words::escaped(&facts.name))),
             Cell::text(row.family.clone()),
-            Cell::text(facts.label.clone().or_else(|| facts.quantization.clone()).unwrap_or_default()),
+            Cell::text(
+                facts.label.clone().or_else(|| facts.quantization.clone()).unwrap_or_default(),
+            ),
             Cell::text(facts.n_params.map(words::params).unwrap_or_default()),
             Cell::text(file_size(facts)),
             Cell::text(row.n_records.to_string()),
@@ -78,7 +80,8 @@ pub(crate) async fn model(
 
 async fn model_page(state: &State, reader: Read, name: &str) -> Result<Page, ServerError> {
     reader?;
-    let filter = RowFilter { model: Some(name.to_owned()), limit: Some(ROWS), ..RowFilter::default() };
+    let filter =
+        RowFilter { model: Some(name.to_owned()), limit: Some(ROWS), ..RowFilter::default() };
     let (rows, _) = state.rows(&Query { filter, ..Query::default() }, false).await?;
     if rows.is_empty() {
         return Err(ServerError::not_found("measured model of this name"));
@@ -325,7 +328,10 @@ async fn hardware_page(
             add("GPU", Some(format!("{} {memory}", gpu.name)));
             add("Driver", gpu.driver.clone());
         }
-        add("System", Some(format!("{} {}", facts.os.name, facts.os.version.clone().unwrap_or_default())));
+        add(
+            "System",
+            Some(format!("{} {}", facts.os.name, facts.os.version.clone().unwrap_or_default())),
+        );
         add("Kernel", facts.os.kernel.clone());
         add("Virtualization", facts.virtualization.clone());
         add("Power cap", facts.power_cap_w.map(|watts| format!("{} W", words::number(watts))));
@@ -340,6 +346,7 @@ async fn hardware_page(
             best.push(row);
         }
     }
-    page.blocks.push(Block::Table(board::plain(&best, "Fastest configuration of each model and test")));
+    page.blocks
+        .push(Block::Table(board::plain(&best, "Fastest configuration of each model and test")));
     Ok(page)
 }

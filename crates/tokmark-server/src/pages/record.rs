@@ -2,9 +2,7 @@
 
 use axum::extract::{Path, State as Shared};
 use tokmark_model::{Record, RecordId};
-use tokmark_plot::{
-    Axis, LinePoint, LineSeries, Lines, Plot, Reading, TimeSeries, Unit, XAxis,
-};
+use tokmark_plot::{Axis, LinePoint, LineSeries, Lines, Plot, Reading, TimeSeries, Unit, XAxis};
 
 use super::Shown;
 use super::block::{Block, Cell, Column, FilterField, FilterForm, Page, PlotView, TableView, link};
@@ -214,9 +212,11 @@ fn samples(page: &mut Page, record: &Record) {
             first,
             Cell::text(words::number(1e3 * seconds)),
             Cell::text(words::number(tokens / seconds.max(1e-12))),
-            Cell::text(sample.probe_ns.map_or_else(String::new, |probe| {
-                words::number(1e3 * probe.as_secs_f64())
-            })),
+            Cell::text(
+                sample
+                    .probe_ns
+                    .map_or_else(String::new, |probe| words::number(1e3 * probe.as_secs_f64())),
+            ),
             Cell::text(said),
         ]
     };
@@ -330,7 +330,8 @@ fn requests(page: &mut Page, serving: &tokmark_model::Serving) {
         let value = serde_json::to_value(request).unwrap_or_default();
         let time = |name: &str| value[name].as_u64().map(tokmark_model::Nanos);
         let sent = time("sent_ns").map_or(0, tokmark_model::Nanos::get);
-        let count = |name: &str| value[name]["n"].as_u64().map_or_else(String::new, |n| n.to_string());
+        let count =
+            |name: &str| value[name]["n"].as_u64().map_or_else(String::new, |n| n.to_string());
         let error = request.error.as_ref().map_or_else(String::new, |error| error.label());
         vec![
             Cell::text((n + 1).to_string()),
@@ -417,7 +418,8 @@ async fn experiment(state: &State, page: &mut Page, record: &Record) -> Result<(
     let visits = state.store.list(&visits).await?;
     if !visits.is_empty() {
         page.blocks.push(Block::Heading("Visits".to_owned()));
-        page.blocks.push(Block::Table(records::table(&visits, "Records of its visits, newest first")));
+        page.blocks
+            .push(Block::Table(records::table(&visits, "Records of its visits, newest first")));
     }
     Ok(())
 }
@@ -435,7 +437,10 @@ fn again(record: &Record) -> String {
             tokmark_model::Load::Replay { .. } => "--trace FILE".to_owned(),
         };
         let model = &serving.server.model;
-        return format!("tokmark load {url} --model {model} --shape {} {load}", serving.workload.shape);
+        return format!(
+            "tokmark load {url} --model {model} --shape {} {load}",
+            serving.workload.shape
+        );
     }
     let test = &record.test;
     let mut words = vec!["tokmark bench".to_owned()];
@@ -470,6 +475,8 @@ pub(crate) fn address(id: RecordId) -> String {
 pub(crate) fn links(ids: &[RecordId]) -> Block {
     match ids {
         [one] => link(&words::short(*one), &address(*one)),
-        all => Block::Links(all.iter().map(|id| Cell::link(words::short(*id), address(*id))).collect()),
+        all => {
+            Block::Links(all.iter().map(|id| Cell::link(words::short(*id), address(*id))).collect())
+        }
     }
 }

@@ -46,7 +46,9 @@ async fn page(
     let _ = all;
     page.blocks.push(Block::Links(
         ["json", "jsonl", "csv", "yaml"]
-            .map(|form| Cell::link(format!("Export as {form}"), format!("/api/export?format={form}")))
+            .map(|form| {
+                Cell::link(format!("Export as {form}"), format!("/api/export?format={form}"))
+            })
             .to_vec(),
     ));
     Ok(page)

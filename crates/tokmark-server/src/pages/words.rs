@@ -10,7 +10,8 @@ pub(crate) const INTERVAL: &str = "95 % interval of the median, or where a sourc
 samples the range that it gives.";
 pub(crate) const TTFT: &str = "Time to first token: from sending the request to the first token \
 of its answer.";
-pub(crate) const CONCURRENCY: &str = "Requests under way at once, or sequences decoded in parallel.";
+pub(crate) const CONCURRENCY: &str =
+    "Requests under way at once, or sequences decoded in parallel.";
 pub(crate) const QUANTIZATION: &str = "The publisher's label, else the type that holds most \
 elements by counting the tensors.";
 pub(crate) const BACKEND: &str = "Name and build of the engine, and the device interface as the \
@@ -122,9 +123,7 @@ pub(crate) fn values(value: &serde_json::Value) -> String {
                 .collect();
             parts.join(", ")
         }
-        serde_json::Value::Array(items) => {
-            items.iter().map(values).collect::<Vec<_>>().join(", ")
-        }
+        serde_json::Value::Array(items) => items.iter().map(values).collect::<Vec<_>>().join(", "),
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
     }

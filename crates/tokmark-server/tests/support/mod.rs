@@ -84,7 +84,11 @@ impl Running {
     /// Status and body of a POST with a token.
     pub fn post(&self, path: &str, token: &str, body: &[u8]) -> (u16, String) {
         let authorization = format!("Bearer {token}");
-        self.post_with(path, body, &[("authorization", &authorization), ("content-type", "application/json")])
+        self.post_with(
+            path,
+            body,
+            &[("authorization", &authorization), ("content-type", "application/json")],
+        )
     }
 
     pub fn post_with(&self, path: &str, body: &[u8], headers: &[(&str, &str)]) -> (u16, String) {
@@ -170,7 +174,9 @@ pub fn sound(seed: u64, n: u64) -> Record {
             json!({ "start_ns": i * 320_000_000, "duration_ns": duration })
         })
         .collect();
-    let id = tokmark_model::Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0000 + u128::from(seed));
+    let id = tokmark_model::Uuid::from_u128(
+        0x0193_0000_0000_7000_8000_0000_0000_0000 + u128::from(seed),
+    );
     let record: Record = serde_json::from_value(json!({
         "record_version": 1,
         "id": id,

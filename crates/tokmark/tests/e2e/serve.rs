@@ -19,7 +19,8 @@ pub struct Served {
 impl Served {
     pub fn start(home: &Home, args: &[&str]) -> Self {
         let all = [&["serve", "--bind", "127.0.0.1:0"], args].concat();
-        let mut child = home.command(&all).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            home.command(&all).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut line = || said.next().expect("it says where it is").unwrap();
         let url = line().split_whitespace().last().unwrap().to_owned();
@@ -113,7 +114,10 @@ fn one_record_is_the_same_from_the_terminal_to_the_page_to_yaml_to_the_site_and_
     assert!(page.contains(&record.label()) && page.contains(&record.model.name));
     let (_, yaml) = served.get("/api/export?format=yaml");
     std::fs::create_dir_all(home.path("content/benchmarks/runs")).unwrap();
-    home.write("content/benchmarks/runs/exported.yaml", yaml.trim_start_matches("---\n").as_bytes());
+    home.write(
+        "content/benchmarks/runs/exported.yaml",
+        yaml.trim_start_matches("---\n").as_bytes(),
+    );
     let checked = home.run(&["board", "check"]);
     assert_eq!(checked.code, Some(0), "{checked:?}");
     let built = home.run(&["site", "build", "--out", "site", "--base-path", "/bench"]);
@@ -203,7 +207,8 @@ fn a_backup_is_taken_while_the_server_runs_and_restored() {
 #[test]
 fn tokens_are_made_listed_and_revoked_and_their_text_is_kept_nowhere() {
     let home = Home::new();
-    let made = home.run(&["serve", "token", "add", "laptop", "--scope", "submit", "--expires", "30d"]);
+    let made =
+        home.run(&["serve", "token", "add", "laptop", "--scope", "submit", "--expires", "30d"]);
     assert_eq!(made.code, Some(0), "{made:?}");
     let token = made.stdout.trim();
     assert!(token.starts_with("tkm_"), "{made:?}");
