@@ -76,6 +76,8 @@ pub(crate) struct Shared {
     n_in_flight: AtomicU32,
     stop: AtomicU8,
     cut_now: Notify,
+    /// Of requests that are not due yet.
+    no_more: Notify,
 }
 
 const GO: u8 = 0;
@@ -120,6 +122,7 @@ pub fn drive(
         n_in_flight: AtomicU32::new(0),
         stop: AtomicU8::new(GO),
         cut_now: Notify::new(),
+        no_more: Notify::new(),
     });
     let cpu_before = cpu_time();
     let (done, over) = channel();
@@ -275,7 +278,8 @@ fn make_ahead(shared: &Shared) -> Lateness {
 impl Shared {
     /// No more requests; those under way may end.
     pub(crate) fn finish(&self) {
-        self.stop.fetch_max(FINISH, Ordering::Relaxed);
+        self.stop.fetch_max(FINISH, Ordering::SeqCst);
+        self.no_more.notify_waiters();
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -297,6 +301,7 @@ impl Shared {
     pub(crate) fn cut(&self) {
         self.stop.store(CUT, Ordering::SeqCst);
         self.cut_now.notify_waiters();
+        self.no_more.notify_waiters();
     }
 
     pub(crate) fn wants_more(&self) -> bool {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokmark_model::{Api, LengthControl, Message, Role, ServerFacts, Think};
 use tokmark_wire::{
-    Abilities, Ask, BaseUrl, Dialect, Identified, ProbeAnswer, identify, ollama_loaded, probes,
-    system_fingerprint,
+    Abilities, Ask, BaseUrl, Dialect, Identified, ProbeAnswer, ThinkSwitch, identify,
+    ollama_loaded, probes, system_fingerprint,
 };
 
 use crate::fetch::{Fetched, NoAnswer, fetch};
@@ -64,9 +64,13 @@ impl Endpoint {
             return Err(HttpError::Url { url: String::new(), reason });
         };
         let answers = probe(first, PROBE_TIMEOUT).await;
-        check_answers(first, &answers)?;
+        check_answers(first, &answers, options.model.is_some())?;
         let Identified { dialect, abilities, mut facts } = identify(&answers.good);
+        let loaded = std::mem::take(&mut facts.model);
         facts.model = choose_model(&facts, options.model.as_deref())?;
+        if !loaded.is_empty() && !is_same_model(&loaded, &facts.model) {
+            forget_loaded(dialect, &mut facts);
+        }
         facts.urls = targets.iter().map(|target| target.url().to_string()).collect();
         facts.is_local = targets.iter().all(Target::is_local);
         let api = options.api.unwrap_or(match dialect {
@@ -107,8 +111,9 @@ impl Endpoint {
         let mut again = self.clone();
         if self.dialect == Dialect::Ollama {
             let loaded = self.get("/api/ps");
-            if let Some(loaded) = loaded.and_then(|ps| ollama_loaded(&ps, Some(&self.facts.model)))
-            {
+            let loaded = loaded.and_then(|ps| ollama_loaded(&ps, Some(&self.facts.model)));
+            forget_loaded(self.dialect, &mut again.facts);
+            if let Some(loaded) = loaded {
                 again.facts.model_bytes = loaded.model_bytes;
                 again.facts.gpu_share_percent = loaded.gpu_share_percent;
                 again.facts.n_ctx = loaded.n_ctx.or(again.facts.n_ctx);
@@ -153,27 +158,36 @@ impl Endpoint {
         self.api
     }
 
+    /// Whether a way is known to have it reason that does not by itself.
+    pub fn takes_think_on(&self) -> bool {
+        let switch = self.dialect.think_switch(self.api);
+        !matches!(switch, ThinkSwitch::NoThinkSuffix | ThinkSwitch::EnableThinking)
+    }
+
     /// Tokens of `text` by the server's own tokenizer; `None` where it has none.
     pub fn count_tokens(&self, text: &str) -> Option<u32> {
         ServerTokenizer::new(self).ok()??.count_text(text)
     }
 }
 
-/// The servers that answer on this machine's usual ports: address and what they are.
+/// The servers that answer on this machine's usual ports: address and what they are. They are
+/// asked without headers and key, so that one which wants a key is of unknown kind.
 ///
 /// # Errors
 /// When no runtime can be started.
 pub fn discover(options: &TargetOptions) -> Result<Vec<(String, ServerFacts)>, HttpError> {
+    // Whoever listens there is not yet known to be the one that a key is for.
+    let options = TargetOptions { headers: Vec::new(), api_key: None, ..options.clone() };
     runtime()?.block_on(async {
         let mut found = Vec::new();
         for port in USUAL_PORTS {
             let url = format!("http://127.0.0.1:{port}");
-            let target = Target::resolve(parse(&url)?, options).await?;
+            let target = Target::resolve(parse(&url)?, &options).await?;
             if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
                 continue;
             }
             let answers = probe(&target, DISCOVERY_TIMEOUT).await;
-            if answers.good.iter().any(|answer| answer.status == 200) {
+            if answers.good.iter().any(|answer| matches!(answer.status, 200 | 401 | 403)) {
                 found.push((url, identify(&answers.good).facts));
             }
         }
@@ -240,7 +254,8 @@ async fn probe(target: &Target, limit: Duration) -> Answers {
     answers
 }
 
-fn check_answers(target: &Target, answers: &Answers) -> Result<(), HttpError> {
+/// `is_named`: the user says which model there is, so that nothing has to be known of it.
+fn check_answers(target: &Target, answers: &Answers, is_named: bool) -> Result<(), HttpError> {
     use tokmark_model::RequestError as E;
 
     let url = target.url().to_string();
@@ -250,7 +265,14 @@ fn check_answers(target: &Target, answers: &Answers) -> Result<(), HttpError> {
         if let Some(reason) = answers.failure.as_ref().and_then(|own| own.tls_reason.as_deref()) {
             return unreachable(reason);
         }
-        return match answers.failure.as_ref().map(|failure| &failure.kind) {
+        let failure = answers.failure.as_ref();
+        if failure.is_some_and(|own| own.kind == E::Timeout && !own.was_connected) {
+            return unreachable(
+                "could not be connected within 5 s; is the address right, and does a firewall let \
+                 it through?",
+            );
+        }
+        return match failure.map(|failure| &failure.kind) {
             Some(E::Timeout) => unreachable("was connected but did not answer within 5 s"),
             Some(E::BrokenStream) => {
                 unreachable("closed the connection without an answer; is it http or https?")
@@ -263,13 +285,32 @@ fn check_answers(target: &Target, answers: &Answers) -> Result<(), HttpError> {
     if statuses.iter().all(|status| matches!(status, 401 | 403)) {
         return unreachable("refuses the key (401); name its variable by --api-key-env NAME");
     }
+    if !is_named && statuses.iter().all(|status| *status == 404) {
+        return unreachable(
+            "answers 404 to all that servers of models answer to; is its path right? Where it \
+             is, name the model by --model",
+        );
+    }
     Ok(())
+}
+
+/// Forgets what belongs to a model that is loaded, where that is not the one that is asked.
+fn forget_loaded(dialect: Dialect, facts: &mut ServerFacts) {
+    if matches!(dialect, Dialect::Ollama | Dialect::LmStudio | Dialect::Lemonade) {
+        (facts.model_bytes, facts.gpu_share_percent, facts.n_ctx) = (None, None, None);
+    }
+}
+
+/// Whether two names of a server are one model: Ollama adds `:latest` to a name without a tag.
+fn is_same_model(one: &str, other: &str) -> bool {
+    let untagged = |name: &str| name.strip_suffix(":latest").unwrap_or(name).to_owned();
+    untagged(one) == untagged(other)
 }
 
 /// The asked model as the server spells it, or its only one.
 fn choose_model(facts: &ServerFacts, asked: Option<&str>) -> Result<String, HttpError> {
     let list = |models: &[String]| {
-        let shown: Vec<&str> = models.iter().take(8).map(String::as_str).collect();
+        let shown: Vec<String> = models.iter().take(8).map(|name| printable(name)).collect();
         let more = if models.len() > 8 { ", ..." } else { "" };
         format!("{}{more}", shown.join(", "))
     };
@@ -302,9 +343,20 @@ fn choose_model(facts: &ServerFacts, asked: Option<&str>) -> Result<String, Http
     }
 }
 
+/// The name of a server's model as a terminal may show it.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_models_bring_no_control_characters_into_an_error() {
+        let error = choose_model(&facts(&["a\u{1b}[2J", "b"]), None).unwrap_err().to_string();
+        assert!(error.contains("a\u{fffd}[2J, b"), "{error}");
+    }
 
     fn facts(models: &[&str]) -> ServerFacts {
         ServerFacts {

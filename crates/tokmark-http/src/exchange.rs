@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokmark_model::{Api, Message, Nanos, RequestError, RequestSample, ServerTimes};
-use tokmark_wire::{Assembled, Decoder, Delta, Frame, Usage};
+use tokmark_wire::{Assembled, Correction, Decoder, Delta, Frame, Usage};
 use tokmark_workload::PlannedRequest;
 
 use self::answer::read_answer;
@@ -73,6 +73,8 @@ struct Reading {
     first_event: String,
     usage: Option<Usage>,
     retry_after: Option<Duration>,
+    /// The status of the refusal that is read or waited after, and when it came.
+    refused: Option<(u16, Nanos)>,
     is_done: bool,
     /// The event that ended the answer was also the first with text.
     ended_with_first: bool,
@@ -99,9 +101,17 @@ pub(crate) async fn exchange(
         () = cut_now => Some(RequestError::Cut),
     };
     let mut reading = reading.into_inner();
-    if let Some(error) = broken_off {
-        reading.sample.error = Some(error);
-        reading.sample.end_ns = clock.now();
+    match (broken_off, reading.refused) {
+        // It was over when it was refused; what the limit ended is the wait for another attempt.
+        (Some(RequestError::Timeout), Some((code, at))) => {
+            reading.sample.error = Some(RequestError::Status { code });
+            reading.sample.end_ns = at;
+        }
+        (Some(error), _) => {
+            reading.sample.error = Some(error);
+            reading.sample.end_ns = clock.now();
+        }
+        (None, _) => {}
     }
     if let Some(message) = &mut reading.sample.message {
         *message = target.without_secrets(message);
@@ -151,13 +161,18 @@ async fn attempt(
     let (mut connection, head) = match pool.take(ready.replica) {
         Some(lent) => match open_answer(lent, ready, reading).await {
             // The server had closed it while it waited: no request was refused.
-            Err(Broken::Closed) => first_answer(pool, target, ready, reading).await?,
+            Err(Broken::Closed) => {
+                reading.borrow_mut().sample.resent = true;
+                first_answer(pool, target, ready, reading).await?
+            }
             other => other.map_err(|broken| broken.kind())?,
         },
         None => first_answer(pool, target, ready, reading).await?,
     };
     reading.borrow_mut().sample.headers_ns = Some(clock.at(connection.arrived));
     if !(200..300).contains(&head.status) {
+        let arrived = clock.at(connection.arrived);
+        reading.borrow_mut().refused = Some((head.status, arrived));
         refuse(&mut connection, &head, reading).await;
         pool.give_back(ready.replica, connection);
         return Err(RequestError::Status { code: head.status });
@@ -211,6 +226,7 @@ impl Reading {
             first_event: String::new(),
             usage: None,
             retry_after: None,
+            refused: None,
             is_done: false,
             ended_with_first: false,
             ended_ns: None,
@@ -235,6 +251,7 @@ impl Reading {
         self.assembled = Assembled::default();
         self.first_event.clear();
         (self.usage, self.is_done, self.ended_with_first) = (None, false, false);
+        self.refused = None;
     }
 
     fn take(
@@ -266,6 +283,7 @@ impl Reading {
             return Err(RequestError::Server);
         }
         let sample = &mut self.sample;
+        sample.closed_unopened |= matches!(delta.correction, Correction::AnswerWasReasoning { .. });
         if delta.withdraws_answer() {
             (sample.first_answer_ns, sample.last_answer_ns) = (None, None);
         }

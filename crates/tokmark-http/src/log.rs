@@ -1,7 +1,7 @@
 //! The requests of a load point on disk while it runs, so that memory does not grow with it.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use tokmark_model::{Nanos, RequestSample, read_times, write_times};
@@ -184,6 +184,57 @@ impl FinishedLog {
         Ok(())
     }
 
+    /// Has `revise` change samples, in the order in which they ended; the texts that are still to
+    /// be counted stay theirs.
+    ///
+    /// # Errors
+    /// When a file can't be read or written.
+    pub fn revise(&mut self, revise: &mut dyn FnMut(&mut RequestSample)) -> io::Result<()> {
+        let mut revised = RequestLog::new()?;
+        let mut offsets: Vec<u64> = self.rows.iter().map(|(_, offset)| *offset).collect();
+        offsets.sort_unstable();
+        self.read(offsets.into_iter(), &mut |mut sample, times| {
+            revise(&mut sample);
+            revised.push(&sample, &times, None)
+        })?;
+        let texts = self.texts.take();
+        *self = FinishedLog { texts, ..revised.finish()? };
+        Ok(())
+    }
+
+    /// Reads a log that was saved.
+    ///
+    /// # Errors
+    /// When the file can't be read, or is no such log.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        #[derive(serde::Deserialize)]
+        struct Row {
+            due_ns: Nanos,
+        }
+        let broken = || io::Error::from(io::ErrorKind::InvalidData);
+        let mut reader = io::BufReader::with_capacity(READ_AHEAD, File::open(path)?);
+        let (mut rows, mut n_events, mut offset, mut row) = (Vec::new(), 0, 0, Vec::new());
+        while !reader.fill_buf()?.is_empty() {
+            let mut lengths = [0; 8];
+            reader.read_exact(&mut lengths)?;
+            let [n_json, n_all] = [&lengths[..4], &lengths[4..]].map(|bytes| {
+                usize::try_from(u32::from_le_bytes(bytes.try_into().unwrap_or_default()))
+                    .unwrap_or(usize::MAX)
+            });
+            row.clear();
+            (&mut reader).take(n_all as u64).read_to_end(&mut row)?;
+            if row.len() < n_all || n_json > n_all {
+                return Err(broken());
+            }
+            let Row { due_ns } = serde_json::from_slice(&row[..n_json])?;
+            n_events += read_times(&mut &row[n_json..]).ok_or_else(broken)?.len() as u64;
+            rows.push((due_ns, offset));
+            offset += 8 + n_all as u64;
+        }
+        rows.sort_unstable();
+        Ok(FinishedLog { file: File::open(path)?, texts: None, rows, n_events })
+    }
+
     /// Copies the log to `path`, for a point that has too many requests for its record.
     ///
     /// # Errors
@@ -246,6 +297,28 @@ mod tests {
             .unwrap();
             assert_eq!(next, 10_007);
         }
+    }
+
+    #[test]
+    fn a_log_that_was_saved_is_read_again() {
+        let mut log = RequestLog::new().unwrap();
+        for n in [3u64, 1, 2] {
+            let sample = RequestSample { due_ns: Nanos(n), ..Default::default() };
+            log.push(&sample, &vec![Nanos(7); n as usize], None).unwrap();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.requests");
+        let mut log = log.finish().unwrap();
+        log.revise(&mut |sample| sample.n_text_events = 9).unwrap();
+        log.save(&path).unwrap();
+        let read = FinishedLog::open(&path).unwrap();
+        assert_eq!((read.n_requests(), read.n_events()), (3, 6));
+        let mut seen = Vec::new();
+        read.visit(&mut |s, times| seen.push((s.due_ns.0, s.n_text_events, times.len()))).unwrap();
+        assert_eq!(seen, [(1, 9, 1), (2, 9, 2), (3, 9, 3)]);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        assert!(FinishedLog::open(&path).is_err());
     }
 
     #[test]

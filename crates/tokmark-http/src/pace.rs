@@ -33,7 +33,7 @@ pub(crate) fn sleep_until(due: Instant, longest: Duration) -> bool {
     true
 }
 
-/// How late timers woke up, in steps of 0.1 ms up to 10 s.
+/// How late timers woke up, in steps of 0.1 ms up to 100 ms.
 #[derive(Debug, Clone)]
 pub(crate) struct Lateness {
     steps: Vec<u32>,

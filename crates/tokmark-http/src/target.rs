@@ -20,6 +20,8 @@ use crate::HttpError;
 const BEGIN_OF_SECRET: usize = 6;
 /// Shorter values of headers are no secrets, but may be parts of any word.
 const SHORTEST_SECRET: usize = 4;
+/// The same of one word of several in a header: `Bearer` is none, the key behind it is.
+const SHORTEST_WORD: usize = 8;
 
 /// How connections are made.
 #[derive(Clone, Default)]
@@ -103,7 +105,7 @@ impl Target {
         };
         let mut text = text.to_owned();
         for secret in self.secrets.iter().filter(|secret| secret.contains(' ')) {
-            text = text.replace(secret, "***");
+            text = text.replace(secret.as_str(), "***");
         }
         let words: Vec<&str> =
             text.split(' ').map(|word| if tells(word) { "***" } else { word }).collect();
@@ -163,11 +165,32 @@ fn authority(url: &BaseUrl) -> String {
     }
 }
 
+/// Everything of a request's head that nobody else may see: header values and their words, the
+/// key, the password and what stands for it in the head, the values of the address's query.
 fn secrets(url: &BaseUrl, options: &TargetOptions) -> Vec<String> {
-    let headers = options.headers.iter().map(|(_, value)| value.trim().to_owned());
-    let password = url.basic_auth().map(|(_, password)| password);
-    let all = headers.chain(options.api_key.clone()).chain(password);
-    all.filter(|secret| secret.len() >= SHORTEST_SECRET).collect()
+    let mut all: Vec<String> = options.api_key.iter().cloned().collect();
+    for (_, value) in &options.headers {
+        let value = value.trim();
+        all.push(value.to_owned());
+        let words: Vec<&str> = value.split_ascii_whitespace().collect();
+        if words.len() > 1 {
+            all.extend(words.iter().filter(|w| w.len() >= SHORTEST_WORD).map(|w| (*w).to_owned()));
+        }
+        if let [scheme, encoded] = words[..]
+            && scheme.eq_ignore_ascii_case("basic")
+        {
+            // Of `user:password` the password is the secret.
+            let decoded = STANDARD.decode(encoded).ok().and_then(|b| String::from_utf8(b).ok());
+            all.extend(decoded.and_then(|pair| Some(pair.split_once(':')?.1.to_owned())));
+        }
+    }
+    if let Some((user, password)) = url.basic_auth() {
+        all.push(STANDARD.encode(format!("{user}:{password}")));
+        all.push(password);
+    }
+    all.extend(url.query_values());
+    all.retain(|secret| secret.len() >= SHORTEST_SECRET);
+    all
 }
 
 fn head(url: &BaseUrl, options: &TargetOptions) -> Result<String, HttpError> {

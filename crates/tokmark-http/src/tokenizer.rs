@@ -1,20 +1,30 @@
 //! The server's own tokenizer.
 
+use std::fmt;
+
 use tokmark_model::Api;
 use tokmark_wire::TokenizerRoute;
 
+use crate::connection::Connection;
 use crate::endpoint::{PROBE_TIMEOUT, runtime};
-use crate::fetch::fetch;
+use crate::fetch::post_on_kept;
 use crate::uncounted::has_template;
 use crate::{Endpoint, HttpError, Uncounted};
 
-/// Asks an endpoint's tokenizer, one text at a time. To be used while nothing is measured.
-#[derive(Debug)]
+/// Asks an endpoint's tokenizer, one text at a time, on a connection that it keeps. To be used
+/// while nothing is measured.
 pub struct ServerTokenizer {
+    connection: Option<Connection>,
     runtime: tokio::runtime::Runtime,
     endpoint: Endpoint,
     route: TokenizerRoute,
     is_gone: bool,
+}
+
+impl fmt::Debug for ServerTokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerTokenizer").field("route", &self.route).finish_non_exhaustive()
+    }
 }
 
 impl ServerTokenizer {
@@ -25,7 +35,7 @@ impl ServerTokenizer {
     pub fn new(endpoint: &Endpoint) -> Result<Option<Self>, HttpError> {
         let Some(route) = endpoint.abilities().tokenizer else { return Ok(None) };
         let (runtime, endpoint) = (runtime()?, endpoint.clone());
-        Ok(Some(ServerTokenizer { runtime, endpoint, route, is_gone: false }))
+        Ok(Some(ServerTokenizer { connection: None, runtime, endpoint, route, is_gone: false }))
     }
 
     /// Tokens of `text` alone, special tokens left out; `None` where the server does not say.
@@ -48,7 +58,8 @@ impl ServerTokenizer {
     /// each wait for the time limit.
     fn ask(&mut self, body: &[u8]) -> Option<u32> {
         let target = self.endpoint.targets.first().filter(|_| !self.is_gone)?;
-        let answer = fetch(target, "POST", self.route.path(), body, PROBE_TIMEOUT);
+        let kept = &mut self.connection;
+        let answer = post_on_kept(target, self.route.path(), body, PROBE_TIMEOUT, kept);
         let answer = self.runtime.block_on(answer);
         self.is_gone = answer.is_err();
         self.route.count(&answer.ok().filter(|answer| answer.head.status == 200)?.body).ok()

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokmark_http::Endpoint;
+use tokmark_http::{Endpoint, ServerTokenizer};
 use tokmark_model::{Distribution, Nanos, Record, ServingSummary};
 use tokmark_stats::{median, server_step_ns};
 
@@ -53,22 +53,26 @@ pub struct Overheads {
     pub tokenizing: Option<Duration>,
 }
 
-/// Asks the server what costs nothing, and its tokenizer, each some times.
+/// Asks the server what costs nothing, and its tokenizer, each some times on one connection that
+/// is open, as those of measured requests are.
 pub fn server_overheads(endpoint: &Endpoint, n_prompt: u32) -> Overheads {
-    let timed = |ask: &dyn Fn() -> bool| {
+    let Ok(Some(mut tokenizer)) = ServerTokenizer::new(endpoint) else {
+        return Overheads::default();
+    };
+    let mut timed = |text: &str| {
+        // Opens the connection, and has both sides warm.
+        tokenizer.count_text(text)?;
         let mut times = Vec::new();
         for _ in 0..N_QUESTIONS {
             let begun = Instant::now();
-            if !ask() {
-                return None;
-            }
+            tokenizer.count_text(text)?;
             times.push(begun.elapsed().as_secs_f64());
         }
         median(&times).map(Duration::from_secs_f64)
     };
     let text = "many words ".repeat(n_prompt.div_ceil(2) as usize);
-    let round_trip = timed(&|| endpoint.count_tokens("a").is_some());
-    let tokenizing = timed(&|| endpoint.count_tokens(&text).is_some());
+    let round_trip = timed("a");
+    let tokenizing = timed(&text);
     let tokenizing =
         tokenizing.zip(round_trip).map(|(all, round_trip)| all.saturating_sub(round_trip));
     Overheads { round_trip, tokenizing }

@@ -11,6 +11,7 @@ mod record;
 mod requests;
 mod speed_up;
 mod timeline;
+mod unclosed;
 mod watcher;
 
 use std::path::PathBuf;
@@ -27,8 +28,8 @@ pub use ceiling::{PREFILL_CEILING_FACTOR, prefill_ceiling, searched_name};
 pub use live::Live;
 pub use point::measure_point;
 pub use ramp::{Ramp, ramp};
-pub use record::{skipped_point, summarize_imported};
-pub use speed_up::{SpeedUp, speed_ups};
+pub use record::{failed_point, mark_crashed, skipped_point, summarize_imported};
+pub use speed_up::speed_ups;
 
 /// How many requests a point gets.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,6 +59,10 @@ impl LoadExtent {
     }
 }
 
+/// Share of failed requests at which a point is given up where nobody asked for another. That it
+/// goes on until then is no word of the user's on how many failures are fine.
+pub const USUAL_ABORT_ERRORS: f64 = 0.5;
+
 /// How points are measured.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
@@ -67,7 +72,8 @@ pub struct LoadOptions {
     pub machine: MachineFacts,
     /// How many requests.
     pub extent: LoadExtent,
-    /// Share of failed requests at which a point is given up.
+    /// Share of failed requests at which a point is given up. From any other share than
+    /// [`USUAL_ABORT_ERRORS`] on failures also cost the grade.
     pub abort_errors: f64,
     /// Ctrl-C: the first ends the point after the requests under way, the second cuts them.
     pub interrupt: Interrupt,

@@ -10,8 +10,8 @@ use tokmark_host::BusyProcess;
 use tokmark_http::{Endpoint, EndpointOptions};
 use tokmark_lab::{Live, LoadExtent, LoadObserver, LoadOptions, measure_point};
 use tokmark_model::{
-    CountSource, Load, MachineFacts, Nanos, Record, RequestSample, Status, TokensPerSecond, Uuid,
-    Workload,
+    CountSource, GradeLetter, Load, MachineFacts, Nanos, Record, RequestSample, Status,
+    TokensPerSecond, Uuid, Workload,
 };
 use tokmark_run::Interrupt;
 use tokmark_stub::{Dialect, Options, Stub};
@@ -316,4 +316,19 @@ fn too_many_errors_give_a_point_up_however_quickly_they_came() {
             assert!(message.ends_with("most of them by: http 500 (out of pages)"), "{message}");
         }
     }
+}
+
+#[test]
+fn failures_cost_the_grade_from_5_percent_on_unless_more_were_said_to_be_fine() {
+    let workload = Workload { stream: false, ..one_by_one() };
+    let letter = |abort_errors| {
+        let extent = LoadExtent::Requests(4);
+        let options = LoadOptions { extent, abort_errors, ..three_requests() };
+        let record = measured(&failing_after(3), &workload, &options, &mut Nobody);
+        assert_eq!(record.status, Status::Ok, "{:?}", record.status_reason);
+        let reasons = record.grade.unwrap().reasons;
+        reasons.into_iter().find(|reason| reason.code == "errors").unwrap().letter
+    };
+    assert_eq!(letter(tokmark_lab::USUAL_ABORT_ERRORS), GradeLetter::D);
+    assert_eq!(letter(0.6), GradeLetter::B);
 }

@@ -55,8 +55,8 @@ pub use record::{
 };
 pub use request::{CountSource, RequestError, RequestSample, ServerTimes, TokenCount};
 pub use serving::{
-    ArrivalCheck, ClientCheck, Distribution, Goodput, Quantile, ReplicaSummary, ServerFacts,
-    Serving, ServingSummary, SystemRate, TimelinePoint,
+    ArrivalCheck, ClientCheck, Distribution, FoundRate, Goodput, Quantile, ReplicaSummary,
+    ServerFacts, Serving, ServingSummary, SpeedUp, SystemRate, TimelinePoint,
 };
 pub use summary::{
     Correlation, Drift, Estimate, Grade, GradeLetter, GradeReason, Interval, IntervalMethod,

@@ -151,6 +151,9 @@ pub struct RequestSample {
     /// Reasoning text came, whether or not anybody counted its tokens.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub has_reasoned: bool,
+    /// It closed a tag of reasoning that it had not opened: the chat template had.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub closed_unopened: bool,
     /// A stream was asked for and the answer came in one piece: its text events tell no time to
     /// the first token and none between tokens.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -170,6 +173,10 @@ pub struct RequestSample {
     /// Turn of the conversation, counted from 0.
     #[serde(skip_serializing_if = "is_zero")]
     pub turn: u32,
+    /// It was sent anew, because the connection that had been kept was closed before an answer:
+    /// the server may have begun with it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub resent: bool,
     /// Attempts that the server refused before this one.
     #[serde(skip_serializing_if = "is_zero")]
     pub n_retries: u32,

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Bytes, EventLog, Interval, LatencyKind, Nanos, NoInterval, RequestSample, Workload};
+use crate::{
+    Bytes, Comparison, EventLog, Interval, LatencyKind, Nanos, NoInterval, RequestSample, Workload,
+};
 
 /// What a server says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -129,13 +131,14 @@ pub struct ArrivalCheck {
     pub asked_cv: Option<f64>,
     /// Of the gaps between due times.
     pub due_cv: Option<f64>,
-    /// Of the gaps between sent times.
+    /// Of the gaps between sent times, the time to open a connection taken off.
     pub sent_cv: Option<f64>,
-    /// Requests sent over 1 ms after they were due.
+    /// Requests sent over 1 ms after they were due, the time to open a connection left out. Of
+    /// open loops and replays only, as the next two.
     pub n_late: u64,
-    /// 99 % quantile of sent - due.
+    /// 99 % quantile of sent - due - connecting.
     pub late_p99_ns: Nanos,
-    /// Largest sent - due.
+    /// Largest sent - due - connecting.
     pub late_max_ns: Nanos,
 }
 
@@ -183,6 +186,35 @@ pub struct ReplicaSummary {
     pub output_rate_tps: f64,
 }
 
+/// A search for the highest rate that keeps the service levels, as far as it had come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct FoundRate {
+    /// The highest rate that kept them; `None` while none did.
+    pub highest_met_per_s: Option<f64>,
+    /// The lowest that did not.
+    pub lowest_failed_per_s: Option<f64>,
+    /// The two are this close at the end of the search, as a share.
+    pub tolerance: f64,
+    /// Points so far, this one included.
+    pub n_points: u32,
+    /// The search was over with this point.
+    pub is_over: bool,
+}
+
+/// One server with speculative decoding against one without, on the same prompts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SpeedUp {
+    /// The point, as tables name it.
+    pub label: String,
+    /// Recipe of the server that drafts.
+    pub with: String,
+    /// Recipe of the one that does not.
+    pub without: String,
+    /// Speed with over speed without: by the times per token of the same prompts.
+    pub comparison: Comparison,
+}
+
 /// Everything computed from the requests of one point. Definitions stand in `docs/metrics.md`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -197,12 +229,17 @@ pub struct ServingSummary {
     pub errors: BTreeMap<String, u64>,
     /// Attempts that were refused and tried again.
     pub n_retries: u64,
+    /// Requests that were sent anew, because a kept connection was closed before an answer.
+    pub n_resent: u64,
     /// Requests cut by the end of the point; in no other figure.
     pub n_cut: u64,
     /// Start of the measured window.
     pub window_start_ns: Nanos,
     /// Its end.
     pub window_end_ns: Nanos,
+    /// Time to open a connection, TLS included, of the requests that one was made for; in no
+    /// other figure but those from due.
+    pub connect_ms: Option<Distribution>,
     /// Time to first token, from sent.
     pub ttft_ms: Option<Distribution>,
     /// The same from due; open loop only.
@@ -270,6 +307,13 @@ pub struct ServingSummary {
     /// Service levels that decided [`ServingSummary::goodput`], by name, met by the quantile
     /// 0.99; for the ramp.
     pub levels_met: BTreeMap<String, bool>,
+    /// What the search that this point belongs to had found with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found_rate: Option<FoundRate>,
+    /// This point against those of the same run, where one of the two drafts; with the later of
+    /// the two.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub speed_ups: Vec<SpeedUp>,
 }
 
 impl ServingSummary {

@@ -8,16 +8,17 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command as OsCommand, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokmark_model::{Bytes, EngineFacts, Nanos, Status, StatusReason};
 
+use crate::interrupt::Interrupt;
 use crate::{Command, EngineError, Message, PROTOCOL_VERSION};
 use pipes::{Line, last_words, mentions_memory, read_log, read_messages};
-use system::{is_kill, kill, oom_kills, signal_name, signal_of};
+pub(crate) use system::kill;
+use system::{is_kill, oom_kills, signal_name, signal_of};
 
 /// Time for a worker to say hello.
 const HELLO: Duration = Duration::from_secs(60);
@@ -42,82 +43,6 @@ pub struct WorkerCommand {
 pub struct Limits {
     /// Private memory of the worker (`RLIMIT_DATA`); mapped model files do not count.
     pub memory: Option<Bytes>,
-}
-
-/// Ctrl-C, counted: once means finish this repetition, save and stop; twice means now.
-#[derive(Debug, Clone, Default)]
-pub struct Interrupt {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    count: AtomicU32,
-    expendable: AtomicBool,
-    has_killed: AtomicBool,
-    workers: Mutex<Vec<u32>>,
-}
-
-impl Interrupt {
-    /// Counts one more; at the second, or at the first while there is nothing to save, kills
-    /// every running worker. Called from the thread that handles signals, not from the
-    /// handler itself.
-    pub fn raise(&self) {
-        self.shared.count.fetch_add(1, Ordering::SeqCst);
-        if self.is_urgent() {
-            self.kill_workers();
-        }
-    }
-
-    /// Whether to stop after this repetition.
-    pub fn is_raised(&self) -> bool {
-        self.shared.count.load(Ordering::SeqCst) > 0
-    }
-
-    /// Says whether what the workers do now is worth waiting for.
-    pub fn set_expendable(&self, expendable: bool) {
-        self.shared.expendable.store(expendable, Ordering::SeqCst);
-        if self.is_urgent() {
-            self.kill_workers();
-        }
-    }
-
-    /// Whether the user asked twice and there is no worker to end.
-    pub fn is_idle_and_urgent(&self) -> bool {
-        self.is_urgent() && self.shared.workers.lock().expect("no panic under this lock").is_empty()
-    }
-
-    fn is_urgent(&self) -> bool {
-        match self.shared.count.load(Ordering::SeqCst) {
-            0 => false,
-            1 => self.shared.expendable.load(Ordering::SeqCst),
-            _ => true,
-        }
-    }
-
-    /// Whether a worker's end may be this interrupt's doing.
-    pub fn has_killed(&self) -> bool {
-        self.shared.has_killed.load(Ordering::SeqCst)
-    }
-
-    fn kill_workers(&self) {
-        self.shared.has_killed.store(true, Ordering::SeqCst);
-        for &pid in self.shared.workers.lock().expect("no panic under this lock").iter() {
-            kill(pid);
-        }
-    }
-
-    fn enlist(&self, pid: u32) {
-        self.shared.workers.lock().expect("no panic under this lock").push(pid);
-        if self.is_urgent() {
-            self.shared.has_killed.store(true, Ordering::SeqCst);
-            kill(pid);
-        }
-    }
-
-    fn dismiss(&self, pid: u32) {
-        self.shared.workers.lock().expect("no panic under this lock").retain(|&p| p != pid);
-    }
 }
 
 /// Why a command was not carried out.

@@ -81,12 +81,12 @@ pub use resources::{VisitResources, judge_resources, visit_resources};
 pub use rounds::{can_decide, can_decide_at, design_can_decide, n_comparisons, rounds_needed};
 pub use serving::{
     ARRIVALS_MOVED, CACHE_HIT_FLAGGED, CACHE_HIT_TOUCHED, DEFAULT_ABORT_ERROR_SHARE,
-    DEFAULT_SERVING_HALF_WIDTH, FEWEST_FOR_RATE, HISTOGRAM_ABOVE, IN_FLIGHT_HELD,
-    ITL_PER_EVENT_FROM, LATE_FROM, LATE_RELATIVE, LENGTH_FLAGGED, LEVEL_QUANTILE, RequestFigures,
-    Requests, RequestsWithEvents, SERVER_RATE_FLAGGED, SERVING_QUANTILES, ServingGradeInput,
-    ServingInput, ServingPrecision, WINDOW_PIECES, grade_serving, itl_is_per_event,
-    next_serving_look, quantile_ranks, request_figures, server_step_ns, serving_precision,
-    summarize_serving, upper_bound_rank,
+    DEFAULT_SERVING_HALF_WIDTH, FEWEST_FOR_RATE, FIRST_ANSWERS, HISTOGRAM_ABOVE, IN_FLIGHT_HELD,
+    ITL_PER_EVENT_FROM, LATE_FROM, LATE_RELATIVE, LENGTH_FLAGGED, LEVEL_QUANTILE, RUN_IN_QUANTILE,
+    RequestFigures, Requests, RequestsWithEvents, SERVER_RATE_FLAGGED, SERVING_QUANTILES,
+    ServingGradeInput, ServingInput, ServingPrecision, WINDOW_PIECES, add_early_end, grade_serving,
+    itl_is_per_event, next_serving_look, quantile_ranks, request_figures, server_step_ns,
+    serving_precision, summarize_serving, upper_bound_rank,
 };
 pub use session::{LEVEL, PRESUMED_LAG1, PRESUMED_WEIGHT};
 pub use sessions::{Ends, SessionRatio, compare_sessions};

@@ -27,12 +27,13 @@ pub use goodput::LEVEL_QUANTILE;
 pub use grade::{
     ARRIVALS_MOVED, CACHE_HIT_FLAGGED, CACHE_HIT_TOUCHED, DEFAULT_ABORT_ERROR_SHARE,
     DEFAULT_SERVING_HALF_WIDTH, IN_FLIGHT_HELD, LATE_RELATIVE, LENGTH_FLAGGED, SERVER_RATE_FLAGGED,
-    ServingGradeInput, grade_serving,
+    ServingGradeInput, add_early_end, grade_serving,
 };
 pub use precision::{ServingPrecision, next_serving_look, serving_precision};
 pub use quantile_ranks::{quantile_ranks, upper_bound_rank};
 pub use request_figures::{RequestFigures, request_figures, server_step_ns};
 pub use requests::{Requests, RequestsWithEvents};
+pub use window::{FIRST_ANSWERS, RUN_IN_QUANTILE};
 
 use crate::STATISTICS_VERSION;
 use crate::order::median;
@@ -70,12 +71,13 @@ pub fn summarize_serving(input: &ServingInput<'_>) -> Option<ServingSummary> {
     let flow = window.map(|window| Flow::through(window, requests));
     // Where nothing was answered there is no rate, not a rate of 0.
     let answered = flow.as_ref().filter(|_| tally.n_ok > 0);
-    let goodput = goodput::goodput(input, window);
+    let judged = goodput::judged(input, window);
     Some(ServingSummary {
         statistics_version: STATISTICS_VERSION,
         n_requests: tally.n_requests,
         n_ok: tally.n_ok,
         n_retries: tally.n_retries,
+        n_resent: tally.n_resent,
         n_cut: tally.n_cut,
         window_start_ns: window.map_or(first_due, |window| window.start),
         window_end_ns: window.map_or(first_due, |window| window.end),
@@ -84,8 +86,8 @@ pub fn summarize_serving(input: &ServingInput<'_>) -> Option<ServingSummary> {
         request_rate_per_s: answered.map(Flow::request_rate),
         mean_in_flight: window.map(|window| in_flight::mean(requests, window)),
         max_in_flight: in_flight::most(requests),
-        levels_met: goodput.as_ref().map(|(_, met)| met.clone()).unwrap_or_default(),
-        goodput: goodput.map(|(goodput, _)| goodput),
+        levels_met: judged.met,
+        goodput: judged.goodput,
         arrivals: arrivals::check(input.workload, requests),
         cold_ttft_ms: cold_ttft(input).map(ms),
         tokens_per_event: share(tally.streamed_tokens, tally.text_events),
@@ -115,6 +117,7 @@ struct Tally {
     n_ok: u64,
     n_cut: u64,
     n_retries: u64,
+    n_resent: u64,
     errors: BTreeMap<String, u64>,
     n_hidden_reasoning: u64,
     n_usage_doubted: u64,
@@ -138,8 +141,9 @@ impl Tally {
     }
 
     fn add(&mut self, request: &RequestSample, stream: bool) {
-        self.first_due.get_or_insert(request.due_ns);
+        self.first_due = self.first_due.into_iter().chain([request.due_ns]).min();
         self.n_retries += u64::from(request.n_retries);
+        self.n_resent += u64::from(request.resent);
         let replica = self.replicas.entry(request.replica).or_default();
         if request.error == Some(RequestError::Cut) {
             self.n_cut += 1;
@@ -202,9 +206,10 @@ fn latencies_and_counts(input: &ServingInput<'_>) -> ServingSummary {
             |_, figures| figures.answer_rate.map(|rate| rate.0),
         ],
     );
-    let [prompt_tokens, output_tokens, reasoning_tokens, queue_ms] = spreads(
+    let [connect_ms, prompt_tokens, output_tokens, reasoning_tokens, queue_ms] = spreads(
         input,
         [
+            |request, _| request.connect_ns.map(ms),
             |request, _| request.prompt_tokens.map(|count| f64::from(count.n)),
             |request, _| request.output_tokens.map(|count| f64::from(count.n)),
             |request, _| {
@@ -215,6 +220,7 @@ fn latencies_and_counts(input: &ServingInput<'_>) -> ServingSummary {
         ],
     );
     ServingSummary {
+        connect_ms,
         ttft_ms,
         ttft_from_due_ms,
         ttfo_ms,

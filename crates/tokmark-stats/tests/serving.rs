@@ -138,12 +138,58 @@ fn an_open_loop_counts_from_due_as_well() {
 }
 
 #[test]
-fn an_open_loop_is_measured_over_its_due_times() {
+fn an_open_loop_is_measured_from_its_first_answers_to_its_last_due_time() {
     let summary = ten_a_second().summary();
-    assert_eq!((summary.window_start_ns, summary.window_end_ns), (ms(0), ms(900)));
-    // First events at 50, 151, ... 858 ms; last ones at 250, 351, ... 856 ms.
-    assert_close(summary.output_rate_tps.unwrap().per_s, 16.0 / 0.9);
-    assert_close(summary.request_rate_per_s.unwrap().per_s, 7.0 / 0.9);
+    // The slowest of the first ten ended 259 ms after it was due.
+    assert_eq!((summary.window_start_ns, summary.window_end_ns), (ms(259), ms(900)));
+    // First events at 353, ... 858 ms; last ones at 351, ... 856 ms.
+    assert_close(summary.output_rate_tps.unwrap().per_s, 12.0 / 0.641);
+    assert_close(summary.request_rate_per_s.unwrap().per_s, 6.0 / 0.641);
+}
+
+/// `n` requests at a constant 2/s, answered after `e2e` ms.
+fn two_a_second(n: u64, e2e: impl Fn(u64) -> u64) -> Point {
+    let mut point = Point::open(2.0).with_level(LatencyKind::Ttft, 600_000);
+    for i in 0..n {
+        point.answer(500 * i, &[e2e(i) / 2, e2e(i)], 10);
+    }
+    point
+}
+
+#[test]
+fn as_much_runs_out_of_an_open_loop_as_runs_into_it() {
+    let summary = two_a_second(20, |_| 5_000).summary();
+    assert_eq!((summary.window_start_ns, summary.window_end_ns), (ms(5_000), ms(9_500)));
+    assert_close(summary.request_rate_per_s.unwrap().per_s, 2.0);
+    assert_close(summary.goodput.unwrap().per_s, 2.0);
+    assert_eq!(summary.goodput.unwrap().n_judged, 20);
+    // At 5 s ten requests of 5 s are under way.
+    assert_close(summary.mean_in_flight.unwrap(), 10.0);
+    assert_close(summary.output_rate_tps.unwrap().per_s, 20.0);
+    // 4.5 s of requests of 5 s.
+    assert_eq!(summary.request_rate_per_s.unwrap().no_interval, Some(NoInterval::TooFew));
+    let longer = two_a_second(200, |_| 5_000).summary();
+    assert_close(longer.request_rate_per_s.unwrap().per_s, 2.0);
+    assert!(longer.output_rate_tps.unwrap().interval.is_some(), "{longer:?}");
+}
+
+#[test]
+fn an_open_loop_that_ends_before_its_first_answers_has_no_rates() {
+    let summary = two_a_second(10, |_| 5_000).summary();
+    assert_eq!(summary.window_start_ns, summary.window_end_ns);
+    assert_eq!((summary.request_rate_per_s, summary.goodput), (None, None));
+    assert!(summary.levels_met["ttft"], "levels need no window: {:?}", summary.levels_met);
+}
+
+#[test]
+fn beyond_its_capacity_an_open_loop_has_the_rate_of_the_server() {
+    // One slot, 1 s a request, 2 a second: the i-th ends i + 1 s after the first was due.
+    let summary = two_a_second(120, |i| 1_000 * (i + 1) - 500 * i).summary();
+    // Half of the schedule, of which 99 % of the answers take longer.
+    assert_eq!((summary.window_start_ns, summary.window_end_ns), (ms(29_750), ms(59_500)));
+    let rate = summary.request_rate_per_s.unwrap().per_s;
+    assert_close(rate, 30.0 / 29.75);
+    assert!(summary.goodput.unwrap().per_s <= rate);
 }
 
 #[test]
@@ -154,6 +200,15 @@ fn late_arrivals_are_counted() {
     assert_eq!((arrivals.asked_cv, arrivals.due_cv), (Some(0.0), Some(0.0)));
     // Each gap is 101 ms.
     assert_close(arrivals.sent_cv.unwrap(), 0.0);
+    // Nor is a closed loop late: a slot is due when it is free.
+    let closed = Point { workload: point::workload(Load::Concurrency { n: 1 }), ..ten_a_second() };
+    assert_eq!(closed.summary().arrivals.n_late, 0);
+    // What a connection took is the network's.
+    let mut connecting = ten_a_second();
+    connecting.requests[9].connect_ns = Some(ms(9));
+    let summary = connecting.summary();
+    assert_eq!((summary.arrivals.n_late, summary.arrivals.late_max_ns), (7, ms(8)));
+    assert_eq!(summary.connect_ms.unwrap().max, 9.0);
     let mut refused = ten_a_second();
     refused.requests[9].n_retries = 2;
     let summary = refused.summary();

@@ -5,7 +5,7 @@ mod point;
 
 use point::{Point, ms, tokens};
 use tokmark_model::{
-    CacheMode, ClientCheck, CountSource, Grade, GradeLetter, LengthControl, Load, Nanos,
+    Arrivals, CacheMode, ClientCheck, CountSource, Grade, GradeLetter, LengthControl, Load, Nanos,
     RequestError, RequestSample, ServerTimes, ServingSummary, Status, Think, TokenCount,
     TokensPerSecond,
 };
@@ -247,6 +247,7 @@ fn late_arrivals_matter_beside_the_time_to_first_token() {
             request.due_ns = Nanos(request.sent_ns.0.saturating_sub(late_us * 1_000));
         });
         run.point.requests[0].sent_ns = run.point.requests[0].due_ns;
+        run.point.workload.arrival = Load::Rate { per_s: 4.9, arrivals: Arrivals::Poisson };
         run
     };
     late(1_000).assert_clean();
@@ -254,6 +255,16 @@ fn late_arrivals_matter_beside_the_time_to_first_token() {
     // 5 % of 105 ms.
     late(5_000).assert_only(GradeLetter::B, "late_arrivals");
     late(6_000).assert_only(GradeLetter::D, "late_arrivals");
+    // A connection that was opened meanwhile is not the client's lateness, and in a closed loop
+    // the next request is due when it is sent.
+    let mut connecting = late(6_000);
+    for request in &mut connecting.point.requests {
+        request.connect_ns = Some(Nanos(5_500_000));
+    }
+    connecting.assert_clean();
+    let mut closed = late(6_000);
+    closed.point.workload.arrival = Load::Concurrency { n: 1 };
+    closed.assert_clean();
 }
 
 #[test]

@@ -88,6 +88,18 @@ impl BaseUrl {
         Some((user, decode(self.url.password().unwrap_or_default())?))
     }
 
+    /// The values of the address's query, as they are sent and decoded. Any of them may be a
+    /// secret.
+    pub fn query_values(&self) -> Vec<String> {
+        let raw = self.url.query().unwrap_or_default().split('&');
+        let raw = raw.map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value).to_owned());
+        let decoded = self.url.query_pairs().map(|(_, value)| value.into_owned());
+        let mut values: Vec<String> = raw.chain(decoded).filter(|v| !v.is_empty()).collect();
+        values.sort_unstable();
+        values.dedup();
+        values
+    }
+
     /// Whether the server runs on this machine, as far as the address tells: a loopback
     /// address, or `localhost` and names under it.
     pub fn is_loopback(&self) -> bool {
@@ -236,6 +248,9 @@ mod tests {
         assert_eq!(format!("{base:?}"), "BaseUrl(http://host:1)");
         assert_eq!(base.at("/v1/models").as_str(), "http://host:1/v1/models?key=sk-123");
         assert_eq!(base.basic_auth(), Some(("me".to_owned(), "p@ss".to_owned())));
+        assert_eq!(base.query_values(), ["sk-123"]);
+        let several = super::BaseUrl::parse("host?a=b%2Bc&flag&d=").unwrap();
+        assert_eq!(several.query_values(), ["b%2Bc", "b+c", "flag"]);
         assert_eq!(super::BaseUrl::parse("http://host").unwrap().basic_auth(), None);
         let error = BaseUrl::parse("ftp://me:secret@host").unwrap_err().to_string();
         assert!(!error.contains("secret") && error.contains("ftp"), "{error}");

@@ -75,6 +75,8 @@ pub struct Abilities {
     pub usage_in_stream: bool,
     /// How reasoning is switched, with the first of `apis`.
     pub think_switch: ThinkSwitch,
+    /// The model's chat template opens a tag of reasoning itself, as far as the server shows it.
+    pub opens_think: bool,
     /// Its APIs, the one to prefer first.
     pub apis: &'static [Api],
 }

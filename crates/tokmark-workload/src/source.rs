@@ -224,6 +224,14 @@ impl PromptSource {
         }
     }
 
+    /// Requests of the longest conversation.
+    pub fn most_turns(&self) -> u32 {
+        match &self.origin {
+            Origin::Shape { shape, .. } => shape.turns,
+            Origin::Trace { longest, .. } => u32::try_from(*longest).unwrap_or(u32::MAX),
+        }
+    }
+
     /// Share of the first prompts' text that a trace repeats from its own earlier ones; `None`
     /// for a shape, and where no prompt is as the trace has it.
     pub fn repeated_share(&self) -> Option<f64> {

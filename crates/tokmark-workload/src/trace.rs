@@ -45,7 +45,7 @@ pub enum TracePrompt {
 /// One request of a trace.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TraceTurn {
-    /// Since the start of the trace; `None` where nothing says it.
+    /// Since the first request of the trace; `None` where nothing says it.
     pub due: Option<Nanos>,
     /// What it says.
     pub prompt: TracePrompt,
@@ -79,12 +79,13 @@ impl Trace {
     /// Reads a trace in any of the known formats, told apart by the first entry.
     ///
     /// - Lines of JSON with `prompt`, `messages` or `prompt_tokens`, and with `output_tokens`;
-    ///   `offset_ms` or `offset_s` since the start; `session`, whose lines become turns of one
-    ///   conversation. An unknown field is an error.
+    ///   `offset_ms` or `offset_s`; `session`, whose lines become turns of one conversation. An
+    ///   unknown field is an error.
     /// - Mooncake: lines with `timestamp` in ms, `input_length`, `output_length` and `hash_ids`.
-    ///   Times count from the first one.
     /// - ShareGPT: a JSON array, or lines, of `conversations` with `from` and `value`. Answers
     ///   give the output lengths, counted by `tokenizer` or, without one, as words x 1.3.
+    ///
+    /// Times count from the first request, which a note says.
     ///
     /// # Errors
     /// [`WorkloadError::Line`] with the line at fault: no JSON (`NaN` is none), a wrong type,
@@ -98,7 +99,8 @@ impl Trace {
             TraceFormat::Mooncake => mooncake::read(bytes)?,
             TraceFormat::ShareGpt => sharegpt::read(bytes, tokenizer)?,
         };
-        let sessions = in_order(sessions, &mut notes);
+        let mut sessions = in_order(sessions, &mut notes);
+        count_from_first(&mut sessions, &mut notes);
         let sha256 = hex(&Sha256::digest(bytes));
         Ok(Trace { format, sessions, notes, sha256 })
     }
@@ -155,6 +157,18 @@ fn in_order(mut sessions: Vec<TraceSession>, notes: &mut Vec<String>) -> Vec<Tra
         sessions.sort_by_key(first);
     }
     sessions
+}
+
+/// Has the times count from the first request, which is the first of a session: later turns have
+/// theirs on the same clock.
+fn count_from_first(sessions: &mut [TraceSession], notes: &mut Vec<String>) {
+    let firsts = sessions.iter().filter_map(|session| session.turns.first()?.due);
+    let Some(first) = firsts.min().filter(|first| first.0 > 0) else { return };
+    for due in sessions.iter_mut().flat_map(|s| &mut s.turns).filter_map(|t| t.due.as_mut()) {
+        due.0 = due.0.saturating_sub(first.0);
+    }
+    let ms = first.0 as f64 / 1e6;
+    notes.push(format!("the first request is at {ms} ms; times count from it"));
 }
 
 /// Longest time that a trace may have: ten years.

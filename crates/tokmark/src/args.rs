@@ -248,9 +248,9 @@ pub(crate) struct HistoryArgs {
 pub(crate) struct ShowArgs {
     /// The record's id, its first digits, `last`, or `last~1` for the one before
     pub(crate) id: String,
-    /// How to print it
+    /// How to print it; jsonl gives a line for each request of a load point
     #[arg(short, long, value_name = "FORMAT", default_value = "table",
-          value_parser = PossibleValuesParser::new(["table", "json"]))]
+          value_parser = PossibleValuesParser::new(["table", "json", "jsonl"]))]
     pub(crate) output: String,
     #[command(flatten)]
     pub(crate) store: StoreArgs,

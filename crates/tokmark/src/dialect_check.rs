@@ -2,6 +2,7 @@
 //! dialect promises.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokmark_http::{Endpoint, Finished, Flow, Progress, Watcher, drive};
 use tokmark_model::{LengthControl, Load, Think, Workload};
@@ -17,6 +18,10 @@ use crate::view::load as view;
 
 /// Tokens asked for in each question.
 const N_OUTPUT: u32 = 16;
+
+/// Longest time for one of them: all together are to take about a minute, or some at a silent
+/// server.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// One thing that was looked at.
 struct Finding {
@@ -144,6 +149,7 @@ fn ask(
     };
     let source = Arc::new(PromptSource::from_shape(shape, SourceOptions::default())?);
     let mut workload = base_workload(args, endpoint, &source);
+    workload.timeout_ns = workload.timeout_ns.map(|limit| limit.min(LONGEST.into()));
     change(&mut workload);
     let extent = Extent { n_requests: Some(1), duration: None };
     let schedule = Schedule::new(&Load::Concurrency { n: 1 }, 0, extent)?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokmark_http::{Endpoint, EndpointOptions, TargetOptions};
 use tokmark_hub::Source;
 use tokmark_lab::{
     Gap, LoadExtent, LoadOptions, Subject, gap_between, measure_point, prefill_ceiling,
@@ -15,7 +16,8 @@ use tokmark_workload::{Length, PromptSource, Shape, SourceOptions};
 
 use crate::args::{GapArgs, MeasureArgs};
 use crate::exit::Exit;
-use crate::load::subjects::{self, Serving};
+use crate::load::secrets;
+use crate::load::subjects::{self, Serving, Wishes};
 use crate::output;
 use crate::view::gap as view;
 use crate::view::live::LiveView;
@@ -43,8 +45,17 @@ pub(crate) fn run(args: &GapArgs) -> anyhow::Result<Exit> {
         Some(url) => Serving::at(url),
         None => subjects::start_named(&args.recipe, Some(path))?,
     };
-    let endpoint = serving.open_with(&Default::default())?;
-    let served = served(args, &serving, &endpoint, &embedded, &records)?;
+    let wishes = serving.wishes()?;
+    let endpoint = serving.open_with(&EndpointOptions {
+        target: TargetOptions {
+            headers: secrets::headers(&args.header)?,
+            api_key: secrets::api_key(args.api_key_env.as_deref())?,
+            ..TargetOptions::default()
+        },
+        model: args.served_model.clone().or_else(|| serving.model()),
+        api: wishes.api,
+    })?;
+    let served = served(args, &serving, &endpoint, &wishes, &embedded, &records)?;
     let overheads = server_overheads(&endpoint, args.prompt_tokens);
     serving.stop();
     let gap: Gap = gap_between(&embedded, &served, overheads);
@@ -90,7 +101,8 @@ fn embedded(args: &GapArgs, subject: Subject, records: &Records) -> anyhow::Resu
 fn served(
     args: &GapArgs,
     serving: &Serving,
-    endpoint: &tokmark_http::Endpoint,
+    endpoint: &Endpoint,
+    wishes: &Wishes,
     embedded: &[Record],
     records: &Records,
 ) -> anyhow::Result<Vec<Record>> {
@@ -98,6 +110,7 @@ fn served(
         prompt_tokens: Length::Fixed(args.prompt_tokens),
         output_tokens: Length::Fixed(args.max_tokens),
         name: "gap".to_owned(),
+        temperature: wishes.temperature,
         ..Shape::builtin("chat")?
     };
     let sha256 = shape.sha256();
@@ -118,6 +131,8 @@ fn served(
             n_prompt: Some(args.prompt_tokens),
             n_output: Some(args.max_tokens),
             api: endpoint.api(),
+            temperature: wishes.temperature,
+            think: wishes.think,
             seed: 42,
             nonce: Some(nonce),
             length_control: endpoint.abilities().length_control,
@@ -133,9 +148,9 @@ fn served(
             server_pids: serving.pids(endpoint),
             calibration: None,
             prefill_ceiling: prefill_ceiling(embedded, endpoint.facts(), &machine),
-            recipe: None,
-            is_fresh_server: false,
-            first_load: None,
+            recipe: serving.recipe_name(),
+            is_fresh_server: position == 0 && serving.is_fresh(),
+            first_load: serving.first_load_limit(),
             warm_up_limit: WARM_UP_LIMIT,
             large_logs: records.large_logs(),
             tokenizer: None,

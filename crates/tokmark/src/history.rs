@@ -12,6 +12,7 @@ use crate::args::{
 };
 use crate::exit::Exit;
 use crate::output;
+use crate::view::load::request_lines;
 use crate::view::words::counted;
 use crate::view::{csv, show as show_view, table};
 use crate::wiring::{Kept, Records};
@@ -43,6 +44,10 @@ pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
     let record = records.wait(records.store().get(id))?;
     match args.output.as_str() {
         "json" => output::print_json(&record),
+        "jsonl" => {
+            let folder = records.large_logs();
+            output::stream(|out| request_lines(&[record], &folder, out))
+        }
         _ => output::print(&show_view::record(&record)),
     }
 }

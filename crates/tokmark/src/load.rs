@@ -1,7 +1,7 @@
 //! `tokmark load`: plan, endpoint, points, records, views.
 
 mod points;
-mod secrets;
+pub(crate) mod secrets;
 pub(crate) mod subjects;
 
 use std::sync::Arc;
@@ -10,10 +10,12 @@ use anyhow::{bail, ensure};
 use tokmark_host::machine_facts;
 use tokmark_http::{Endpoint, EndpointOptions, TargetOptions, discover, usual_ports};
 use tokmark_lab::{
-    Calibration, LoadExtent, LoadOptions, calibrate, measure_point, prefill_ceiling, searched_name,
-    speed_ups,
+    Calibration, LoadExtent, LoadOptions, USUAL_ABORT_ERRORS, calibrate, failed_point,
+    mark_crashed, measure_point, prefill_ceiling, searched_name, speed_ups,
 };
-use tokmark_model::{Record, ServerFacts, Status, TokensPerSecond, Uuid, Workload};
+use tokmark_model::{
+    Arrivals, Load, Record, ServerFacts, Status, Think, TokensPerSecond, Uuid, Workload,
+};
 use tokmark_store::{Filter, Sort, SortKey};
 use tokmark_tokenizer::LocalTokenizer;
 
@@ -24,7 +26,7 @@ use crate::view::{live::LiveView, load as view, report};
 use crate::wiring::{self, Records};
 use points::{Point, Points};
 pub(crate) use points::{base_workload, tokenizer_like};
-use subjects::{Servers, Serving};
+use subjects::{Servers, Serving, Unopened};
 
 /// Records from which the ceiling of prompt rates is taken, at most.
 const MOST_COMPARED: u64 = 50;
@@ -38,6 +40,7 @@ pub(crate) fn new_nonce(run_id: Uuid) -> u32 {
 }
 
 pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<Exit> {
+    args.check()?;
     let tokenizer = args.connection.tokenizer.as_deref().map(LocalTokenizer::open).transpose()?;
     if args.check_dialect {
         return crate::dialect_check::run(args);
@@ -97,8 +100,7 @@ impl Run<'_> {
     /// Every server: one after the other, or their points in turn, A B B A.
     fn all(&mut self, servers: &mut Servers) -> anyhow::Result<()> {
         if !self.args.interleave {
-            while let Some(serving) = servers.next(self.args)? {
-                let mut lane = self.open(serving)?;
+            while let Some(mut lane) = self.next_lane(servers)? {
                 while self.step(&mut lane)? {}
                 self.close(lane)?;
                 if self.interrupted {
@@ -108,8 +110,8 @@ impl Run<'_> {
             return Ok(());
         }
         let mut lanes = Vec::new();
-        while let Some(serving) = servers.next(self.args)? {
-            lanes.push(self.open(serving)?);
+        while let Some(lane) = self.next_lane(servers)? {
+            lanes.push(lane);
         }
         loop {
             let mut any = false;
@@ -124,29 +126,82 @@ impl Run<'_> {
         lanes.into_iter().try_for_each(|lane| self.close(lane))
     }
 
-    fn open(&self, serving: Serving) -> anyhow::Result<Lane> {
+    /// The next server that can be measured. One of a recipe that can't is a row of its own, and
+    /// the next one's turn comes.
+    fn next_lane(&mut self, servers: &mut Servers) -> anyhow::Result<Option<Lane>> {
+        loop {
+            let recipe = servers.next_recipe();
+            let opened = match servers.next(self.args) {
+                Ok(None) => return Ok(None),
+                Ok(Some(serving)) => self.open(serving),
+                Err(error) => Err(error.into()),
+            };
+            let failed = match opened {
+                Ok(lane) => return Ok(Some(lane)),
+                Err(failed) => failed,
+            };
+            if wiring::interrupt().is_raised() {
+                self.interrupted = true;
+                return Ok(None);
+            }
+            let Some(recipe) = recipe.filter(|_| servers.has_several() || failed.is_the_servers())
+            else {
+                return Err(failed.error);
+            };
+            let record = self.unstarted(&recipe, &failed);
+            output::say!("{recipe}: {}", view::rows::ending(&record));
+            self.records.wait(self.records.store().save(&record))?;
+            self.measured.push(record);
+        }
+    }
+
+    /// The row of a server that can't be measured: of the first point that it was wanted for.
+    fn unstarted(&self, recipe: &str, failed: &Unopened) -> Record {
+        let flags = &self.args.workload;
+        let trace = flags.trace.as_ref().and_then(|file| file.file_stem());
+        let trace = trace.map(|stem| stem.to_string_lossy().into_owned());
+        let shape = trace.or_else(|| flags.shape.first().cloned()).unwrap_or_default();
+        let closed = flags.concurrency.first().map(|&n| Load::Concurrency { n });
+        let arrivals = flags.arrivals.unwrap_or(Arrivals::Poisson);
+        let open = flags.rate.first().map(|&per_s| Load::Rate { per_s, arrivals });
+        let arrival = closed.or(open).unwrap_or(Load::Concurrency { n: 1 });
+        let workload = Workload::new(&shape, arrival);
+        let (status, reason) = failed.ending();
+        failed_point(self.run_id, &workload, recipe, status, reason)
+    }
+
+    fn open(&self, serving: Serving) -> Result<Lane, Unopened> {
+        match self.look_at(&serving) {
+            Ok((endpoint, points, calibration, prefill_ceiling)) => Ok(Lane {
+                view: LiveView::new(&serving.name()),
+                is_fresh: serving.is_fresh(),
+                serving,
+                endpoint,
+                points,
+                n_points: 0,
+                calibration,
+                prefill_ceiling,
+            }),
+            Err(error) => Err(serving.unopened(error)),
+        }
+    }
+
+    fn look_at(
+        &self,
+        serving: &Serving,
+    ) -> anyhow::Result<(Endpoint, Points, Option<Calibration>, Option<TokensPerSecond>)> {
         let args = &serving.settings(self.args)?;
         let endpoint = serving.open(args)?;
         output::say!("{}", view::server(endpoint.facts()));
-        let points = Points::from_args(args, &endpoint)?;
+        check_think(args.workload.think, &endpoint)?;
+        let points = Points::from_args(args, &endpoint, self.tokenizer.clone())?;
         output::say!("{}", points.describe(args));
         let calibration = match points.heaviest() {
             Some(heaviest) => self.check_client(heaviest)?,
             None => None,
         };
-        let view = LiveView::new(&serving.name());
-        let is_fresh = serving.is_fresh();
         let prefill_ceiling = self.prefill_ceiling(endpoint.facts())?;
-        Ok(Lane {
-            serving,
-            endpoint,
-            points,
-            view,
-            is_fresh,
-            n_points: 0,
-            calibration,
-            prefill_ceiling,
-        })
+        Ok((endpoint, points, calibration, prefill_ceiling))
     }
 
     /// What the embedded engine's records of the same model on this machine tell.
@@ -175,14 +230,27 @@ impl Run<'_> {
             return Ok(false);
         }
         let Some(point) = lane.points.next() else { return Ok(false) };
+        // Until the record is saved.
+        let _attention = wiring::interrupt().attend();
         if let Some(heavier) = lane.points.unchecked(&point) {
             lane.calibration = self.check_client(heavier)?;
         }
         lane.view.begin(&point.workload);
-        let record = self.point(lane, &point)?;
+        let mut record = self.point(lane, &point)?;
         lane.is_fresh = false;
         lane.view.clear();
         lane.points.report(&record);
+        if let Some(reason) =
+            lane.serving.crashed().filter(|_| record.status != Status::Interrupted)
+        {
+            mark_crashed(&mut record, reason);
+            lane.points.give_up("the server crashed before");
+        }
+        let speed_ups = speed_ups(&record, &self.measured);
+        if let Some(summary) = record.serving.as_mut().and_then(|own| own.summary.as_mut()) {
+            summary.found_rate = lane.points.found_rate();
+            summary.speed_ups = speed_ups;
+        }
         output::say!("{}", view::line(&record));
         self.records.wait(self.records.store().save(&record))?;
         self.interrupted |= record.status == Status::Interrupted;
@@ -195,10 +263,12 @@ impl Run<'_> {
             self.records.wait(self.records.store().save(&skipped))?;
             self.measured.push(skipped);
         }
-        if let Some(sentence) = lane.points.conclusion() {
-            output::say!("{sentence}");
+        if let Some(found) = lane.points.found_rate() {
+            output::say!("{}", view::found_rate(&found));
         }
-        lane.serving.stop();
+        if let Some(told) = lane.serving.stop() {
+            output::say!("{told}");
+        }
         Ok(())
     }
 
@@ -210,8 +280,8 @@ impl Run<'_> {
         let options = LoadOptions {
             run_id: self.run_id,
             machine: self.machine.clone(),
-            extent: self.extent(),
-            abort_errors: self.args.extent.abort_errors,
+            extent: self.extent(point),
+            abort_errors: self.args.extent.abort_errors.unwrap_or(USUAL_ABORT_ERRORS),
             interrupt: wiring::interrupt(),
             server_pids: lane.serving.pids(&lane.endpoint),
             calibration: lane.calibration,
@@ -229,11 +299,14 @@ impl Run<'_> {
         Ok(measure_point(endpoint, &source, &workload, first_session, &options, view)?)
     }
 
-    fn extent(&self) -> LoadExtent {
+    fn extent(&self, point: &Point) -> LoadExtent {
         let extent = &self.args.extent;
+        // A trace runs whole, however well its figures are known before.
+        let once = point.source.n_requests().filter(|_| point.is_trace);
         match (extent.requests, extent.duration) {
             (Some(n), _) => LoadExtent::Requests(n),
             (None, Some(time)) => LoadExtent::For(time),
+            (None, None) if once.is_some() => LoadExtent::Requests(once.unwrap_or_default()),
             (None, None) => {
                 LoadExtent::Until { half_width: extent.interval, budget: extent.budget }
             }
@@ -256,12 +329,16 @@ impl Run<'_> {
     }
 
     fn show(&self) -> anyhow::Result<()> {
-        for found in speed_ups(&self.measured) {
-            output::say!("{}", view::speed_up(&found));
+        let summaries = self.measured.iter().filter_map(view::summary);
+        for found in summaries.flat_map(|summary| &summary.speed_ups) {
+            output::say!("{}", view::speed_up(found));
         }
         match self.args.output.as_str() {
             "json" => output::print_json(&self.measured)?,
-            "jsonl" => output::print(&view::request_lines(&self.measured)?)?,
+            "jsonl" => {
+                let folder = self.records.large_logs();
+                output::stream(|out| view::request_lines(&self.measured, &folder, out))?
+            }
             "csv" => output::print(&view::csv(&self.measured))?,
             "md" => output::print(&view::markdown(&self.measured))?,
             _ => {
@@ -290,6 +367,16 @@ impl Run<'_> {
             () => Exit::Done,
         }
     }
+}
+
+/// Refuses a wish for reasoning where nothing is known that the server would take it by.
+fn check_think(think: Think, endpoint: &Endpoint) -> anyhow::Result<()> {
+    ensure!(
+        think != Think::On || endpoint.takes_think_on(),
+        "--think on: no switch is known by which {} takes that; leave it out",
+        endpoint.facts().dialect
+    );
+    Ok(())
 }
 
 /// How the endpoint is reached, from the flags and the environment.

@@ -175,7 +175,7 @@ pub(crate) fn interrupt() -> Interrupt {
                 raised.raise();
                 // While a file is hashed, say: nothing here would ever look. Where a worker was
                 // killed for it, its record is being saved.
-                if raised.is_idle_and_urgent() && !raised.has_killed() {
+                if raised.is_unheard() {
                     std::process::exit(i32::from(Exit::Interrupted.number(false)));
                 }
             });

@@ -108,8 +108,7 @@ async fn conversation(
         }
         let now = shared.clock.now();
         due = request.due.map_or(now, |recorded| shared.sped_up(recorded).max(now));
-        tokio::time::sleep_until(shared.clock.instant(due).into()).await;
-        if !shared.wants_more() || !shared.may_make_another() {
+        if !shared.wants_more_at(due).await || !shared.may_make_another() {
             return;
         }
         made = shared.make(request);
@@ -117,6 +116,22 @@ async fn conversation(
 }
 
 impl Shared {
+    /// Waits until `due`; whether a request is still wanted then. Told at once where no more are
+    /// wanted before: a trace may have its next turn in an hour.
+    async fn wants_more_at(&self, due: Nanos) -> bool {
+        // Asked for before the look, so that a stop in between is not missed.
+        let no_more = self.no_more.notified();
+        let at = self.clock.instant(due);
+        if !self.wants_more() || self.until.is_some_and(|until| at >= until) {
+            return false;
+        }
+        tokio::select! {
+            biased;
+            () = no_more => false,
+            () = tokio::time::sleep_until(at.into()) => self.wants_more(),
+        }
+    }
+
     fn add_follow_up(&self, made: Made) {
         self.follow_ups.lock().expect("no panic under this lock").push_back(made);
     }

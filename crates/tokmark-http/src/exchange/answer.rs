@@ -1,6 +1,7 @@
 //! The body of an answer: a stream of events, or all in one piece.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use tokmark_model::RequestError;
 use tokmark_wire::{Decoder, Frame, Frames, Framing};
@@ -11,6 +12,12 @@ use crate::pool::Pool;
 
 /// Longest line of a stream that is taken in.
 const MAX_FRAME: usize = 32 << 20;
+
+/// Longest body of a stream: a model's text is far shorter, and all of it is kept.
+const MAX_STREAM: u64 = 128 << 20;
+/// How long the end of a stream is waited for after its finish and its usage have come: some
+/// servers send neither `[DONE]` nor the end of the body.
+const TRAILER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reads the answer. Whether a body is a stream of server-sent events its first byte says, and
 /// the head only where that tells nothing: some servers send events as `text/plain` or as
@@ -55,13 +62,16 @@ async fn read_stream(
     let mut whole = None;
     // Set when all is said and only the end of the body is still to come.
     let mut end_until = None;
+    let mut was_done = false;
     loop {
         let piece = match end_until {
             None => connection.piece().await,
             Some(until) => match tokio::time::timeout_at(until, connection.piece()).await {
                 Ok(piece) => piece,
                 Err(_) => {
-                    pool.note_open_end();
+                    if cell.borrow().is_done {
+                        pool.note_open_end();
+                    }
                     break;
                 }
             },
@@ -90,14 +100,17 @@ async fn read_stream(
                 }
                 frames.push(bytes, &mut take);
                 reading.sample.body_bytes += bytes.len() as u64;
+                if reading.sample.body_bytes > MAX_STREAM {
+                    return Err(RequestError::Malformed);
+                }
             }
             Ok(None) if !is_known && !says_stream => return Err(RequestError::Malformed),
             Ok(None) => {
                 frames.finish(&mut take);
-                if end_until.is_some() {
+                if was_done {
                     pool.note_end();
-                    reading.ended_ns = None;
                 }
+                reading.ended_ns = None;
                 break;
             }
             // All was said before the connection broke.
@@ -110,9 +123,14 @@ async fn read_stream(
         if framing == Framing::Ndjson && reading.sample.finish.is_some() {
             reading.is_done = true;
         }
-        if reading.is_done && end_until.is_none() {
+        let is_whole = reading.sample.finish.is_some() && reading.usage.is_some();
+        if reading.is_done && !was_done {
+            was_done = true;
             reading.ended_ns = Some(at);
             end_until = Some(tokio::time::Instant::now() + pool.patience());
+        } else if is_whole && end_until.is_none() {
+            reading.ended_ns = Some(at);
+            end_until = Some(tokio::time::Instant::now() + TRAILER_PATIENCE);
         }
     }
     if let Some(begin) = whole {

@@ -1,7 +1,7 @@
 //! What a server says when it refuses.
 
 use std::cell::RefCell;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokmark_wire::error_message;
 
@@ -14,13 +14,17 @@ const MAX_MESSAGE: usize = 64 << 10;
 /// Longest message that is kept, in characters.
 const MOST_CHARS: usize = 200;
 
+/// Longest time for that body: what was refused is no longer waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Reads the body of a refusal: for the server's words, and so that the connection can be used
 /// again.
 pub(super) async fn refuse(connection: &mut Connection, head: &Head, reading: &RefCell<Reading>) {
     reading.borrow_mut().retry_after = retry_after(head, SystemTime::now());
     let mut body = Vec::new();
     let mut length = 0;
-    while let Ok(Some((piece, _))) = connection.piece().await {
+    let until = tokio::time::Instant::now() + PATIENCE;
+    while let Ok(Ok(Some((piece, _)))) = tokio::time::timeout_at(until, connection.piece()).await {
         length += piece.len();
         if length > MAX_BODY {
             break;

@@ -1,11 +1,9 @@
 //! Answers that the stub does not give: written byte by byte.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-
 use tokmark_http::{Endpoint, EndpointOptions, Finished, TargetOptions};
 use tokmark_model::{Api, Load, RequestError, Workload};
 
+use crate::serve::{answer, serve};
 use crate::support::{requests, workload};
 
 const EVENT: &str = r#"data: {"choices":[{"index":0,"delta":{"content":"word "}}]}"#;
@@ -16,55 +14,14 @@ fn stream() -> String {
     format!("{EVENT}\n\n{EVENT}\n\n{FINISH}\n\ndata: [DONE]\n\n")
 }
 
-/// The head of an answer with these lines, and its body.
-fn answer(status: &str, head: &str, body: &str) -> String {
-    format!("HTTP/1.1 {status}\r\n{head}content-length: {}\r\n\r\n{body}", body.len())
-}
-
-/// Reads one request whole; its first line, or `None` at the end of the connection.
-fn read_request(stream: &mut TcpStream) -> Option<String> {
-    let mut bytes = Vec::new();
-    let mut byte = [0];
-    while !bytes.ends_with(b"\r\n\r\n") {
-        if stream.read(&mut byte).ok()? == 0 {
-            return None;
-        }
-        bytes.push(byte[0]);
-    }
-    let head = String::from_utf8(bytes).unwrap();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-    let mut body = vec![0; length.map_or(0, |length| length.trim().parse().unwrap())];
-    stream.read_exact(&mut body).ok()?;
-    head.lines().next().map(str::to_owned)
-}
-
 /// A server that gives `answer(n)` to the n-th POST of a connection and then leaves the
 /// connection open. It lists one model.
 fn server(answer: impl Fn(usize) -> String + Clone + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().map(Result::unwrap) {
-            let answer = answer.clone();
-            std::thread::spawn(move || {
-                let mut n_posts = 0;
-                while let Some(line) = read_request(&mut stream) {
-                    let bytes = if line.starts_with("POST") {
-                        n_posts += 1;
-                        answer(n_posts - 1)
-                    } else if line.contains("/v1/models") {
-                        self::answer("200 OK", "", r#"{"data":[{"id":"m"}]}"#)
-                    } else {
-                        self::answer("404 Not Found", "", "")
-                    };
-                    if stream.write_all(bytes.as_bytes()).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    url
+    serve(move |n, head| match head {
+        _ if head.starts_with("POST") => answer(n),
+        _ if head.contains("/v1/models") => self::answer("200 OK", "", r#"{"data":[{"id":"m"}]}"#),
+        _ => self::answer("404 Not Found", "", ""),
+    })
 }
 
 fn open(url: &str, target: TargetOptions) -> Endpoint {
@@ -174,4 +131,24 @@ fn a_date_after_which_to_try_again_is_waited_for() {
     assert!(sample.is_ok() && sample.n_retries == 1, "{sample:?}");
     // Without the date it would have been 250 ms; no clock can make this less than the second.
     assert!(sample.sent_ns.0 >= 1_000_000_000, "{sample:?}");
+}
+
+#[test]
+fn a_refusal_whose_body_never_ends_is_that_refusal() {
+    let url = server(|_| {
+        "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 100\r\n\r\nslowly".to_owned()
+    });
+    for Finished { sample, .. } in one_by_one(&url, 2) {
+        assert_eq!(sample.error, Some(RequestError::Status { code: 429 }), "{sample:?}");
+    }
+}
+
+#[test]
+fn a_refused_request_that_waits_for_another_attempt_until_the_limit_was_refused() {
+    let url = server(|_| answer("429 Too Many Requests", "retry-after: 3600\r\n", ""));
+    let timeout_ns = Some(tokmark_model::Nanos(400_000_000));
+    let workload = Workload { n_retries: 2, timeout_ns, ..workload(Load::Concurrency { n: 1 }) };
+    let all = requests(&open(&url, TargetOptions::default()), &workload, 1, 1);
+    assert_eq!(all[0].sample.error, Some(RequestError::Status { code: 429 }), "{all:?}");
+    assert_eq!(all[0].sample.n_retries, 0);
 }

@@ -1,8 +1,12 @@
 //! The client against servers that behave, and servers that do not.
 
 mod hand_made;
+mod ollama;
+mod secrets;
+mod serve;
 mod support;
 mod tls;
+mod tokenizer;
 mod turns;
 mod uncounted;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokmark_http::{Finished, TargetOptions, drive};
+use tokmark_http::{Finished, Flow, Progress, TargetOptions, Watcher, drive};
 use tokmark_model::{Arrivals, CacheMode, Load, Nanos};
 use tokmark_run::{Extent, Schedule};
 use tokmark_stub::Dialect;
@@ -58,5 +58,42 @@ fn a_replay_makes_as_many_requests_as_were_asked_for() {
         drive(&endpoint, &source, &workload, schedule, 0, &mut keep).unwrap();
         assert_eq!(keep.finished.len(), n);
         assert_turns_follow(&keep.finished);
+    }
+}
+
+/// Has enough once a request is over.
+struct Enough {
+    n_over: u64,
+    flow: Flow,
+}
+
+impl Watcher for Enough {
+    fn over(&mut self, _: &Finished) {
+        self.n_over += 1;
+    }
+
+    fn tick(&mut self, _: &Progress) -> Flow {
+        if self.n_over > 0 { self.flow } else { Flow::Go }
+    }
+}
+
+#[test]
+fn a_replay_whose_next_turn_is_due_in_an_hour_ends_when_it_is_told_to() {
+    let stub = stub(Dialect::OpenAi, "");
+    let endpoint = endpoint(&stub.url(), TargetOptions::default());
+    let lines = [
+        r#"{"offset_s": 0, "session": "a", "prompt": "One.", "output_tokens": 4}"#,
+        r#"{"offset_s": 3600, "session": "a", "prompt": "Two.", "output_tokens": 4}"#,
+    ];
+    let trace = Trace::read(lines.join("\n").as_bytes(), None).unwrap();
+    let source = Arc::new(PromptSource::from_trace(trace, SourceOptions::default()).unwrap());
+    let shortly = Some(std::time::Duration::from_millis(200));
+    for (flow, duration) in [(Flow::Finish, None), (Flow::Cut, None), (Flow::Go, shortly)] {
+        let workload = workload(Load::Replay { speed: 1.0 });
+        let extent = Extent { n_requests: None, duration };
+        let schedule = Schedule::replay(vec![Nanos(0)], 1.0, extent).unwrap();
+        let mut enough = Enough { n_over: 0, flow };
+        let driven = drive(&endpoint, &source, &workload, schedule, 0, &mut enough).unwrap();
+        assert_eq!(driven.log.n_requests(), 1, "{flow:?}");
     }
 }

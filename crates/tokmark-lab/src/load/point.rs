@@ -13,6 +13,7 @@ use super::live::{Live, Recent};
 use super::record::{PointFacts, record};
 use super::requests::PointRequests;
 use super::timeline::{Readings, Timeline};
+use super::unclosed::settle;
 use super::watcher::{Patient, PointWatcher};
 use super::{LoadExtent, LoadObserver, LoadOptions};
 
@@ -38,6 +39,7 @@ pub fn measure_point(
     observer: &mut dyn LoadObserver,
 ) -> Result<Record, HttpError> {
     let created_at = Timestamp::now();
+    let _attention = options.interrupt.attend();
     if workload.n_warmup > 0 || options.is_fresh_server {
         observer.warming_up(workload);
     }
@@ -58,6 +60,7 @@ pub fn measure_point(
     let mut driven = driven?;
     let (local, api) = (options.tokenizer.as_ref(), workload.api);
     count_tokens(&mut driven.log, endpoint, local, api, &options.interrupt, observer)?;
+    settle(&mut driven.log, endpoint, workload).map_err(cannot_read)?;
     let requests = PointRequests::take(driven.log, options).map_err(cannot_read)?;
     let facts = PointFacts { created_at, aborted, client: driven.client, readings, cold };
     let mut record = record(endpoint, workload, requests, facts, options).map_err(cannot_read)?;

@@ -1,7 +1,7 @@
 //! The highest rate that still keeps the service levels.
 
-use tokmark_model::{Arrivals, Load, Record, Workload};
-use tokmark_run::{Bisection, BisectionResult, RateSearch};
+use tokmark_model::{Arrivals, FoundRate, Load, Record, Workload};
+use tokmark_run::{Bisection, RateSearch};
 
 /// Rate of the first point, where nothing better is known.
 const FIRST_PER_S: f64 = 1.0;
@@ -57,7 +57,14 @@ impl Ramp {
     }
 
     /// What is known so far.
-    pub fn result(&self) -> BisectionResult {
-        self.bisection.result()
+    pub fn found(&self) -> FoundRate {
+        let found = self.bisection.result();
+        FoundRate {
+            highest_met_per_s: found.highest_met_per_s,
+            lowest_failed_per_s: found.lowest_failed_per_s,
+            tolerance: found.tolerance,
+            n_points: found.n_points,
+            is_over: self.bisection.next_rate().is_none(),
+        }
     }
 }

@@ -2,18 +2,19 @@
 
 use tokmark_http::Endpoint;
 use tokmark_model::{
-    ClientCheck, EngineFacts, MachineFacts, MemoryUse, ModelFacts, Nanos, Record, RecordKind,
-    Repetitions, RequestSample, ServerFacts, Serving, ServingSummary, Speculation, Status,
-    StatusReason, Test, Timestamp, Uuid, Workload,
+    Bytes, ClientCheck, EngineFacts, MachineFacts, MemoryUse, ModelFacts, Nanos, Record,
+    RecordKind, Repetitions, RequestSample, ServerFacts, Serving, ServingSummary, Speculation,
+    Status, StatusReason, Test, Timestamp, Uuid, Workload,
 };
 use tokmark_stats::{
-    Requests, RequestsWithEvents, ServingGradeInput, ServingInput, grade_serving, summarize_serving,
+    Requests, RequestsWithEvents, ServingGradeInput, ServingInput, add_early_end, grade_serving,
+    summarize_serving,
 };
 
 use super::client::distortion;
 use super::requests::PointRequests;
 use super::timeline::Readings;
-use super::{LoadExtent, LoadOptions};
+use super::{LoadExtent, LoadOptions, USUAL_ABORT_ERRORS};
 use crate::record::blank;
 
 /// What else is known of a point that is over.
@@ -62,7 +63,8 @@ pub(super) fn record(
             other_cores: readings.other_cores,
             stolen_share: stolen_share(&readings, &options.machine),
             asked_half_width: asked_half_width(&options.extent),
-            abort_error_share: Some(options.abort_errors),
+            abort_error_share: Some(options.abort_errors)
+                .filter(|share| *share != USUAL_ABORT_ERRORS),
             prefill_ceiling_tps: options.prefill_ceiling,
         })
     });
@@ -75,11 +77,7 @@ pub(super) fn record(
     record.repetitions = repetitions(&options.extent);
     record.model = ModelFacts { name: server.model.clone(), ..ModelFacts::default() };
     record.engine = engine(&server);
-    record.memory = MemoryUse {
-        host_peak_bytes: readings.server_bytes.or(server.model_bytes),
-        gpu_share_percent: server.gpu_share_percent,
-        ..MemoryUse::default()
-    };
+    record.memory = memory(&server, readings.server_bytes);
     if server.is_local {
         record.machine = options.machine.clone();
     } else {
@@ -142,6 +140,33 @@ pub fn skipped_point(
         recipe: None,
     }));
     record
+}
+
+/// The row of a server that could not be measured at all.
+pub fn failed_point(
+    run_id: Uuid,
+    workload: &Workload,
+    recipe: &str,
+    status: Status,
+    reason: StatusReason,
+) -> Record {
+    let server = ServerFacts { dialect: "unknown".to_owned(), ..ServerFacts::default() };
+    let mut record = skipped_point(run_id, workload, &server, "");
+    record.status = status;
+    record.status_reason = Some(reason);
+    if let Some(serving) = &mut record.serving {
+        serving.recipe = Some(recipe.to_owned());
+    }
+    record
+}
+
+/// Has a measured point end with the crash of its server.
+pub fn mark_crashed(record: &mut Record, reason: StatusReason) {
+    record.status = Status::Crashed;
+    record.status_reason = Some(reason);
+    if let Some(grade) = &mut record.grade {
+        add_early_end(grade, record.status);
+    }
 }
 
 /// Stolen CPU time / wall time x allowed CPUs.
@@ -217,6 +242,23 @@ fn nominal(workload: &Workload) -> Test {
     Test { n_prompt, n_gen, n_depth: 0, n_parallel }
 }
 
+/// Of the server's processes where they can be seen, else what the server says of its model: on
+/// the host all that lies on no GPU.
+fn memory(server: &ServerFacts, server_bytes: Option<Bytes>) -> MemoryUse {
+    let told = server.model_bytes.zip(server.gpu_share_percent);
+    let on_gpu = told.map(|(all, percent)| {
+        let share = (percent / 100.0).clamp(0.0, 1.0);
+        Bytes((all.0 as f64 * share).round() as u64)
+    });
+    let on_host = server.model_bytes.zip(on_gpu).map(|(all, gpu)| Bytes(all.0 - gpu.0));
+    MemoryUse {
+        host_peak_bytes: server_bytes.or(on_host),
+        device_peak_bytes: on_gpu.filter(|bytes| bytes.0 > 0),
+        gpu_share_percent: server.gpu_share_percent,
+        ..MemoryUse::default()
+    }
+}
+
 fn engine(server: &ServerFacts) -> EngineFacts {
     EngineFacts {
         name: server.dialect.clone(),
@@ -239,4 +281,26 @@ fn speculation(requests: &PointRequests, counters: Option<(u64, u64)>) -> Option
     }
     let method = "as the server reports".to_owned();
     (n_drafted > 0).then_some(Speculation { method, n_drafted, n_accepted })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_lies_on_the_host_as_far_as_it_lies_on_no_gpu() {
+        let server = |share: Option<f64>| ServerFacts {
+            model_bytes: Some(Bytes(1_000)),
+            gpu_share_percent: share,
+            ..ServerFacts::default()
+        };
+        let found = memory(&server(Some(75.0)), None);
+        assert_eq!(found.host_peak_bytes, Some(Bytes(250)));
+        assert_eq!(found.device_peak_bytes, Some(Bytes(750)));
+        let found = memory(&server(Some(0.0)), None);
+        assert_eq!((found.host_peak_bytes, found.device_peak_bytes), (Some(Bytes(1_000)), None));
+        assert_eq!(memory(&server(None), None).host_peak_bytes, None);
+        let seen = memory(&server(Some(75.0)), Some(Bytes(300)));
+        assert_eq!(seen.host_peak_bytes, Some(Bytes(300)));
+    }
 }

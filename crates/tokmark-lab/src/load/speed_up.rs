@@ -2,36 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use tokmark_model::Comparison;
-use tokmark_model::{Nanos, Record, Serving, Workload};
+use tokmark_model::{Nanos, Record, Serving, SpeedUp, Workload};
 use tokmark_stats::{CompareOptions, compare, request_figures};
 
-/// One server with speculative decoding against one without, on the same prompts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SpeedUp {
-    /// The point, as tables name it.
-    pub label: String,
-    /// Recipe of the server that drafts.
-    pub with: String,
-    /// Recipe of the one that does not.
-    pub without: String,
-    /// Speed with over speed without: by the times per token of the same prompts.
-    pub comparison: Comparison,
-}
-
-/// Every point that was measured on servers with and without speculation. Recipes of one run
-/// get the same prompts, so their requests make pairs.
-pub fn speed_ups(records: &[Record]) -> Vec<SpeedUp> {
-    let drafts = |record: &&Record| {
+/// A point against each of the same run that was measured with speculation where it was without,
+/// or the other way round. Recipes of one run get the same prompts, so their requests make pairs.
+pub fn speed_ups(record: &Record, others: &[Record]) -> Vec<SpeedUp> {
+    let drafts = |record: &Record| {
         record.speculation.as_ref().is_some_and(|speculation| speculation.n_drafted > 0)
     };
-    let mut found = Vec::new();
-    for with in records.iter().filter(drafts) {
-        for without in records.iter().filter(|record| !drafts(record)) {
-            found.extend(pair(with, without));
-        }
-    }
-    found
+    let against = |other| match (drafts(record), drafts(other)) {
+        (true, false) => pair(record, other),
+        (false, true) => pair(other, record),
+        _ => None,
+    };
+    others.iter().filter_map(against).collect()
 }
 
 fn pair(with: &Record, without: &Record) -> Option<SpeedUp> {
@@ -124,9 +109,16 @@ mod tests {
         record
     }
 
+    /// Whichever was measured last finds it.
+    fn both_ways(one: &Record, other: &Record) -> Vec<SpeedUp> {
+        let found = speed_ups(one, std::slice::from_ref(other));
+        assert_eq!(found, speed_ups(other, std::slice::from_ref(one)));
+        found
+    }
+
     #[test]
     fn the_speed_up_is_that_of_the_same_prompts() {
-        let found = speed_ups(&[point("plain", 20, 0), point("drafting", 10, 7)]);
+        let found = both_ways(&point("plain", 20, 0), &point("drafting", 10, 7));
         let [SpeedUp { with, without, comparison, .. }] = &found[..] else { panic!("{found:?}") };
         assert_eq!((with.as_str(), without.as_str()), ("drafting", "plain"));
         assert_eq!(comparison.n_pairs, 10);
@@ -140,8 +132,8 @@ mod tests {
     fn other_work_and_servers_that_all_draft_have_no_speed_up() {
         let mut other = point("plain", 20, 0);
         other.serving.as_mut().unwrap().workload.seed = 5;
-        assert!(speed_ups(&[other, point("drafting", 10, 7)]).is_empty());
-        assert!(speed_ups(&[point("a", 20, 3), point("b", 10, 7)]).is_empty());
+        assert!(both_ways(&other, &point("drafting", 10, 7)).is_empty());
+        assert!(both_ways(&point("a", 20, 3), &point("b", 10, 7)).is_empty());
     }
 
     #[test]
@@ -155,7 +147,7 @@ mod tests {
         for change in changes {
             let mut plain = point("plain", 20, 0);
             change(plain.serving.as_mut().unwrap());
-            assert_eq!(speed_ups(&[plain, point("drafting", 10, 7)]), []);
+            assert_eq!(both_ways(&plain, &point("drafting", 10, 7)), []);
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::process::Command as OsCommand;
 use std::process::ExitStatus;
 
-pub(super) fn kill(pid: u32) {
+pub(crate) fn kill(pid: u32) {
     #[cfg(unix)]
     // SAFETY: a plain system call; the worker leads its own group.
     unsafe {

@@ -5,11 +5,14 @@ use tokmark_model::{ArrivalCheck, Load, Nanos, RequestSample, Workload};
 use super::distribution::Values;
 use super::requests::{Requests, column};
 
-/// A request sent more than this after it was due is late.
+/// A request sent more than this after it was due is late, the time to open its connection left
+/// out.
 pub const LATE_FROM: Nanos = Nanos(1_000_000);
 
 /// Due and sent times of every request that was sent, errored and cut ones included. How late
-/// one was is not asked of requests that the server refused before: it made them wait.
+/// one was is asked of open loops and replays alone, since a slot of a closed loop knows no due
+/// time but its own; and not of requests that the server refused before: it made them wait. A
+/// connection is the server's and the network's time, not the client's.
 pub(super) fn check(workload: &Workload, requests: &dyn Requests) -> ArrivalCheck {
     let is_open = !matches!(workload.arrival, Load::Concurrency { .. });
     let cv_of = |time: fn(&RequestSample) -> Nanos| {
@@ -20,8 +23,8 @@ pub(super) fn check(workload: &Workload, requests: &dyn Requests) -> ArrivalChec
     let (mut n, mut n_late, mut lateness) = (0, 0, Values::new());
     requests.visit(&mut |request, _| {
         n += 1;
-        if request.n_retries == 0 {
-            let late = request.sent_ns.0.saturating_sub(request.due_ns.0);
+        if is_open && request.n_retries == 0 {
+            let late = begun(request).0.saturating_sub(request.due_ns.0);
             n_late += u64::from(late > LATE_FROM.0);
             lateness.push(late as f64);
         }
@@ -35,11 +38,17 @@ pub(super) fn check(workload: &Workload, requests: &dyn Requests) -> ArrivalChec
             _ => None,
         },
         due_cv: if is_open { cv_of(|request| request.due_ns) } else { None },
-        sent_cv: if is_open { cv_of(|request| request.sent_ns) } else { None },
+        sent_cv: if is_open { cv_of(begun) } else { None },
         n_late,
         late_p99_ns: ordered.as_ref().map_or(Nanos(0), |all| rounded(all.quantile(0.99))),
         late_max_ns: ordered.as_ref().map_or(Nanos(0), |all| rounded(all.max())),
     }
+}
+
+/// When the client began to send: it opened a connection, if it had none.
+fn begun(request: &RequestSample) -> Nanos {
+    let connecting = request.connect_ns.map_or(0, |time| time.0);
+    Nanos(request.sent_ns.0.saturating_sub(connecting))
 }
 
 /// Sample deviation / mean of the gaps between successive times, which rise. `None` below two

@@ -6,7 +6,7 @@ use tokmark_model::{Goodput, LatencyKind, Load, Nanos, RequestError, RequestSamp
 
 use super::ServingInput;
 use super::request_figures::request_figures;
-use super::window::Window;
+use super::window::{Window, judged_span};
 use crate::normal::upper_quantile;
 use crate::order::median;
 use crate::session::LEVEL;
@@ -24,21 +24,31 @@ enum Verdict {
     Cut,
 }
 
-/// Goodput and, by its word, whether the point met each level. `None` without service levels,
-/// without a window, or where no request could be judged.
-pub(super) fn goodput(
-    input: &ServingInput<'_>,
-    window: Option<Window>,
-) -> Option<(Goodput, BTreeMap<String, bool>)> {
+/// What the requests say to the service levels.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    /// `None` without a window, and where no request could be judged.
+    pub goodput: Option<Goodput>,
+    /// By its word, whether the point met each level that any request could be held to.
+    pub met: BTreeMap<String, bool>,
+}
+
+/// Judges every request; of an open loop those that are due while all can be judged. A good
+/// request counts to the rate where it ends, as it does in the rate of all requests: so goodput
+/// is never above that.
+pub(super) fn judged(input: &ServingInput<'_>, window: Option<Window>) -> Judged {
     let levels = &input.workload.service_levels;
-    let window = window.filter(|_| !levels.is_empty())?;
+    if levels.is_empty() {
+        return Judged::default();
+    }
     let is_open = !matches!(input.workload.arrival, Load::Concurrency { .. });
+    let last_due = judged_span(input.workload, input.requests).filter(|_| is_open);
     let wants_itl = levels.iter().any(|level| level.kind == LatencyKind::Itl);
     let mut all = Tally::default();
     let mut of_level = vec![Tally::default(); levels.len()];
     let mut n_good_inside = 0u64;
     input.requests.visit(&mut |request, times| {
-        if is_open && request.due_ns > window.end {
+        if last_due.is_some_and(|(_, last)| request.due_ns > last) {
             return;
         }
         let median_ns = if wants_itl { median_gap_ns(times) } else { None };
@@ -49,19 +59,19 @@ pub(super) fn goodput(
         }
         let verdict = together(&verdicts, request);
         all.add(verdict);
-        let inside = window.holds(if is_open { request.due_ns } else { request.end_ns });
+        let inside = window.is_some_and(|window| window.holds(request.end_ns));
         n_good_inside += u64::from(verdict == Verdict::Kept && inside);
     });
-    let (share_low, share_high) = wilson(all.n_kept, all.n_judged)?;
-    let goodput = Goodput {
+    let goodput = window.zip(wilson(all.n_kept, all.n_judged)).zip(all.share());
+    let goodput = goodput.map(|((window, (share_low, share_high)), share)| Goodput {
         n_good: all.n_kept,
         n_judged: all.n_judged,
         n_unjudged: all.n_unjudged,
-        share: all.share()?,
+        share,
         share_low,
         share_high,
         per_s: n_good_inside as f64 / window.length_s(),
-    };
+    });
     let mut met = BTreeMap::new();
     for (level, tally) in levels.iter().zip(&of_level) {
         if let Some(share) = tally.share() {
@@ -69,7 +79,7 @@ pub(super) fn goodput(
             *entry &= share >= LEVEL_QUANTILE;
         }
     }
-    Some((goodput, met))
+    Judged { goodput, met }
 }
 
 #[derive(Debug, Clone, Copy, Default)]

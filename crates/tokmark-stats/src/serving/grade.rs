@@ -27,6 +27,8 @@ pub const DEFAULT_ABORT_ERROR_SHARE: f64 = 0.05;
 /// Share by which our decode rate and the server's own may differ unflagged.
 pub const SERVER_RATE_FLAGGED: f64 = 0.10;
 
+const ENDED_EARLY: &str = "ended_early";
+
 /// Everything that the grade of a load point looks at.
 #[derive(Clone, Copy)]
 pub struct ServingGradeInput<'a> {
@@ -66,9 +68,22 @@ pub fn grade_serving(input: &ServingGradeInput<'_>) -> Grade {
     reasons.extend(precision(input));
     reasons.extend(errors(input));
     reasons.extend(counts(input));
+    sorted(reasons)
+}
+
+/// The worst first, which decides.
+fn sorted(mut reasons: Vec<GradeReason>) -> Grade {
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.letter));
     let letter = reasons.first().map_or(GradeLetter::A, |worst| worst.letter);
     Grade { letter, reasons }
+}
+
+/// Adds that the point ended early with `status`, where that came out after it was graded.
+pub fn add_early_end(grade: &mut Grade, status: Status) {
+    let mut reasons = std::mem::take(&mut grade.reasons);
+    reasons.retain(|reason| reason.code != ENDED_EARLY);
+    reasons.extend(ended_early(status));
+    *grade = sorted(reasons);
 }
 
 /// The client, and what else ran beside a local server.
@@ -112,7 +127,7 @@ fn ended_early(status: Status) -> Option<GradeReason> {
         Status::Crashed => "because the server crashed",
         Status::Failed | Status::Skipped | Status::Unsupported => "because of failures",
     };
-    Some(reason(GradeLetter::C, "ended_early", format!("the point ended early {how}")))
+    Some(reason(GradeLetter::C, ENDED_EARLY, format!("the point ended early {how}")))
 }
 
 /// Few requests for the asked precision.

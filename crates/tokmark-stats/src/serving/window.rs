@@ -2,19 +2,27 @@
 
 use tokmark_model::{Load, Nanos, RequestError, RequestSample, ServiceLevel, Workload};
 
+use super::distribution::Values;
 use super::in_flight;
 use super::requests::{Requests, column};
+
+/// Share of the answers of an open loop that end within its run-in.
+pub const RUN_IN_QUANTILE: f64 = 0.99;
+/// Answers that an open loop has at least waited for when its window begins.
+pub const FIRST_ANSWERS: usize = 10;
 
 /// From `start` until before `end`, of positive length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Window {
     pub start: Nanos,
     pub end: Nanos,
+    /// Shorter than the run-in before it: all of it is the same few requests.
+    pub is_short: bool,
 }
 
 impl Window {
     fn new(start: Nanos, end: Nanos) -> Option<Self> {
-        (start < end).then_some(Window { start, end })
+        (start < end).then_some(Window { start, end, is_short: false })
     }
 
     pub(super) fn length_s(&self) -> f64 {
@@ -27,11 +35,12 @@ impl Window {
 }
 
 /// The measured window of a point; `None` where it has none: a closed loop that never had all
-/// its slots in use or never refilled one, an open loop with a single due time.
+/// its slots in use or never refilled one, an open loop that ended before its first answers.
 ///
 /// Closed loop: from the instant at which the number in flight first equals the number of slots
-/// to the last instant at which a slot is refilled. Open loop and replay: from the first due
-/// time to the last, and at most to the cut - the longest service level where requests were cut.
+/// to the last instant at which a slot is refilled. Open loop and replay: from the end of the
+/// [`run_in`] to the last due time, and at most to the cut - the longest service level where
+/// requests were cut.
 pub(super) fn measured_window(workload: &Workload, requests: &dyn Requests) -> Option<Window> {
     let window = match workload.arrival {
         Load::Concurrency { n } => {
@@ -39,13 +48,44 @@ pub(super) fn measured_window(workload: &Workload, requests: &dyn Requests) -> O
             Window::new(full, column(requests, |request| Some(request.sent_ns)).into_iter().max()?)
         }
         Load::Rate { .. } | Load::Replay { .. } => {
-            let due = column(requests, |request| Some(request.due_ns));
-            let last = *due.iter().max()?;
-            let end = last.min(judged_until(&workload.service_levels, requests));
-            Window::new(*due.iter().min()?, end)
+            let (first, end) = judged_span(workload, requests)?;
+            let run_in = run_in(requests, Nanos(end.0.saturating_sub(first.0)))?;
+            let start = Nanos(first.0.saturating_add(run_in.0));
+            let window = Window::new(start, end)?;
+            Some(Window { is_short: end.0 - start.0 < run_in.0, ..window })
         }
     }?;
     Some(before_cut_requests(window, requests))
+}
+
+/// First and last due time of an open loop whose requests all can be judged: the last one due a
+/// longest service level before requests were cut.
+pub(super) fn judged_span(workload: &Workload, requests: &dyn Requests) -> Option<(Nanos, Nanos)> {
+    let due = column(requests, |request| Some(request.due_ns));
+    let end = *due.iter().max()?;
+    let end = end.min(judged_until(&workload.service_levels, requests));
+    Some((*due.iter().min()?, end))
+}
+
+/// How long an open loop that begins at an empty server takes until as much runs out of it as
+/// runs in: the 99 % quantile of the times from due to end of its answers, but at most half of
+/// `span`, because beyond its capacity these times grow with the span and say nothing. And at
+/// least the longest of the [`FIRST_ANSWERS`] due first: nothing can run out before. `None`
+/// without answers.
+fn run_in(requests: &dyn Requests, span: Nanos) -> Option<Nanos> {
+    let (mut times, mut first) = (Values::new(), Vec::with_capacity(FIRST_ANSWERS + 1));
+    requests.visit(&mut |request, _| {
+        if request.is_ok() {
+            let time = request.end_ns.0.saturating_sub(request.due_ns.0);
+            times.push(time as f64);
+            first.push((request.due_ns, time));
+            first.sort_unstable();
+            first.truncate(FIRST_ANSWERS);
+        }
+    });
+    let longest_first = first.into_iter().map(|(_, time)| time).max()?;
+    let usual = times.into_ordered()?.quantile(RUN_IN_QUANTILE).round() as u64;
+    Some(Nanos(usual.min(span.0 / 2).max(longest_first)))
 }
 
 /// Requests due later than this may have been cut before a service level could judge them.

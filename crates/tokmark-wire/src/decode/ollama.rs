@@ -1,6 +1,8 @@
 //! Events and bodies of Ollama's `/api/chat` and `/api/generate`.
 //! Source: ollama 0.33, `api/types.go`, `docs/api.md`, `docs/api/errors.mdx`.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokmark_model::ServerTimes;
@@ -71,7 +73,8 @@ pub(super) fn read<'a>(event: &'a [u8], n_calls: &mut u32) -> Result<Said<'a>, s
         reasoning: message.thinking.or(event.thinking).map(|text| text.0).unwrap_or_default(),
         answer: message.content.or(event.response).map(|text| text.0).unwrap_or_default(),
         n_tokens: event.logprobs.0,
-        finish: event.done_reason.filter(|_| event.done).map(|text| text.0),
+        // Earlier versions give no reason.
+        finish: event.done.then(|| event.done_reason.map_or(Cow::Borrowed("stop"), |text| text.0)),
         usage,
         times,
         error: event.error,

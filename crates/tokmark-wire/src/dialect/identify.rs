@@ -196,8 +196,19 @@ fn abilities(dialect: Dialect, answers: &Answers<'_>) -> Abilities {
         metrics_path: answers.metrics().map(|_| "/metrics"),
         usage_in_stream: true,
         think_switch: dialect.think_switch(apis.first().copied().unwrap_or(Api::Chat)),
+        opens_think: answers
+            .field("/props", "chat_template")
+            .and_then(Value::as_str)
+            .is_some_and(opens_think),
         apis,
     }
+}
+
+/// Whether a chat template ends a prompt inside reasoning: what it adds before an answer opens
+/// more tags than it closes. Qwen3 opens and closes one there to have none, DeepSeek-R1 opens.
+fn opens_think(template: &str) -> bool {
+    let Some((_, end)) = template.rsplit_once("add_generation_prompt") else { return false };
+    end.matches("<think>").count() > end.matches("</think>").count()
 }
 
 /// By the recipes of the models that it has loaded: all must be back ends that know it.

@@ -98,3 +98,26 @@ fn every_probe_is_asked_once() {
     paths.dedup();
     assert_eq!(paths.len(), probes().len());
 }
+
+#[test]
+fn a_template_that_opens_reasoning_is_told_from_one_that_closes_it() {
+    let opens = |template: &str| {
+        let props = serde_json::json!({
+            "default_generation_settings": {"n_ctx": 10}, "chat_template": template
+        });
+        let answer = ProbeAnswer {
+            path: "/props".to_owned(),
+            status: 200,
+            headers: Vec::new(),
+            body: props.to_string().into_bytes(),
+        };
+        identify(&[answer]).abilities.opens_think
+    };
+    let begin = "{% if m.content %}<think>{{ m.reasoning }}</think>{% endif %}";
+    let end = |text: &str| format!("{begin}{{% if add_generation_prompt %}}{text}{{% endif %}}");
+    assert!(opens(&end("<|assistant|><think>\\n")));
+    assert!(opens(&end("{% if not think %}<think></think>{% else %}<think>{% endif %}")));
+    assert!(!opens(&end("<|assistant|>{% if not think %}<think>\\n\\n</think>{% endif %}")));
+    assert!(!opens(&end("<|assistant|>")));
+    assert!(!opens("<think>"));
+}

@@ -65,9 +65,13 @@ fn requests_out_of_order_are_sorted_and_said_to_be() {
         format!("{{\"offset_ms\": {ms}, \"prompt_tokens\": 1, \"output_tokens\": {ms}}}\n")
     };
     let trace = read(&[line(30), line(10), line(20)].concat()).unwrap();
-    assert_eq!(dues(&trace), [Some(10_000_000), Some(20_000_000), Some(30_000_000)]);
+    assert_eq!(dues(&trace), [Some(0), Some(10_000_000), Some(20_000_000)]);
     assert_eq!(trace.sessions[0].turns[0].n_output, 10);
-    assert_eq!(trace.notes, ["times went back 1 times; requests are sorted by time"]);
+    let notes = [
+        "times went back 1 times; requests are sorted by time",
+        "the first request is at 10 ms; times count from it",
+    ];
+    assert_eq!(trace.notes, notes);
 }
 
 #[test]
@@ -294,3 +298,20 @@ const OURS: &str = concat!(
     "{\"offset_s\": 1.5, \"prompt_tokens\": 100, \"output_tokens\": 7, \"session\": \"a\"}\n",
     "{\"offset_ms\": 2000, \"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}], \"output_tokens\": 9}",
 );
+
+#[test]
+fn times_count_from_the_first_request_also_those_of_later_turns() {
+    let lines = [
+        r#"{"offset_ms": 6000, "session": "b", "prompt": "B.", "output_tokens": 1}"#,
+        r#"{"offset_ms": 5000, "session": "a", "prompt": "A.", "output_tokens": 1}"#,
+        r#"{"offset_ms": 7500, "session": "a", "prompt": "More.", "output_tokens": 1}"#,
+    ];
+    let trace = Trace::read(lines.join("\n").as_bytes(), None).unwrap();
+    let due: Vec<Vec<u64>> = trace
+        .sessions
+        .iter()
+        .map(|session| session.turns.iter().map(|turn| turn.due.unwrap().0 / 1_000_000).collect())
+        .collect();
+    assert_eq!(due, [vec![0, 2500], vec![1000]]);
+    assert!(trace.notes.iter().any(|note| note.contains("5000 ms")), "{:?}", trace.notes);
+}

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::ensure;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use tokmark_model::{Api, Arrivals, CacheMode, LatencyKind, ServiceLevel, Think};
@@ -26,17 +27,20 @@ pub(crate) struct WorkloadArgs {
     /// value is a point
     #[arg(long, value_name = "PER_S", value_delimiter = ',', value_parser = rate)]
     pub(crate) rate: Vec<f64>,
-    /// Gaps between the requests of a rate: constant, poisson, or gamma:CV
-    #[arg(long, value_name = "KIND", default_value = "poisson", value_parser = arrivals)]
-    pub(crate) arrivals: Arrivals,
-    /// Find the highest rate that keeps the service levels of --slo
-    #[arg(long, requires = "slo")]
+    /// Gaps between the requests of a rate: constant, poisson, or gamma:CV [default: poisson]
+    #[arg(long, value_name = "KIND", value_parser = arrivals)]
+    pub(crate) arrivals: Option<Arrivals>,
+    /// Find the highest rate that keeps the service levels of --slo; --rate says where to begin
+    #[arg(long, requires = "slo", conflicts_with = "concurrency")]
     pub(crate) ramp: bool,
     /// Replay a trace: our JSONL, Mooncake, or ShareGPT
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["shape", "rate", "ramp"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+          "shape", "rate", "ramp", "arrivals", "turns", "max_tokens", "prompt_tokens", "interval",
+          "budget"])]
     pub(crate) trace: Option<PathBuf>,
     /// Due times of a trace are divided by this
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = rate)]
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = rate,
+          requires = "trace", conflicts_with = "concurrency")]
     pub(crate) speed: f64,
     /// Requests of one conversation, with its growing history [default: the shape's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -77,14 +81,16 @@ pub(crate) struct ExtentArgs {
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) requests: Option<u64>,
     /// Requests become due for this long
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "requests")]
     pub(crate) duration: Option<Duration>,
     /// Without --requests and --duration: until the medians of TTFT and of the requests' rate
     /// are known to this
-    #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = percent,
+          conflicts_with_all = ["requests", "duration"])]
     pub(crate) interval: f64,
-    /// Time for one point, warm-up left out
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    /// Longest time for that, warm-up left out
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration,
+          conflicts_with_all = ["requests", "duration"])]
     pub(crate) budget: Duration,
     /// Requests before the measured ones [default: as many as are under way at once]
     #[arg(long, value_name = "N")]
@@ -92,9 +98,10 @@ pub(crate) struct ExtentArgs {
     /// Longest time for those; what is under way then is cut
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) warmup_limit: Duration,
-    /// Give a point up when more than this share of its requests fail
-    #[arg(long, value_name = "PERCENT", default_value = "50%", value_parser = percent)]
-    pub(crate) abort_errors: f64,
+    /// Give a point up when more than this share of its requests fail [default: 50%; from 5% on
+    /// they cost the grade]
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) abort_errors: Option<f64>,
     /// Check the client against a server of known times at the heaviest point's load
     #[arg(long, value_name = "WHEN", default_value = "auto",
           value_parser = PossibleValuesParser::new(["auto", "off"]))]
@@ -170,11 +177,33 @@ pub(crate) struct LoadArgs {
     /// Write a report with plots, one file that needs no other
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
-    /// Run however long it takes
-    #[arg(long)]
-    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+}
+
+impl LoadArgs {
+    /// Refuses flags that would change nothing, where the parser can't tell.
+    ///
+    /// # Errors
+    /// Names the flag.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        let flags = &self.workload;
+        ensure!(!flags.ramp || flags.rate.len() < 2, "--ramp begins at one rate; give one --rate");
+        ensure!(
+            !flags.ramp || flags.shape.len() == 1,
+            "--ramp searches one shape; give one --shape"
+        );
+        ensure!(
+            flags.arrivals.is_none() || flags.ramp || !flags.rate.is_empty(),
+            "--arrivals is about the gaps of a rate; give --rate or --ramp"
+        );
+        let has_template = self.connection.api != Some(Api::Completions);
+        ensure!(
+            flags.think == Think::Auto || has_template,
+            "--think is about a chat template, and --api completions has none"
+        );
+        Ok(())
+    }
 }
 
 #[derive(Debug, Args)]
@@ -187,6 +216,15 @@ pub(crate) struct GapArgs {
     /// Recipe of the server
     #[arg(long, value_name = "FILE|NAME", default_value = "xllamacpp")]
     pub(crate) recipe: String,
+    /// The model's name at the server, where it has several; part of it is enough
+    #[arg(long = "model", value_name = "NAME")]
+    pub(crate) served_model: Option<String>,
+    /// A header for every request, NAME:VALUE; kept nowhere
+    #[arg(long, value_name = "NAME:VALUE")]
+    pub(crate) header: Vec<String>,
+    /// Environment variable that holds the API key; the key is kept nowhere
+    #[arg(long, value_name = "NAME")]
+    pub(crate) api_key_env: Option<String>,
     /// Prompt tokens
     #[arg(long, value_name = "N", default_value_t = 128)]
     pub(crate) prompt_tokens: u32,

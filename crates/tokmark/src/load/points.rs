@@ -1,14 +1,16 @@
 //! The points of a run: shapes times loads, a ramp, or a trace.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use tokmark_http::Endpoint;
+use tokmark_http::{Endpoint, ServerTokenizer};
 use tokmark_lab::{Ramp, ramp, skipped_point};
-use tokmark_model::{CacheMode, Load, Record, Status, Uuid, Workload};
+use tokmark_model::{Arrivals, CacheMode, FoundRate, Load, Record, Status, Uuid, Workload};
+use tokmark_tokenizer::LocalTokenizer;
 use tokmark_workload::{Length, PromptSource, Shape, SourceOptions, Tokenizer, Trace};
 
 use crate::args::{LoadArgs, WorkloadArgs, load::ExtentArgs};
@@ -38,12 +40,22 @@ pub(super) struct Points {
     checked: Option<Load>,
     skipped: Vec<(Point, String)>,
     n: usize,
+    /// The user's tokenizer.
+    local: Option<Arc<LocalTokenizer>>,
 }
+
+/// Tokens of a text, where that can be told.
+type CountText = Box<dyn FnMut(&str) -> Option<u32>>;
 
 impl Points {
     /// The points that the flags ask for, lighter ones first.
-    pub(super) fn from_args(args: &LoadArgs, endpoint: &Endpoint) -> anyhow::Result<Self> {
+    pub(super) fn from_args(
+        args: &LoadArgs,
+        endpoint: &Endpoint,
+        local: Option<Arc<LocalTokenizer>>,
+    ) -> anyhow::Result<Self> {
         let mut points = Points {
+            local,
             left: VecDeque::new(),
             ramp: None,
             ramp_base: None,
@@ -63,6 +75,25 @@ impl Points {
         Ok(points)
     }
 
+    /// Whoever counts tokens before the requests are made: the user's tokenizer, else the
+    /// server's; `None` without either.
+    fn counter(&self, endpoint: &Endpoint) -> anyhow::Result<Option<CountText>> {
+        if let Some(local) = self.local.clone() {
+            return Ok(Some(Box::new(move |text| local.count(text))));
+        }
+        let server = ServerTokenizer::new(endpoint)?;
+        Ok(server.map(|mut server| -> CountText { Box::new(move |text| server.count_text(text)) }))
+    }
+
+    fn tokenizer_like(
+        &self,
+        endpoint: &Endpoint,
+        shape: &Shape,
+    ) -> anyhow::Result<Option<Tokenizer>> {
+        let counter = self.counter(endpoint)?;
+        Ok(counter.and_then(|mut count| characters_as_in(shape, &mut count)))
+    }
+
     fn add_shape(
         &mut self,
         name: &str,
@@ -73,10 +104,13 @@ impl Points {
         let shape = shape(name, flags)?;
         let sha256 = shape.sha256();
         let concurrency = shape.concurrency.clone();
-        let temperature = flags.temperature.or(shape.temperature);
+        let temperature = shape.temperature;
         let (turns, n_tools) = (shape.turns, shape.tools.len() as u32);
         let label = shape.name.clone();
-        let options = source_options(flags, endpoint, &shape);
+        let tokenizer = self.tokenizer_like(endpoint, &shape)?;
+        let cache = flags.cache.unwrap_or_default();
+        let options =
+            SourceOptions { seed: flags.seed, cache, tokenizer, ..SourceOptions::default() };
         let source = Arc::new(PromptSource::from_shape(shape, options)?);
         let base = Workload {
             shape: label,
@@ -94,14 +128,13 @@ impl Points {
             let workload = Workload { arrival, n_warmup, ..base.clone() };
             Point { workload, source: source.clone(), is_trace: false }
         };
+        let arrivals = flags.arrivals.unwrap_or(Arrivals::Poisson);
         if flags.ramp {
             let first = Load::Concurrency { n: 1 };
-            self.ramp = Some(ramp(flags.rate.first().copied(), flags.arrivals));
+            self.ramp = Some(ramp(flags.rate.first().copied(), arrivals));
             self.ramp_base = Some(point(first));
-            ensure!(args.workload.shape.len() == 1, "--ramp searches one shape; give one --shape");
             return Ok(());
         }
-        let arrivals = flags.arrivals;
         let mut loads: Vec<Load> =
             flags.rate.iter().map(|&per_s| Load::Rate { per_s, arrivals }).collect();
         if loads.is_empty() || !flags.concurrency.is_empty() {
@@ -122,9 +155,12 @@ impl Points {
     ) -> anyhow::Result<()> {
         let bytes =
             std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let count = |text: &str| endpoint.count_tokens(text).map(|n| n as usize);
-        let counts = endpoint.abilities().tokenizer.is_some();
-        let trace = Trace::read(&bytes, if counts { Some(&count) } else { None })
+        let counter = RefCell::new(self.counter(endpoint)?);
+        let count = |text: &str| {
+            let mut counter = counter.borrow_mut();
+            counter.as_mut().and_then(|count| count(text)).map(|n| n as usize)
+        };
+        let trace = Trace::read(&bytes, counter.borrow().is_some().then_some(&count as _))
             .with_context(|| format!("{} is no trace", file.display()))?;
         for note in &trace.notes {
             output::say!("note: {note}");
@@ -134,7 +170,8 @@ impl Points {
         let n_requests = trace.n_requests();
         let cache = args.workload.cache.unwrap_or(CacheMode::Own);
         let seed = args.workload.seed;
-        let options = SourceOptions { seed, cache, ..SourceOptions::default() };
+        let tokenizer = self.tokenizer_like(endpoint, &Shape::builtin("chat")?)?;
+        let options = SourceOptions { seed, cache, tokenizer, ..SourceOptions::default() };
         let source = Arc::new(PromptSource::from_trace(trace, options)?);
         let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let base = Workload {
@@ -142,6 +179,7 @@ impl Points {
             shape_sha256: Some(sha256),
             cache,
             repeated_share: source.repeated_share(),
+            turns: source.most_turns(),
             n_warmup: args.extent.warmup.unwrap_or(0),
             ..base_workload(args, endpoint, &source)
         };
@@ -151,6 +189,7 @@ impl Points {
         } else if has_times {
             vec![Load::Replay { speed: args.workload.speed }]
         } else {
+            ensure!(args.workload.speed == 1.0, "the trace has no times that --speed could divide");
             output::say!("note: the trace has no times; its {n_requests} requests run one by one");
             vec![closed(1)]
         };
@@ -200,6 +239,12 @@ impl Points {
         self.skipped.extend(hopeless.into_iter().map(|point| (point, reason.clone())));
     }
 
+    /// Leaves out all that is still to come, for this reason.
+    pub(super) fn give_up(&mut self, reason: &str) {
+        (self.ramp, self.ramp_base) = (None, None);
+        self.skipped.extend(self.left.drain(..).map(|point| (point, reason.to_owned())));
+    }
+
     /// Rows for the points that were not measured.
     pub(super) fn skipped(&self, run_id: Uuid, endpoint: &Endpoint) -> Vec<Record> {
         let row = |(point, reason): &(Point, String)| {
@@ -208,28 +253,22 @@ impl Points {
         self.skipped.iter().map(row).collect()
     }
 
-    /// What a search found, in a sentence.
-    pub(super) fn conclusion(&self) -> Option<String> {
-        let result = self.ramp.as_ref()?.result();
-        let within = result.tolerance * 100.0;
-        Some(match (result.highest_met_per_s, result.lowest_failed_per_s) {
-            (Some(met), Some(failed)) => format!(
-                "highest rate that keeps the service levels: {met:.3} requests/s (within \
-                 {within:.0} %; {failed:.3} failed), {} points",
-                result.n_points
-            ),
-            (Some(met), None) => format!("every rate up to {met:.3} requests/s kept the levels"),
-            (None, Some(failed)) => format!("even {failed:.4} requests/s broke the levels"),
-            (None, None) => "no rate was tried".to_owned(),
-        })
+    /// What a search has found so far.
+    pub(super) fn found_rate(&self) -> Option<FoundRate> {
+        self.ramp.as_ref().map(Ramp::found)
     }
 
     /// What will be done and how long it may take.
     pub(super) fn describe(&self, args: &LoadArgs) -> String {
+        let trace = self.left.front().filter(|point| point.is_trace);
+        let once = trace.and_then(|point| point.source.n_requests());
         let per_point = match (args.extent.requests, args.extent.duration) {
             (Some(n), _) => return format!("{} points of {n} requests", self.n.max(1)),
             (None, Some(time)) => time,
-            (None, None) => args.extent.budget,
+            (None, None) => match once {
+                Some(n) => return format!("{} points of the trace's {n} requests", self.n),
+                None => args.extent.budget,
+            },
         };
         if self.ramp.is_some() {
             return format!("a search over rates, some 10 points of up to {}", duration(per_point));
@@ -306,6 +345,9 @@ fn shape(name: &str, flags: &WorkloadArgs) -> anyhow::Result<Shape> {
     if let Some(n) = flags.max_tokens {
         shape.output_tokens = Length::Fixed(n);
     }
+    if let Some(temperature) = flags.temperature {
+        shape.temperature = Some(temperature);
+    }
     if let Some(turns) = flags.turns {
         shape.turns = turns;
         let usual = shape.follow_up_tokens.unwrap_or(Length::Fixed(FOLLOW_UP));
@@ -351,21 +393,23 @@ pub(crate) fn base_workload(
     }
 }
 
-fn source_options(flags: &WorkloadArgs, endpoint: &Endpoint, shape: &Shape) -> SourceOptions {
-    let tokenizer = tokenizer_like(endpoint, shape);
-    let cache = flags.cache.unwrap_or_default();
-    SourceOptions { seed: flags.seed, cache, tokenizer, ..SourceOptions::default() }
-}
-
 /// Counts tokens by the characters that a token of this server has in text of this shape, so
 /// that nothing is asked of the server while it is measured. `None` where it has no tokenizer.
 pub(crate) fn tokenizer_like(endpoint: &Endpoint, shape: &Shape) -> Option<Tokenizer> {
+    characters_as_in(shape, &mut |text| endpoint.count_tokens(text))
+}
+
+/// The same by whoever counts.
+fn characters_as_in(
+    shape: &Shape,
+    count: &mut dyn FnMut(&str) -> Option<u32>,
+) -> Option<Tokenizer> {
     let sample = Shape { prompt_tokens: Length::Fixed(SAMPLE_TOKENS), ..shape.clone() };
     let sample = PromptSource::from_shape(sample, SourceOptions::default()).ok()?;
     let messages = sample.request(u64::from(u32::MAX)).messages;
     let text: String = messages.iter().map(|message| message.content.as_str()).collect();
     let n_characters = text.chars().count();
-    let n_tokens = endpoint.count_tokens(&text).filter(|n| *n > 0)?;
+    let n_tokens = count(&text).filter(|n| *n > 0)?;
     let characters_per_token = n_characters as f64 / f64::from(n_tokens);
     Some(Arc::new(move |text: &str| {
         Some((text.chars().count() as f64 / characters_per_token).round() as usize)

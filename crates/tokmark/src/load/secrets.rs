@@ -3,7 +3,7 @@
 use anyhow::{Context, ensure};
 
 /// `NAME:VALUE`, one a header.
-pub(super) fn headers(flags: &[String]) -> anyhow::Result<Vec<(String, String)>> {
+pub(crate) fn headers(flags: &[String]) -> anyhow::Result<Vec<(String, String)>> {
     let header = |(position, flag): (usize, &String)| {
         let parts = flag.split_once(':');
         let (name, value) = parts.with_context(|| {
@@ -15,7 +15,7 @@ pub(super) fn headers(flags: &[String]) -> anyhow::Result<Vec<(String, String)>>
 }
 
 /// The key that the environment variable holds.
-pub(super) fn api_key(variable: Option<&str>) -> anyhow::Result<Option<String>> {
+pub(crate) fn api_key(variable: Option<&str>) -> anyhow::Result<Option<String>> {
     let Some(variable) = variable else { return Ok(None) };
     let key = std::env::var(variable)
         .ok()

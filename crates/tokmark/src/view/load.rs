@@ -8,13 +8,14 @@ pub(super) mod example;
 pub(super) mod figures;
 pub(super) mod notes;
 mod request_lines;
-pub(super) mod rows;
+pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
 
-use tokmark_lab::{Calibration, SpeedUp};
-use tokmark_model::Comparison;
-use tokmark_model::{Nanos, Record, RequestError, ServerFacts, ServingSummary};
+use tokmark_lab::Calibration;
+use tokmark_model::{
+    Comparison, FoundRate, Nanos, Record, RequestError, ServerFacts, ServingSummary, SpeedUp,
+};
 use tokmark_plot::Table;
 
 use super::words::{grade, number, printable, thousands, time};
@@ -114,6 +115,27 @@ pub(crate) fn calibration(found: &Calibration, label: &str) -> String {
     )
 }
 
+/// What a search for the highest rate found.
+pub(crate) fn found_rate(found: &FoundRate) -> String {
+    let within = found.tolerance * 100.0;
+    let unfinished = if found.is_over { "" } else { "; the search was not finished" };
+    let sentence = match (found.highest_met_per_s, found.lowest_failed_per_s) {
+        (Some(met), Some(failed)) if found.is_over => format!(
+            "highest rate that keeps the service levels: {met:.3} requests/s (within {within:.0} \
+             %; {failed:.3} failed), {} points",
+            found.n_points
+        ),
+        (Some(met), Some(failed)) => format!(
+            "the highest rate that keeps the service levels lies between {met:.3} and {failed:.3} \
+             requests/s"
+        ),
+        (Some(met), None) => format!("every rate up to {met:.3} requests/s kept the levels"),
+        (None, Some(failed)) => format!("even {failed:.4} requests/s broke the levels"),
+        (None, None) => "no rate was tried".to_owned(),
+    };
+    sentence + unfinished
+}
+
 /// What speculative decoding brings at a point.
 pub(crate) fn speed_up(found: &SpeedUp) -> String {
     let Comparison { n_pairs, ratio, interval, .. } = &found.comparison;
@@ -184,6 +206,6 @@ fn noted(table: Table, records: &[Record]) -> Table {
 }
 
 /// The figures of a load point.
-pub(super) fn summary(record: &Record) -> Option<&ServingSummary> {
+pub(crate) fn summary(record: &Record) -> Option<&ServingSummary> {
     record.serving.as_ref()?.summary.as_ref()
 }

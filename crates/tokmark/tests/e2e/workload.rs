@@ -89,7 +89,7 @@ fn a_trace_runs_once_unless_more_is_asked_for() {
     let home = Home::new();
     trace(&home);
     let stub = Stub::start(&home, &CACHING);
-    let once = load(&home, &stub, &["--trace", "calls.jsonl", "--interval", "0.001%"]);
+    let once = load(&home, &stub, &["--trace", "calls.jsonl"]);
     assert_eq!(servings(&once)[0].requests.len(), 3, "{once:?}");
     let again = load(&home, &stub, &["--trace", "calls.jsonl", "-n", "7"]);
     assert_eq!(servings(&again)[0].requests.len(), 7);

@@ -28,15 +28,22 @@ const CONSTANT_CV: f64 = 0.03;
 const RUNS: usize = 5;
 /// In the adversarial modes medians may be off by this, ms: less than one event.
 const EXACT_WITHIN_MS: f64 = 2.0;
-/// Modes that deceive other clients, and whether the answer has tokens to count.
-const MODES: [(&str, &str); 6] = [
-    ("an empty opening event", "at-once,empty-opening"),
-    ("16 reasoning events", "reasoning-content=16"),
-    ("4 tokens an event", "tokens-per-event=4"),
-    ("a finish event 200 ms late", "late-finish=200"),
-    ("a usage event 200 ms late", "late-usage=200"),
-    ("no usage", "no-usage"),
+/// Tokens of each answer in the adversarial modes.
+const TOKENS: u32 = 64;
+/// Modes that deceive other clients, with the tokens of an event.
+const MODES: [(&str, &str, f64); 6] = [
+    ("an empty opening event", "at-once,empty-opening", 1.0),
+    ("16 reasoning events", "reasoning-content=16", 1.0),
+    ("4 tokens an event", "tokens-per-event=4", 4.0),
+    ("a finish event 200 ms late", "late-finish=200", 1.0),
+    ("a usage event 200 ms late", "late-usage=200", 1.0),
+    ("no usage", "no-usage", 1.0),
 ];
+/// A tokenizer to which each word of the stub is a token.
+const WORDS: &str = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+    "normalizer": null, "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null,
+    "decoder": null,
+    "model": {"type": "WordLevel", "vocab": {"[UNK]": 0}, "unk_token": "[UNK]"}}"#;
 
 /// What is run.
 #[derive(Debug, clap::Args)]
@@ -62,8 +69,8 @@ pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<bool> {
     let mut all = bench.thousand_streams()?;
     all &= bench.ten_thousand_streams()?;
     all &= bench.constant_rate()?;
-    for (what, mode) in MODES {
-        all &= bench.exact(what, mode)?;
+    for (what, mode, tokens) in MODES {
+        all &= bench.exact(what, mode, tokens)?;
     }
     if let Some(time) = &options.long {
         all &= bench.long(time)?;
@@ -197,8 +204,13 @@ impl Bench {
         Ok(at_most("variation of the sent gaps", cv, CONSTANT_CV))
     }
 
-    fn exact(&self, what: &str, mode: &str) -> Result<bool> {
-        let args = ["-c", "4", "--requests", "40", "--max-tokens", "64"];
+    fn exact(&self, what: &str, mode: &str, tokens_per_event: f64) -> Result<bool> {
+        let tokenizer = self.folder.path().join("tokenizer.json");
+        std::fs::write(&tokenizer, WORDS)?;
+        let (tokenizer, tokens) = (tokenizer.to_string_lossy(), TOKENS.to_string());
+        let args = ["-c", "4", "--requests", "40", "--max-tokens", &tokens];
+        // Counts what usage does not.
+        let args = [&args[..], &["--tokenizer", &tokenizer]].concat();
         let outcome = self.load(&["--mode", mode], &args)?;
         println!("{what}:");
         let summary = outcome.summary()?;
@@ -212,6 +224,12 @@ impl Bench {
         all &= own("TTFO p50, ms", median(&summary.ttfo_ms), truth.ttfo_ms());
         all &= own("end to end p50, ms", median(&summary.e2e_ms), truth.e2e_ms());
         all &= own("ITL mean, ms", mean(&summary.itl_ms), truth.itl_ms());
+        all &= own("TPOT p50, ms", median(&summary.tpot_ms), truth.tpot_ms(tokens_per_event));
+        let counts = summary.output_tokens.as_ref();
+        let ends = counts.map_or((f64::NAN, f64::NAN), |counts| (counts.min, counts.max));
+        let counted = truth.tokens(tokens_per_event);
+        all &= near("output tokens, least", ends.0, counted.0, 0.0);
+        all &= near("output tokens, most", ends.1, counted.1, 0.0);
         Ok(all & at_most("errors", (summary.n_requests - summary.n_ok) as f64, 0.0))
     }
 

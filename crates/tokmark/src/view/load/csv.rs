@@ -143,7 +143,8 @@ fn counted(fields: &mut Fields, summary: Option<&ServingSummary>) {
 }
 
 fn latencies(fields: &mut Fields, summary: Option<&ServingSummary>) {
-    let figures: [(&str, Figure); 9] = [
+    let figures: [(&str, Figure); 10] = [
+        ("connect", |summary| &summary.connect_ms),
         ("ttft", |summary| &summary.ttft_ms),
         ("ttft_from_due", |summary| &summary.ttft_from_due_ms),
         ("ttfo", |summary| &summary.ttfo_ms),
@@ -196,6 +197,10 @@ fn checks(fields: &mut Fields, serving: Option<&Serving>, summary: Option<&Servi
     fields.add_known("good_share_low", goodput.map(|goodput| goodput.share_low));
     fields.add_known("good_share_high", goodput.map(|goodput| goodput.share_high));
     fields.add_known("goodput_per_s", goodput.map(|goodput| goodput.per_s));
+    let found = summary.and_then(|summary| summary.found_rate);
+    fields.add_known("ramp_highest_met_per_s", found.and_then(|found| found.highest_met_per_s));
+    fields.add_known("ramp_lowest_failed_per_s", found.and_then(|found| found.lowest_failed_per_s));
+    fields.add_known("ramp_is_over", found.map(|found| found.is_over));
     let arrivals = summary.map(|summary| summary.arrivals);
     fields.add_known("asked_cv", arrivals.and_then(|arrivals| arrivals.asked_cv));
     fields.add_known("due_cv", arrivals.and_then(|arrivals| arrivals.due_cv));

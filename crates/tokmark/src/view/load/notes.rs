@@ -8,7 +8,7 @@ use tokmark_stats::itl_is_per_event;
 
 use super::figures::{TOO_FEW, is_marked, median_and_p99, span};
 use super::rows::ending;
-use super::{software, summary};
+use super::{found_rate, software, speed_up, summary};
 use crate::view::words::{grade, number, printable, thousands, time};
 
 /// Quantiles that the table marks where they have too few requests.
@@ -65,6 +65,7 @@ pub(in crate::view) fn notes(records: &[Record]) -> Vec<String> {
         }
     }
     let mut lines = said.lines(records.len());
+    lines.extend(found(records));
     lines.extend(levels(records));
     if records.iter().filter_map(summary).any(has_too_few) {
         lines.push(format!(
@@ -183,7 +184,11 @@ fn about_absences(record: &Record, serving: &Serving) -> Vec<String> {
                 goodput.n_unjudged
             )),
             Some(_) => {}
-            None => say("no goodput: no request could be judged"),
+            None if summary.levels_met.is_empty() => {
+                say("no goodput: no request could be judged");
+            }
+            // Said with the rates of the system.
+            None => {}
         }
     }
     if record.grade.is_none() && itl_is_per_event(summary) {
@@ -300,6 +305,27 @@ fn about_load(_: &Record, serving: &Serving) -> Vec<String> {
         return Vec::new();
     }
     vec![format!("from due instead of sent: {}{late}", parts.join(", "))]
+}
+
+/// What was found by searches, and by points against each other.
+fn found(records: &[Record]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (position, record) in records.iter().enumerate() {
+        let Some(summary) = summary(record) else { continue };
+        // Each point of a search knows what was found with it: its last one counts.
+        let goes_on = records[position + 1..].iter().any(|later| {
+            later.run_id == record.run_id && summary_of_search(later, record).is_some()
+        });
+        lines.extend(summary.found_rate.filter(|_| !goes_on).map(|rate| found_rate(&rate)));
+        lines.extend(summary.speed_ups.iter().map(speed_up));
+    }
+    lines
+}
+
+/// The figures of `later`, where it belongs to the same search as `record`.
+fn summary_of_search<'a>(later: &'a Record, record: &Record) -> Option<&'a ServingSummary> {
+    let recipe = |record: &Record| record.serving.as_ref().and_then(|own| own.recipe.clone());
+    summary(later).filter(|own| own.found_rate.is_some() && recipe(later) == recipe(record))
 }
 
 /// `goodput: requests with ttft up to 500 ms and tpot up to 50 ms`.

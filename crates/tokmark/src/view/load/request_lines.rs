@@ -1,6 +1,10 @@
 //! A line of JSON for each request.
 
+use std::io::{self, Write};
+use std::path::Path;
+
 use serde::Serialize;
+use tokmark_http::FinishedLog;
 use tokmark_model::{Record, RecordId, RequestSample, Uuid};
 
 /// What stands before the request's own fields.
@@ -12,18 +16,21 @@ struct Line<'a> {
     point: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     recipe: Option<&'a str>,
-    /// In place of the requests: the file that has them.
+    /// In place of the requests: the file that has them, where it can't be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     requests_file: Option<&'a str>,
     #[serde(flatten)]
     request: Option<&'a RequestSample>,
 }
 
-/// Every request as a line, with the run, the record and the point that it belongs to, in the
-/// order of their due times. A point that has too many for its record has one line, which names
-/// the file.
-pub(crate) fn request_lines(records: &[Record]) -> anyhow::Result<String> {
-    let mut text = String::new();
+/// Writes every request as a line, with the run, the record and the point that it belongs to, in
+/// the order of their due times. Those of a point that has too many for its record are read from
+/// the folder `large_logs`; where that can't be, one line names the file.
+pub(crate) fn request_lines(
+    records: &[Record],
+    large_logs: &Path,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     for record in records {
         let Some(serving) = record.serving.as_deref() else { continue };
         let label = record.label();
@@ -32,21 +39,34 @@ pub(crate) fn request_lines(records: &[Record]) -> anyhow::Result<String> {
             record_id: record.id,
             point: &label,
             recipe: serving.recipe.as_deref(),
-            requests_file: serving.events.as_ref().and_then(|events| events.file.as_deref()),
+            requests_file: None,
             request: None,
         };
-        if line.requests_file.is_some() {
-            text += &serde_json::to_string(&line)?;
-            text.push('\n');
-        }
         for request in &serving.requests {
-            text += &serde_json::to_string(&Line {
-                request: Some(request),
-                requests_file: None,
-                ..line
-            })?;
-            text.push('\n');
+            write_line(out, &Line { request: Some(request), ..line })?;
+        }
+        let Some(file) = serving.events.as_ref().and_then(|events| events.file.as_deref()) else {
+            continue;
+        };
+        // A record may come from anywhere, and so may the name in it.
+        let name = Path::new(file).file_name().unwrap_or_default();
+        match FinishedLog::open(&large_logs.join(name)) {
+            Ok(log) => {
+                let mut written = Ok(());
+                log.visit(&mut |request, _| {
+                    if written.is_ok() {
+                        written = write_line(out, &Line { request: Some(&request), ..line });
+                    }
+                })?;
+                written?;
+            }
+            Err(_) => write_line(out, &Line { requests_file: Some(file), ..line })?,
         }
     }
-    Ok(text)
+    out.flush()
+}
+
+fn write_line(out: &mut dyn Write, line: &Line<'_>) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")
 }

@@ -182,7 +182,7 @@ fn goodput(summary: &ServingSummary) -> String {
 }
 
 /// How a point ended, and why: `failed: none of 12 requests succeeded`.
-pub(in crate::view) fn ending(record: &Record) -> String {
+pub(crate) fn ending(record: &Record) -> String {
     let word = status_word(record.status);
     match &record.status_reason {
         Some(reason) => format!("{word}: {}", printable(&reason.message)),

@@ -4,6 +4,13 @@ use tokmark_model::{EventLog, Record};
 use super::example::{self, all_refused, chat_by_four, chat_by_one, remote_at_a_rate, two_recipes};
 use super::*;
 
+/// The lines of these records, where no folder has files of them.
+fn lines_of(records: &[Record]) -> String {
+    let mut bytes = Vec::new();
+    request_lines(records, std::path::Path::new("no such folder"), &mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
 #[test]
 fn the_table_of_a_run_with_a_failed_and_a_skipped_point() {
     insta::assert_snapshot!(table(&example::run(), "tokmark.db", None));
@@ -23,7 +30,7 @@ fn markdown_has_the_same_rows_and_remarks() {
 fn a_run_without_points_says_so() {
     assert_eq!(table(&[], "tokmark.db", None), "nothing was measured\n");
     assert_eq!(csv(&[]), "");
-    assert_eq!(request_lines(&[]).unwrap(), "");
+    assert_eq!(lines_of(&[]), "");
 }
 
 #[test]
@@ -85,7 +92,7 @@ fn comma_separated_rows_have_a_value_or_nothing_under_each_name() {
 #[test]
 fn every_request_is_a_line_with_its_point() {
     let records = [chat_by_one(), all_refused()];
-    let text = request_lines(&records).unwrap();
+    let text = lines_of(&records);
     let lines: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 18);
@@ -103,7 +110,7 @@ fn a_point_whose_requests_lie_in_a_file_names_it() {
     let file = Some("1.requests".to_owned());
     serving.events = Some(EventLog { file, n_events: 7, ..EventLog::default() });
     let line: serde_json::Value =
-        serde_json::from_str(request_lines(std::slice::from_ref(&record)).unwrap().trim()).unwrap();
+        serde_json::from_str(lines_of(std::slice::from_ref(&record)).trim()).unwrap();
     assert_eq!(line["requests_file"], "1.requests");
     assert!(table(&[record], "x", None).contains("they lie in 1.requests"));
 }

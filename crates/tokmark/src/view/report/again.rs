@@ -68,7 +68,7 @@ pub(super) fn commands(records: &[Record]) -> Vec<String> {
 fn foreign_shapes(records: &[Record]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for workload in records.iter().filter_map(|record| Some(&record.serving.as_ref()?.workload)) {
-        if Shape::builtin(&workload.shape).is_ok() {
+        if Shape::builtin(&workload.shape).is_ok() && !is_trace(workload) {
             continue;
         }
         let hash = workload.shape_sha256.as_deref().map_or_else(String::new, printable);
@@ -172,9 +172,9 @@ fn server(serving: &Serving) -> Vec<String> {
 
 /// A shipped shape by its name with what was changed of it; anything else by a file to name.
 fn shape(workload: &Workload) -> (Vec<String>, Vec<String>) {
-    let Ok(shipped) = Shape::builtin(&workload.shape) else {
-        let is_replay = matches!(workload.arrival, Load::Replay { .. });
-        let flag = if is_replay { "--trace" } else { "--shape" };
+    let shipped = Shape::builtin(&workload.shape).ok().filter(|_| !is_trace(workload));
+    let Some(shipped) = shipped else {
+        let flag = if is_trace(workload) { "--trace" } else { "--shape" };
         return (Vec::new(), vec![flag.to_owned(), "FILE".to_owned()]);
     };
     let mut changes = Vec::new();
@@ -226,8 +226,8 @@ fn rest(record: &Record, serving: &Serving) -> Vec<String> {
 
 fn warmup(workload: &Workload) -> Option<String> {
     let usual = match workload.arrival {
-        // A trace is not warmed up, at whatever load.
-        _ if Shape::builtin(&workload.shape).is_err() && workload.n_warmup == 0 => 0,
+        // At whatever load.
+        _ if is_trace(workload) => 0,
         Load::Concurrency { n } => n,
         Load::Rate { .. } => USUAL_WARMUP_OF_RATES,
         Load::Replay { .. } => 0,
@@ -250,10 +250,19 @@ fn think(think: Think) -> Option<String> {
     }
 }
 
+/// Whether the requests come from a trace. Only a trace has due times, says what it repeats, or
+/// has no length of its prompts; and where it has none of these it is not warmed up, as every
+/// shape is by itself, and its prompts are its own, as no shape's are by themselves.
+fn is_trace(workload: &Workload) -> bool {
+    let is_shipped = Shape::builtin(&workload.shape).is_ok();
+    workload.repeated_share.is_some()
+        || matches!(workload.arrival, Load::Replay { .. })
+        || workload.n_prompt.is_none()
+        || (!is_shipped && (workload.n_warmup == 0 || workload.cache == CacheMode::Own))
+}
+
 fn cache(workload: &Workload) -> Option<String> {
-    // Only a trace has due times, or says what it repeats.
-    let is_trace =
-        workload.repeated_share.is_some() || matches!(workload.arrival, Load::Replay { .. });
+    let is_trace = is_trace(workload);
     match workload.cache {
         CacheMode::Bust => is_trace.then(|| "bust".to_owned()),
         CacheMode::Own => (!is_trace).then(|| "own".to_owned()),

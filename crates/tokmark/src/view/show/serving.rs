@@ -10,7 +10,7 @@ use super::super::load::asked::{client, manners, sizes};
 use super::super::load::figures::{ABSENT, at, median_and_p99, plain_rate, span};
 use super::super::load::notes::{errors, service_levels, speculation};
 use super::super::load::rows::Rows;
-use super::super::load::server;
+use super::super::load::{found_rate, server, speed_up};
 use super::super::table::memory;
 use super::super::words::{number, printable, thousands, time};
 use super::{LISTED, machine_line};
@@ -137,6 +137,10 @@ fn load(summary: &ServingSummary, line: &mut impl FnMut(&str, String)) {
     };
     let met: Vec<String> = summary.levels_met.iter().map(met).collect();
     line("levels at p99", met.join(", "));
+    line("search", summary.found_rate.as_ref().map_or_else(String::new, found_rate));
+    for found in &summary.speed_ups {
+        line("speed-up", speed_up(found));
+    }
     let arrivals = &summary.arrivals;
     let cv = [("asked", arrivals.asked_cv), ("due", arrivals.due_cv), ("sent", arrivals.sent_cv)];
     let cv: Vec<String> =
@@ -144,7 +148,8 @@ fn load(summary: &ServingSummary, line: &mut impl FnMut(&str, String)) {
     if !cv.is_empty() {
         line("gaps vary by", format!("{} (deviation / mean)", cv.join(", ")));
     }
-    if arrivals.n > 0 {
+    // Of a closed loop nothing is late.
+    if arrivals.due_cv.is_some() || arrivals.n_late > 0 {
         let (n_late, n) = (count(arrivals.n_late), count(arrivals.n));
         let (p99, most) = (time(arrivals.late_p99_ns), time(arrivals.late_max_ns));
         line(
@@ -204,6 +209,7 @@ fn distributions(summary: &ServingSummary) -> Option<Rows> {
     let all = [
         ("TTFT, ms", summary.ttft_ms.as_ref()),
         ("TTFT from due, ms", summary.ttft_from_due_ms.as_ref()),
+        ("connecting, ms", summary.connect_ms.as_ref()),
         ("TTFO, ms", ttfo),
         (itl, summary.itl_ms.as_ref()),
         ("TPOT, ms", summary.tpot_ms.as_ref()),

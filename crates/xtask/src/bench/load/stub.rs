@@ -111,6 +111,20 @@ impl Truth {
         self.sorted(|row| (row.last_text - row.first_text) / (row.n_events - 1.0).max(1.0))
     }
 
+    /// Time per token after the first event, where each event has so many, ascending.
+    pub(super) fn tpot_ms(&self, tokens_per_event: f64) -> Vec<f64> {
+        self.sorted(|row| {
+            let later = (row.n_events - 1.0) * tokens_per_event;
+            (row.last_text - row.first_text) / later.max(1.0)
+        })
+    }
+
+    /// Fewest and most tokens of an answer.
+    pub(super) fn tokens(&self, tokens_per_event: f64) -> (f64, f64) {
+        let n = self.rows.iter().map(|row| row.n_events * tokens_per_event);
+        n.fold((f64::INFINITY, 0.0), |(least, most), n| (least.min(n), most.max(n)))
+    }
+
     fn sorted(&self, span_ns: impl Fn(&Row) -> f64) -> Vec<f64> {
         let mut values: Vec<f64> = self.rows.iter().map(|row| span_ns(row) / 1e6).collect();
         values.sort_unstable_by(f64::total_cmp);
