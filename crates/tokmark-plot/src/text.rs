@@ -7,7 +7,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 const ELLIPSIS: char = '…';
 
 /// `text` on one line, without what could steer a terminal, turn the direction of text that
-/// follows, or is forbidden in XML.
+/// follows, or is forbidden in XML, and without marks at its beginning, where nothing carries
+/// them.
 pub(crate) fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     for character in text.chars() {
@@ -23,7 +24,8 @@ pub(crate) fn clean(text: &str) -> String {
             c => cleaned.push(c),
         }
     }
-    cleaned.trim().to_owned()
+    let attaches = |c: char| c == ' ' || UnicodeWidthChar::width(c) == Some(0);
+    cleaned.trim_end().trim_start_matches(attaches).to_owned()
 }
 
 /// `text` for XML and HTML, as content and inside quoted attributes.
@@ -120,6 +122,12 @@ pub(crate) fn wrap_by(text: &str, fits: impl Fn(&str) -> bool) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn marks_without_anything_to_stand_on_are_left_out() {
+        assert_eq!(clean("\u{200d}\u{301}\u{301}"), "");
+        assert_eq!(clean(" \u{301}e\u{301} "), "e\u{301}");
+    }
 
     #[test]
     fn what_steers_a_terminal_or_turns_text_is_taken_out() {

@@ -130,8 +130,8 @@ impl Before {
             let of_variant = |record: &&Record| {
                 record.visit.as_ref().is_some_and(|visit| visit.variant as usize == n)
             };
-            let then = self.visits.iter().filter(of_variant).map(|record| &record.engine);
-            let then = then.filter(|engine| !engine.name.is_empty()).next_back();
+            let mut then = self.visits.iter().filter(of_variant).map(|record| &record.engine);
+            let then = then.rfind(|engine| !engine.name.is_empty());
             if let Some(then) = then.filter(|_| !now.name.is_empty()) {
                 all.push((format!("the engine of {}", variant.name), build(then), build(now)));
             }

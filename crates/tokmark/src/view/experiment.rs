@@ -67,10 +67,10 @@ pub(crate) fn length(
             format!("{n} rounds of about {one}, about {all}; looked at once, at the end")
         }
         Looks::Sequential { .. } => {
-            let least = if whole > budget { " (fewer rounds decide nothing)" } else { "" };
             format!(
-                "at most {n} rounds of about {one}, at most about {all}{least}; ends when every \
-                 verdict is there, or with the block in which the budget of {} is spent",
+                "at most {n} rounds of about {one}, at most about {all}; ends when every verdict \
+                 is there, or, as soon as there can be one, with the block in which the budget of \
+                 {} is spent",
                 duration(budget)
             )
         }
