@@ -180,6 +180,7 @@ impl Jobs<'_> {
     ) -> Result<JobOrder, StoreError> {
         let (transaction, mut job) = self.begin_on(id).await?;
         if !is_held(&job, report.agent) {
+            self.leave(transaction).await?;
             return Err(StoreError::LeaseLost { id });
         }
         let now_us = now.as_microsecond();
@@ -203,6 +204,7 @@ impl Jobs<'_> {
         };
         let (transaction, mut job) = self.begin_on(id).await?;
         if !is_held(&job, end.agent) {
+            self.leave(transaction).await?;
             let is_again = job.state == word(&state) && job.agent == Some(end.agent);
             return if is_again { self.job(job) } else { Err(StoreError::LeaseLost { id }) };
         }
@@ -228,6 +230,7 @@ impl Jobs<'_> {
             job.state = word(&JobState::Cancelled);
             job.leased_until_us = None;
         } else if !is_running || job.cancel {
+            self.leave(transaction).await?;
             return self.job(job);
         }
         job.cancel = true;
@@ -288,6 +291,12 @@ impl Jobs<'_> {
             Some(columns) => Ok((transaction, columns)),
             None => Err(self.missing(id)),
         }
+    }
+
+    /// Gives a lock back at once: claimers pass by what is locked, and a transaction that is
+    /// only dropped ends a little later.
+    async fn leave(&self, transaction: DatabaseTransaction) -> Result<(), StoreError> {
+        transaction.rollback().await.map_err(|error| self.store.origin.db(error))
     }
 
     async fn write(

@@ -28,6 +28,13 @@ pub(crate) enum Found {
 
 /// Looks without writing or locking.
 pub(crate) async fn look(db: &impl ConnectionTrait) -> Result<Found, DbErr> {
+    if db.get_database_backend() == DbBackend::Sqlite {
+        // The driver relies on names and types being text, and its thread ends where a
+        // damaged file has others.
+        for row in db.query_all_raw(statement(db, "SELECT sql FROM sqlite_master")).await? {
+            row.try_get::<Option<String>>("", "sql")?;
+        }
+    }
     let sql = match db.get_database_backend() {
         DbBackend::Sqlite => {
             "SELECT count(*) AS others, coalesce(sum(name = 'tokmark_schema'), 0) AS ours \

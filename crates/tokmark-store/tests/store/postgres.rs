@@ -12,10 +12,11 @@ use crate::sample::record;
 #[test]
 fn a_table_locked_for_too_long_is_told() {
     on_postgres(async |place| {
+        // The tables are made without haste.
+        place.open().await.save(&record(1)).await.unwrap();
         let options =
-            OpenOptions { busy_timeout: Duration::from_millis(100), ..OpenOptions::default() };
+            OpenOptions { busy_timeout: Duration::from_secs(2), ..OpenOptions::default() };
         let store = Store::open_with(&place.url, options).await.unwrap();
-        store.save(&record(1)).await.unwrap();
         let mut other = PgConnection::connect(&place.address()).await.unwrap();
         other.execute("BEGIN; LOCK TABLE tokmark_records IN EXCLUSIVE MODE").await.unwrap();
         let error = store.save(&record(2)).await.unwrap_err();

@@ -103,6 +103,22 @@ fn flipped_bits_never_panic() {
 }
 
 #[test]
+fn definitions_that_are_no_text_are_told() {
+    let place = Place::sqlite();
+    let mut damaged = block_on(bytes(&place));
+    let word = b"uuid";
+    let ats: Vec<usize> =
+        (0..damaged.len() - word.len()).filter(|at| damaged[*at..].starts_with(word)).collect();
+    assert!(ats.len() > 10);
+    for at in ats {
+        damaged[at + 1] = 0xff;
+    }
+    std::fs::write(place.url.file().unwrap(), &damaged).unwrap();
+    let error = block_on(use_it(&place.url)).unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+}
+
+#[test]
 fn an_empty_file_becomes_a_store() {
     let place = Place::sqlite();
     let path = place.url.file().unwrap();

@@ -1,6 +1,7 @@
 //! Files that may not be written, and disks that are full.
 
 use std::fs::{self, Permissions};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,13 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 fn output(command: &mut Command) -> String {
-    let output = command.output().unwrap();
+    // Whoever starts a program just now may still hold ours open for writing.
+    let output = loop {
+        match command.output() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            other => break other.unwrap(),
+        }
+    };
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{stdout}");
     let said = stdout.lines().filter_map(|line| line.split_once("said ").map(|(_, said)| said));
