@@ -224,6 +224,8 @@ mod tests {
             events: None,
             cold: None,
             summary,
+            found_rate: None,
+            speed_ups: Vec::new(),
             client: ClientCheck::default(),
             timeline: Vec::new(),
             recipe: None,

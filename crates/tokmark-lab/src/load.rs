@@ -72,9 +72,10 @@ pub struct LoadOptions {
     pub machine: MachineFacts,
     /// How many requests.
     pub extent: LoadExtent,
-    /// Share of failed requests at which a point is given up. From any other share than
-    /// [`USUAL_ABORT_ERRORS`] on failures also cost the grade.
-    pub abort_errors: f64,
+    /// Share of failed requests at which a point is given up, and from which on failures cost the
+    /// grade. Absent where nobody said one: then [`USUAL_ABORT_ERRORS`], and the grade has a share
+    /// of its own.
+    pub abort_errors: Option<f64>,
     /// Ctrl-C: the first ends the point after the requests under way, the second cuts them.
     pub interrupt: Interrupt,
     /// Processes of a local server, for its memory and to tell it from other processes.

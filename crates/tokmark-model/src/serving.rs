@@ -307,13 +307,6 @@ pub struct ServingSummary {
     /// Service levels that decided [`ServingSummary::goodput`], by name, met by the quantile
     /// 0.99; for the ramp.
     pub levels_met: BTreeMap<String, bool>,
-    /// What the search that this point belongs to had found with it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub found_rate: Option<FoundRate>,
-    /// This point against those of the same run, where one of the two drafts; with the later of
-    /// the two.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub speed_ups: Vec<SpeedUp>,
 }
 
 impl ServingSummary {
@@ -372,6 +365,13 @@ pub struct Serving {
     /// What the statistics make of them; absent without requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<ServingSummary>,
+    /// What the search that this point belongs to had found with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found_rate: Option<FoundRate>,
+    /// This point against those of the same run, where one of the two drafts; with the later of
+    /// the two.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub speed_ups: Vec<SpeedUp>,
     /// Whether the client could have made the figures.
     #[serde(default)]
     pub client: ClientCheck,

@@ -108,20 +108,14 @@ pub fn judge_so_far(design: &Design, is_measured: &[bool], visits: &[VisitTimes]
     let mut contests: Vec<Contest> = (0..design.tests.len())
         .map(|test| {
             let times = Times::of(visits, test, is_measured);
-            let pairings = times.pairings(&options);
+            let pairings = pairings(&times.plain, &options);
             let rates = times.rates(&design.tests[test]);
             let test = design.tests[test];
             Contest { test, rates, pairings, standings: Vec::new(), power: None }
         })
         .collect();
-    let mut family: Vec<Comparison> =
-        contests.iter().flat_map(|c| &c.pairings).map(|p| p.comparison.clone()).collect();
-    decide_together(&mut family);
-    let mut decided = family.into_iter();
+    decide(contests.iter_mut().flat_map(|contest| &mut contest.pairings));
     for contest in &mut contests {
-        for pairing in &mut contest.pairings {
-            pairing.comparison = decided.next().expect("one for each pairing");
-        }
         contest.standings = standings(contest);
     }
     contests
@@ -192,24 +186,35 @@ impl Times {
         self.plain.iter().map(Vec::len).min().unwrap_or(0) as u32
     }
 
-    fn pairings(&self, options: &CompareOptions) -> Vec<Pairing> {
-        let n = self.plain.len();
-        let each_two = (0..n).flat_map(|first| (first + 1..n).map(move |second| (first, second)));
-        each_two
-            .filter_map(|(first, second)| {
-                let pairs = pairs(&self.plain[first], &self.plain[second]);
-                let comparison = compare(&pairs, options)?;
-                Some(Pairing { first: first as u32, second: second as u32, comparison })
-            })
-            .collect()
-    }
-
     fn rates(&self, test: &Test) -> Vec<Option<Estimate>> {
         let rate = |times: &Vec<Option<Nanos>>| {
             let times: Vec<f64> = times.iter().flatten().map(|&time| positive(time)).collect();
             session_median(&times, Size::Fixed).map(|s| rate_estimate(test.n_tokens(), &s))
         };
         self.plain.iter().map(rate).collect()
+    }
+}
+
+/// Each two variants that have pairs; `values[variant][visit]`, less being better.
+pub(crate) fn pairings(values: &[Vec<Option<Nanos>>], options: &CompareOptions) -> Vec<Pairing> {
+    let n = values.len();
+    let each_two = (0..n).flat_map(|first| (first + 1..n).map(move |second| (first, second)));
+    each_two
+        .filter_map(|(first, second)| {
+            let comparison = compare(&pairs(&values[first], &values[second]), options)?;
+            Some(Pairing { first: first as u32, second: second as u32, comparison })
+        })
+        .collect()
+}
+
+/// Decides all these together, see [`decide_together`].
+pub(crate) fn decide<'a>(pairings: impl Iterator<Item = &'a mut Pairing>) {
+    let mut pairings: Vec<&mut Pairing> = pairings.collect();
+    let mut family: Vec<Comparison> =
+        pairings.iter().map(|pairing| pairing.comparison.clone()).collect();
+    decide_together(&mut family);
+    for (pairing, decided) in pairings.iter_mut().zip(family) {
+        pairing.comparison = decided;
     }
 }
 

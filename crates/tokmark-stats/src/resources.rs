@@ -1,12 +1,9 @@
 //! What the variants of an experiment take beside time for their tests.
 
-use tokmark_model::{
-    Bytes, Comparison, Design, Nanos, Pairing, Record, Resource, ResourceContest, ResourceUse,
-    Visit,
-};
+use tokmark_model::{Bytes, Design, Nanos, Record, Resource, ResourceContest, ResourceUse, Visit};
 
-use crate::compare::{CompareOptions, compare, decide_together};
-use crate::experiment::{pairs, standings_beside};
+use crate::compare::CompareOptions;
+use crate::experiment::{decide, pairings, standings_beside};
 use crate::session::{Size, session_median};
 use crate::stopping::positive;
 
@@ -60,14 +57,8 @@ pub fn judge_resources(
         .map(|resource| contest(resource, &of(resource), &options))
         .filter(|contest| contest.uses.iter().any(Option::is_some))
         .collect();
-    let mut family: Vec<Comparison> =
-        contests.iter().flat_map(|c| &c.pairings).map(|p| p.comparison.clone()).collect();
-    decide_together(&mut family);
-    let mut decided = family.into_iter();
+    decide(contests.iter_mut().flat_map(|contest| &mut contest.pairings));
     for contest in &mut contests {
-        for pairing in &mut contest.pairings {
-            pairing.comparison = decided.next().expect("one for each pairing");
-        }
         let is_known: Vec<bool> = contest.uses.iter().map(Option::is_some).collect();
         contest.standings = standings_beside(contest.least(), &is_known, &contest.pairings);
     }
@@ -84,13 +75,7 @@ fn contest(
         let session = session_median(&known, Size::Fixed)?;
         Some(ResourceUse { median: session.median, interval: session.interval })
     });
-    let n = values.len();
-    let each_two = (0..n).flat_map(|first| (first + 1..n).map(move |second| (first, second)));
-    let pairings = each_two.filter_map(|(first, second)| {
-        let comparison = compare(&pairs(&values[first], &values[second]), options)?;
-        Some(Pairing { first: first as u32, second: second as u32, comparison })
-    });
-    let (uses, pairings) = (uses.collect(), pairings.collect());
+    let (uses, pairings) = (uses.collect(), pairings(values, options));
     ResourceContest { resource, uses, pairings, standings: Vec::new() }
 }
 

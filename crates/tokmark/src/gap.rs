@@ -143,7 +143,7 @@ fn served(
             run_id: Uuid::now_v7(),
             machine: machine.clone(),
             extent: LoadExtent::Until { half_width: 0.02, budget: args.measure.budget / 2 },
-            abort_errors: 0.5,
+            abort_errors: None,
             interrupt: wiring::interrupt(),
             server_pids: serving.pids(endpoint),
             calibration: None,

@@ -10,8 +10,8 @@ use anyhow::{bail, ensure};
 use tokmark_host::machine_facts;
 use tokmark_http::{Endpoint, EndpointOptions, TargetOptions, discover, usual_ports};
 use tokmark_lab::{
-    Calibration, LoadExtent, LoadOptions, USUAL_ABORT_ERRORS, calibrate, failed_point,
-    mark_crashed, measure_point, prefill_ceiling, searched_name, speed_ups,
+    Calibration, LoadExtent, LoadOptions, calibrate, failed_point, mark_crashed, measure_point,
+    prefill_ceiling, searched_name, speed_ups,
 };
 use tokmark_model::{
     Arrivals, Load, Record, ServerFacts, Status, Think, TokensPerSecond, Uuid, Workload,
@@ -247,9 +247,9 @@ impl Run<'_> {
             lane.points.give_up("the server crashed before");
         }
         let speed_ups = speed_ups(&record, &self.measured);
-        if let Some(summary) = record.serving.as_mut().and_then(|own| own.summary.as_mut()) {
-            summary.found_rate = lane.points.found_rate();
-            summary.speed_ups = speed_ups;
+        if let Some(serving) = &mut record.serving {
+            serving.found_rate = lane.points.found_rate();
+            serving.speed_ups = speed_ups;
         }
         output::say!("{}", view::line(&record));
         self.records.wait(self.records.store().save(&record))?;
@@ -281,7 +281,7 @@ impl Run<'_> {
             run_id: self.run_id,
             machine: self.machine.clone(),
             extent: self.extent(point),
-            abort_errors: self.args.extent.abort_errors.unwrap_or(USUAL_ABORT_ERRORS),
+            abort_errors: self.args.extent.abort_errors,
             interrupt: wiring::interrupt(),
             server_pids: lane.serving.pids(&lane.endpoint),
             calibration: lane.calibration,
@@ -329,8 +329,8 @@ impl Run<'_> {
     }
 
     fn show(&self) -> anyhow::Result<()> {
-        let summaries = self.measured.iter().filter_map(view::summary);
-        for found in summaries.flat_map(|summary| &summary.speed_ups) {
+        let points = self.measured.iter().filter_map(|record| record.serving.as_ref());
+        for found in points.flat_map(|serving| &serving.speed_ups) {
             output::say!("{}", view::speed_up(found));
         }
         match self.args.output.as_str() {

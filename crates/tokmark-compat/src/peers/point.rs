@@ -120,6 +120,8 @@ impl Point {
                 events: self.events,
                 cold: None,
                 summary: self.summary,
+                found_rate: None,
+                speed_ups: Vec::new(),
                 client: Default::default(),
                 timeline: Vec::new(),
                 recipe: None,

@@ -14,7 +14,7 @@ use tokmark_stats::{
 use super::client::distortion;
 use super::requests::PointRequests;
 use super::timeline::Readings;
-use super::{LoadExtent, LoadOptions, USUAL_ABORT_ERRORS};
+use super::{LoadExtent, LoadOptions};
 use crate::record::blank;
 
 /// What else is known of a point that is over.
@@ -63,8 +63,7 @@ pub(super) fn record(
             other_cores: readings.other_cores,
             stolen_share: stolen_share(&readings, &options.machine),
             asked_half_width: asked_half_width(&options.extent),
-            abort_error_share: Some(options.abort_errors)
-                .filter(|share| *share != USUAL_ABORT_ERRORS),
+            abort_error_share: options.abort_errors,
             prefill_ceiling_tps: options.prefill_ceiling,
         })
     });
@@ -93,6 +92,8 @@ pub(super) fn record(
         events: Some(events),
         cold,
         summary,
+        found_rate: None,
+        speed_ups: Vec::new(),
         client,
         timeline: readings.points,
         recipe: options.recipe.clone(),
@@ -135,6 +136,8 @@ pub fn skipped_point(
         events: None,
         cold: None,
         summary: None,
+        found_rate: None,
+        speed_ups: Vec::new(),
         client: ClientCheck::default(),
         timeline: Vec::new(),
         recipe: None,

@@ -102,6 +102,8 @@ mod tests {
             events: None,
             cold: None,
             summary: None,
+            found_rate: None,
+            speed_ups: Vec::new(),
             client: ClientCheck::default(),
             timeline: Vec::new(),
             recipe: Some(recipe.to_owned()),

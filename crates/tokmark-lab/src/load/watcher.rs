@@ -9,7 +9,7 @@ use tokmark_run::Interrupt;
 use tokmark_stats::{next_serving_look, serving_precision};
 
 use super::live::{Live, Recent};
-use super::{LoadExtent, LoadObserver, LoadOptions};
+use super::{LoadExtent, LoadObserver, LoadOptions, USUAL_ABORT_ERRORS};
 use crate::session::QUIET_CORES;
 
 /// Requests at which errors are first held against the limit.
@@ -120,7 +120,8 @@ impl<'a> PointWatcher<'a> {
     /// between the last look and the end.
     pub(super) fn check_errors(&mut self) -> bool {
         let share = self.n_errors as f64 / self.n_over.max(1) as f64;
-        let is_enough = self.n_over >= ENOUGH_TO_ABORT && share > self.options.abort_errors;
+        let most = self.options.abort_errors.unwrap_or(USUAL_ABORT_ERRORS);
+        let is_enough = self.n_over >= ENOUGH_TO_ABORT && share > most;
         if is_enough {
             self.aborted = Some(format!("{} of {} requests failed", self.n_errors, self.n_over));
         }

@@ -23,6 +23,8 @@ pub(super) fn compare(findings: &mut Findings, a: Point<'_>, b: Point<'_>) {
         events: _,
         cold: _,
         summary: _,
+        found_rate: _,
+        speed_ups: _,
         timeline: _,
         client,
         recipe,

@@ -1,6 +1,7 @@
 //! The arguments of this call as they were given.
 
-/// The arguments of this call, without the program's name.
+/// The arguments of this call, without the program's name. Records keep text: of a path that is
+/// none, what is no text is replaced, and "the same again" does not find that file.
 pub(crate) fn given() -> Vec<String> {
     std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect()
 }

@@ -334,7 +334,7 @@ fn endpoint_arm(
         run_id,
         machine: wiring::machine(&args.experiment.conditions),
         extent: LoadExtent::Requests(u64::from(REPETITIONS_IN_VISIT)),
-        abort_errors: 0.5,
+        abort_errors: None,
         interrupt: wiring::interrupt(),
         server_pids: serving.pids(endpoint),
         calibration: None,

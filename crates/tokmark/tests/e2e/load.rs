@@ -267,7 +267,7 @@ fn the_ramp_finds_a_rate_between_what_met_and_what_failed() {
         } else {
             failed.push(per_s)
         }
-        let found = summary.found_rate.unwrap();
+        let found = serving.found_rate.unwrap();
         assert_eq!((found.n_points, found.is_over), (position, position as usize == all.len()));
         // A search takes the last of each kind, which is the tightest.
         assert_eq!(found.highest_met_per_s, met.last().copied());

@@ -362,6 +362,8 @@ fn point(id: u128, arrival: Load, requests: Vec<RequestSample>) -> Record {
         requests,
         cold: None,
         summary: Some(summary),
+        found_rate: None,
+        speed_ups: Vec::new(),
         client: client(),
         timeline: timeline(n_slots),
         recipe: None,

@@ -311,21 +311,19 @@ fn about_load(_: &Record, serving: &Serving) -> Vec<String> {
 fn found(records: &[Record]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for (position, record) in records.iter().enumerate() {
-        let Some(summary) = summary(record) else { continue };
+        let Some(serving) = &record.serving else { continue };
         // Each point of a search knows what was found with it: its last one counts.
         let goes_on = records[position + 1..].iter().any(|later| {
-            later.run_id == record.run_id && summary_of_search(later, record).is_some()
+            later.run_id == record.run_id
+                && later
+                    .serving
+                    .as_ref()
+                    .is_some_and(|own| own.found_rate.is_some() && own.recipe == serving.recipe)
         });
-        lines.extend(summary.found_rate.filter(|_| !goes_on).map(|rate| found_rate(&rate)));
-        lines.extend(summary.speed_ups.iter().map(speed_up));
+        lines.extend(serving.found_rate.filter(|_| !goes_on).map(|rate| found_rate(&rate)));
+        lines.extend(serving.speed_ups.iter().map(speed_up));
     }
     lines
-}
-
-/// The figures of `later`, where it belongs to the same search as `record`.
-fn summary_of_search<'a>(later: &'a Record, record: &Record) -> Option<&'a ServingSummary> {
-    let recipe = |record: &Record| record.serving.as_ref().and_then(|own| own.recipe.clone());
-    summary(later).filter(|own| own.found_rate.is_some() && recipe(later) == recipe(record))
 }
 
 /// `goodput: requests with ttft up to 500 ms and tpot up to 50 ms`.

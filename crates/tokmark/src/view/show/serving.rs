@@ -72,7 +72,7 @@ pub(super) fn figures(record: &Record, serving: &Serving, line: &mut impl FnMut(
     if let Some(summary) = &serving.summary {
         counts(summary, line);
         rates(summary, line);
-        load(summary, line);
+        load(serving, summary, line);
         beside(record, serving, summary, line);
     }
     let has_memory =
@@ -116,7 +116,7 @@ fn rates(summary: &ServingSummary, line: &mut impl FnMut(&str, String)) {
 }
 
 /// Goodput and arrivals.
-fn load(summary: &ServingSummary, line: &mut impl FnMut(&str, String)) {
+fn load(serving: &Serving, summary: &ServingSummary, line: &mut impl FnMut(&str, String)) {
     if let Some(goodput) = &summary.goodput {
         let percent = |share: f64| number(share * 100.0);
         line(
@@ -137,8 +137,8 @@ fn load(summary: &ServingSummary, line: &mut impl FnMut(&str, String)) {
     };
     let met: Vec<String> = summary.levels_met.iter().map(met).collect();
     line("levels at p99", met.join(", "));
-    line("search", summary.found_rate.as_ref().map_or_else(String::new, found_rate));
-    for found in &summary.speed_ups {
+    line("search", serving.found_rate.as_ref().map_or_else(String::new, found_rate));
+    for found in &serving.speed_ups {
         line("speed-up", speed_up(found));
     }
     let arrivals = &summary.arrivals;
