@@ -1,9 +1,7 @@
 //! A record's figures made anew from its samples: what somebody claims is never believed.
 
 use serde_json::Value;
-use tokmark_model::{
-    Record, RecordId, RecordKind, Repetitions, ServingSummary, Status, StopReason,
-};
+use tokmark_model::{Record, RecordId, RecordKind, Repetitions, Status, StopReason};
 
 use crate::serving::RequestsWithEvents;
 use crate::{
@@ -144,16 +142,11 @@ fn serve(record: &mut Record) -> Result<(), Unsound> {
         }
         None => Vec::new(),
     };
-    let made = summarize_serving(&ServingInput {
+    serving.summary = summarize_serving(&ServingInput {
         workload: &serving.workload,
         requests: &RequestsWithEvents { requests: &serving.requests, times: &times },
         cold: serving.cold.as_ref(),
     });
-    // What several points together showed is in none of them.
-    let of_several =
-        |claimed: &ServingSummary| (claimed.found_rate.clone(), claimed.speed_ups.clone());
-    let (found_rate, speed_ups) = serving.summary.as_ref().map(of_several).unwrap_or_default();
-    serving.summary = made.map(|made| ServingSummary { found_rate, speed_ups, ..made });
     Ok(())
 }
 
