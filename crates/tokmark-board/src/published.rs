@@ -167,6 +167,8 @@ fn serving(run: &CompactRun, shape: &str, n: u32, figure: &FigureOf) -> Serving 
         events: None,
         cold: None,
         summary,
+        found_rate: None,
+        speed_ups: Vec::new(),
         client: Default::default(),
         timeline: Vec::new(),
         recipe: None,

@@ -267,6 +267,7 @@ prop_compose! {
         ])))),
         times in list(list(nanos())), errors in prop::collection::btree_map(text(), any::<u64>(), 0..3),
         summed in any::<bool>(), ttft in some(number()),
+        found in some((some(number()), number(), any::<(u32, bool)>())),
     ) -> Serving {
         let workload = Workload {
             cache: share.map_or(CacheMode::Own, |share| CacheMode::Share { share }),
@@ -300,6 +301,10 @@ prop_compose! {
                 }),
                 ..ServingSummary::default()
             }),
+            found_rate: found.map(|(highest_met_per_s, tolerance, (n_points, is_over))| FoundRate {
+                highest_met_per_s, lowest_failed_per_s: None, tolerance, n_points, is_over,
+            }),
+            speed_ups: Vec::new(),
             client: ClientCheck::default(),
             timeline: Vec::new(),
             recipe: None,
@@ -327,6 +332,7 @@ prop_compose! {
             Just(Looks::Once), any::<u32>().prop_map(|max_pairs| Looks::Sequential { max_pairs }),
         ],
         overall in some(one_of(&[Verdict::Same, Verdict::Undecided])), arguments in list(text()),
+        uses in list(some(number())),
     ) -> Experiment {
         Experiment {
             question: Question::Ab,
@@ -346,6 +352,13 @@ prop_compose! {
                 })
                 .collect(),
             n_disturbed: 0, contests: Vec::new(), overall, statistics_version: 2, arguments,
+            resources: vec![ResourceContest {
+                resource: Resource::PeakBytes, pairings: Vec::new(), standings: Vec::new(),
+                uses: uses
+                    .into_iter()
+                    .map(|median| median.map(|median| ResourceUse { median, interval: None }))
+                    .collect(),
+            }],
         }
     }
 }

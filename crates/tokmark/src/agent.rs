@@ -6,16 +6,14 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use tokmark_agent::{Agent, AgentEvent, AgentOptions, Client, Ending, Outbox, ProcessRunner, Stop};
 use tokmark_host::FactOptions;
-use tokmark_hub::{Hub, HubOptions};
 use tokmark_model::{AgentHello, Record, RecordId, Tool, Uuid};
-use tokmark_store::default_data_folder;
 
 use crate::args::serve::{AgentArgs, ServerArgs, UploadArgs};
 use crate::exit::Exit;
 use crate::output;
 use crate::view::words::{counted, printable};
-use crate::wiring::Records;
-use crate::wizard::candidates;
+use crate::wiring::{self, Records};
+use crate::wizard;
 
 /// Records that go in one batch.
 const BATCH: usize = 100;
@@ -65,10 +63,10 @@ fn listen(stop: &Stop, while_stdin: bool) -> anyhow::Result<()> {
 
 /// The models that lie here: where, and what they are.
 fn models() -> anyhow::Result<(BTreeMap<String, PathBuf>, Vec<tokmark_model::ModelFacts>)> {
-    let hub = Hub::open(HubOptions::default())?;
+    let hub = wiring::open_hub(false, None)?;
     let here = std::env::current_dir().context("cannot read the working directory")?;
     let (mut places, mut facts) = (BTreeMap::new(), Vec::new());
-    for candidate in candidates::candidates(&hub, &here)? {
+    for candidate in wizard::candidates(&hub, &here)? {
         let Ok(found) = candidate.facts else { continue };
         places.insert(candidate.name.clone(), PathBuf::from(candidate.given));
         facts.push(tokmark_model::ModelFacts { name: candidate.name, ..found });
@@ -127,7 +125,7 @@ fn outbox(folder: Option<PathBuf>) -> anyhow::Result<Outbox> {
     let folder = match folder {
         Some(folder) => folder,
         None => {
-            let data = default_data_folder().context("no data folder; name one by --outbox")?;
+            let data = wiring::data_folder().context("name a folder by --outbox")?;
             data.join("outbox")
         }
     };

@@ -1,6 +1,7 @@
 //! What several commands need: the store, the hub, the machine, Ctrl-C, a session.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use anyhow::Context;
@@ -71,7 +72,7 @@ impl Records {
     }
 
     /// Folder for what is too large for a record: beside the database, else in the data folder.
-    pub(crate) fn large_logs(&self) -> std::path::PathBuf {
+    pub(crate) fn large_logs(&self) -> PathBuf {
         let file = std::path::Path::new(&self.place);
         match file.parent().filter(|_| file.is_file()) {
             Some(folder) => folder.join("requests"),
@@ -124,13 +125,17 @@ impl Kept {
 }
 
 /// The store that the arguments and the environment name.
-/// The store that the arguments and the environment name.
 pub(crate) fn store_url(args: &StoreArgs) -> anyhow::Result<StoreUrl> {
     Ok(StoreUrl::from_arg(
         args.db.as_deref(),
         std::env::var("DATABASE_URL").ok().as_deref(),
         std::env::var_os("TOKMARK_DATA").as_deref(),
     )?)
+}
+
+/// Where this user's data lie.
+pub(crate) fn data_folder() -> anyhow::Result<PathBuf> {
+    Ok(tokmark_store::default_data_folder(std::env::var_os("TOKMARK_DATA").as_deref())?)
 }
 
 /// The hub as environment and flags say.

@@ -88,12 +88,7 @@ pub(crate) struct BackupArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServerArgs {
     /// The server's address
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "TOKMARK_SERVER",
-        default_value = "http://127.0.0.1:8080"
-    )]
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     pub(crate) server: String,
     /// Variable of the environment that holds the token
     #[arg(long, value_name = "NAME", default_value = "TOKMARK_TOKEN")]
