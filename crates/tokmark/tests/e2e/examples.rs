@@ -17,6 +17,13 @@ fn words(line: &str) -> Vec<String> {
     shlex::split(line).expect("quotation marks come in pairs")
 }
 
+/// The runs that the project ships, where the examples look for them.
+#[cfg(unix)]
+fn content(home: &Home) {
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../../content");
+    std::os::unix::fs::symlink(shipped, home.path("content")).unwrap();
+}
+
 /// A second model, and both in the cache.
 fn models(home: &Home) {
     std::fs::copy(real_model(), home.path("model.gguf")).unwrap();
@@ -28,6 +35,7 @@ fn every_command_of_the_readme_works() {
     let home = Home::new();
     let model = real_model();
     models(&home);
+    content(&home);
     assert_eq!(home.run(&["models", "add", "model.gguf"]).code, Some(0));
     let added = home.run(&["models", "add", &*model.to_string_lossy()]);
     assert_eq!(added.code, Some(0), "{added:?}");
@@ -55,6 +63,7 @@ fn adapted(mut args: Vec<String>, url: &str) -> Vec<String> {
         // How they measure is shown elsewhere; here it must be quick and must not depend on noise.
         "ab" => &["--engine", "fake", "--pairs", "7"],
         "compare" => &["--engine", "fake"],
+        "serve" if args.len() == 1 => &["--bind", "127.0.0.1:0", "--no-agent", "--for", "1s"],
         "gap" if !has("--url") => &["--budget", "2s", "--prompt-tokens", "32"],
         _ => &[],
     };

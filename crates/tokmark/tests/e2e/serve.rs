@@ -247,3 +247,61 @@ fn faults_in_runs_are_told_by_file_line_and_column() {
     assert!(ran.stdout.contains("runs/bad.yaml:3:1"), "{ran:?}");
     assert_eq!(home.run(&["site", "build", "--out", "site"]).code, Some(2));
 }
+
+const THEIRS: &str = "- {model: M-1B, gpu: A card, api: cuda, speed: 80.5}\n";
+const MAP: &str = "tokmark_map: 1
+fields: {model: '[].model', hardware: '[].gpu', backend: '[].api', rates_tps.chat: '[].speed'}
+constants: {source: somebody's page, date: 2026-04-30, engine: llama.cpp}
+";
+
+#[test]
+fn every_example_in_the_help_of_the_servers_commands_works() {
+    let home = Home::new();
+    let few = ["-p", "0", "-n", "8", "-r", "3", "--db", "records.db"];
+    assert_eq!(home.bench("fake", &few[..6]).code, Some(0));
+    assert_eq!(home.bench("fake", &few).code, Some(0));
+    std::fs::create_dir_all(home.path("content/benchmarks/runs")).unwrap();
+    home.write("theirs.yaml", THEIRS.as_bytes());
+    home.write("map.yaml", MAP.as_bytes());
+    let store = home.path("server.db");
+    let served = Served::start(&home, &["--no-agent", "--db", &store.to_string_lossy()]);
+    let token: std::ffi::OsString = served.token.clone().into();
+    let env = [("TOKMARK_TOKEN", token.clone()), ("BENCH_TOKEN", token)];
+    let mut n = 0;
+    for command in [
+        &["board"][..],
+        &["board", "add"],
+        &["board", "check"],
+        &["board", "import"],
+        &["site"],
+        &["site", "build"],
+        &["upload"],
+        &["agent"],
+        &["serve"],
+        &["serve", "token"],
+        &["serve", "backup"],
+        &["serve", "restore"],
+    ] {
+        let help = home.run(&[command, &["--help"]].concat()).stdout;
+        let examples = help.split("Examples:\n").nth(1).unwrap_or_default();
+        for line in examples.lines().map(str::trim).filter(|line| line.starts_with("tokmark")) {
+            let mut args: Vec<String> = line.split_whitespace().skip(1).map(str::to_owned).collect();
+            for arg in &mut args {
+                *arg = arg
+                    .replace("http://127.0.0.1:8080", &served.url)
+                    .replace("https://bench.example.org", &served.url);
+            }
+            if args[0] == "agent" {
+                // Standard input is closed here, so it ends at once.
+                args.push("--while-stdin".to_owned());
+            }
+            if args.get(1).is_some_and(|word| word == "backup") {
+                let _ = std::fs::remove_file(home.path("tokmark-backup.db"));
+            }
+            let ran = home.run_with(&args, &env);
+            assert_eq!(ran.code, Some(0), "{line}: {ran:?}");
+            n += 1;
+        }
+    }
+    assert!(n > 15, "{n} examples were run");
+}
