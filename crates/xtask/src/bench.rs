@@ -9,6 +9,7 @@ mod llama_bench;
 mod load;
 mod parity;
 mod proc;
+mod serve;
 
 use anyhow::Result;
 
@@ -50,6 +51,11 @@ pub(crate) enum Bench {
   cargo xtask bench changes
   cargo xtask bench changes --trials 200 --seed 7")]
     Changes(changes::Options),
+    /// The server over a large store: ingest, latency, memory, and paint in a browser
+    #[command(after_help = "Examples:
+  cargo xtask bench serve
+  cargo xtask bench serve --only sqlite --records 20000 --machines 200 --keep target/serve")]
+    Serve(serve::Options),
 }
 
 /// Whether every limit was kept.
@@ -64,5 +70,6 @@ pub(crate) fn run(bench: &Bench, workspace: &Workspace) -> Result<bool> {
         Bench::Compare(options) => compare::run(options, workspace),
         Bench::Coverage(options) => coverage::run(options, workspace),
         Bench::Changes(options) => changes::run(options, workspace),
+        Bench::Serve(options) => serve::run(options, workspace),
     }
 }
