@@ -1,4 +1,5 @@
-//! Flags of the commands around a server: serve, agent, upload.
+//! Flags of the commands around a server: serve, agent, upload, and of those that measure and
+//! send.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -84,15 +85,47 @@ pub(crate) struct BackupArgs {
     pub(crate) store: StoreArgs,
 }
 
+/// Where `tokmark serve` listens unless told otherwise.
+const SERVER: &str = "http://127.0.0.1:8080";
+/// Variable of the environment that holds the token unless another is named.
+const TOKEN_ENV: &str = "TOKMARK_TOKEN";
+
 /// Which server, and with which token.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServerArgs {
     /// The server's address
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, value_name = "URL", default_value = SERVER)]
     pub(crate) server: String,
     /// Variable of the environment that holds the token
-    #[arg(long, value_name = "NAME", default_value = "TOKMARK_TOKEN")]
+    #[arg(long, value_name = "NAME", default_value = TOKEN_ENV)]
     pub(crate) token_env: String,
+}
+
+/// Where what was measured goes besides the store.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SendArgs {
+    /// Send what was measured to a server too; without a URL to http://127.0.0.1:8080
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = SERVER,
+          value_parser = web_address)]
+    pub(crate) upload: Option<String>,
+    /// Variable of the environment that holds the server's token
+    #[arg(long, value_name = "NAME", default_value = TOKEN_ENV, requires = "upload")]
+    pub(crate) token_env: String,
+}
+
+/// Whether a word is an address with its scheme: only such a one is the value of `--upload`, so
+/// that a model or a server to measure is never taken for it.
+pub(crate) fn is_web_address(word: &str) -> bool {
+    word.starts_with("http://") || word.starts_with("https://")
+}
+
+fn web_address(text: &str) -> Result<String, String> {
+    match is_web_address(text) {
+        true => Ok(text.to_owned()),
+        false => Err("give an address that begins with http:// or https://, or none and put the \
+                      flag last"
+            .to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]
