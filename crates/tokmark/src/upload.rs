@@ -2,13 +2,14 @@
 //! measure. Both put them into the outbox, and send what lies there.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tokmark_agent::{Client, Outbox, RefusedRecord};
-use tokmark_model::{Record, RecordId};
+use tokmark_agent::{Client, MachineKey, Outbox, RefusedRecord};
+use tokmark_host::FactOptions;
+use tokmark_model::{Record, RecordId, RecordKind};
 
 use crate::args::serve::UploadArgs;
 use crate::args::{SendArgs, StoreArgs};
@@ -24,7 +25,12 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Sends the records that are asked for, and whatever waits.
 pub(crate) fn run(args: &UploadArgs) -> anyhow::Result<Exit> {
-    let sender = Sender::open(&args.server.server, &args.server.token_env, args.outbox.as_deref())?;
+    let sender = Sender::open(&To {
+        server: args.server.server.clone(),
+        token_env: args.server.token_env.clone(),
+        outbox: args.outbox.clone(),
+        sign: args.sign,
+    })?;
     let records = Records::open_existing(&args.store)?.records()?;
     let ids: Vec<RecordId> = if args.ids.is_empty() {
         let filter = crate::history::filter(&args.filter)?;
@@ -49,9 +55,14 @@ pub(crate) fn measuring(
     send: &SendArgs,
     measure: impl FnOnce(&Records) -> anyhow::Result<Exit>,
 ) -> anyhow::Result<Exit> {
-    // What is wrong with address, token or outbox is said before hours are spent.
-    let open = |server: &String| Sender::open(server, &send.token_env, None);
-    let sender = send.upload.as_ref().map(open).transpose()?;
+    // What is wrong with address, token, outbox or key is said before hours are spent.
+    let to = |server: &String| To {
+        server: server.clone(),
+        token_env: send.token_env.clone(),
+        outbox: None,
+        sign: send.sign,
+    };
+    let sender = send.upload.as_ref().map(|server| Sender::open(&to(server))).transpose()?;
     let records = Records::open_for_writing(store)?;
     let outcome = measure(&records);
     if let Some(sender) = sender
@@ -64,21 +75,36 @@ pub(crate) fn measuring(
     outcome
 }
 
+/// Where records go, and how.
+struct To {
+    server: String,
+    token_env: String,
+    /// The outbox, where it is not the usual one.
+    outbox: Option<PathBuf>,
+    sign: bool,
+}
+
 /// A server, with the folder in which records wait for it.
 struct Sender {
     client: Client,
     outbox: Outbox,
+    signer: Option<Signer>,
 }
 
 impl Sender {
-    fn open(server: &str, token_env: &str, folder: Option<&Path>) -> anyhow::Result<Self> {
-        Ok(Sender { client: client(server, token_env)?, outbox: outbox(folder)? })
+    fn open(to: &To) -> anyhow::Result<Self> {
+        Ok(Sender {
+            client: client(&to.server, &to.token_env)?,
+            outbox: outbox(to.outbox.as_deref())?,
+            signer: if to.sign { Some(Signer::open()?) } else { None },
+        })
     }
 
     /// Puts the records of these ids into the outbox, each once and an experiment after its
     /// visits: the server makes its verdicts anew, from the records of these.
     fn queue(&self, records: &Records, ids: &[RecordId]) -> anyhow::Result<()> {
         let mut seen = HashSet::new();
+        let mut n_unsigned = 0u64;
         for ids in ids.chunks(BATCH) {
             let mut batch: Vec<Record> = Vec::new();
             for id in ids {
@@ -94,7 +120,15 @@ impl Sender {
                     batch.push(record);
                 }
             }
+            if let Some(signer) = &self.signer {
+                n_unsigned +=
+                    batch.iter_mut().map(|record| u64::from(!signer.sign(record))).sum::<u64>();
+            }
             self.outbox.add(&batch)?;
+        }
+        if n_unsigned > 0 {
+            let records = counted(n_unsigned, "record");
+            output::say!("{records} not signed: measured on another machine, or imported");
         }
         Ok(())
     }
@@ -139,6 +173,37 @@ impl Sender {
                 Err(RecvTimeoutError::Disconnected) => bail!("sending broke off"),
             }
         }
+    }
+}
+
+/// Signs what was measured on this machine.
+struct Signer {
+    key: MachineKey,
+    machine: String,
+}
+
+impl Signer {
+    /// With the key in the data folder, which is made the first time.
+    fn open() -> anyhow::Result<Self> {
+        let data = wiring::data_folder().context("there is no place for the signing key")?;
+        let key = MachineKey::open(&data.join("signing.key"))?;
+        output::say!(
+            "the key that signs is {}; tokmark serve --trust KEY=NAME shows it by a name",
+            key.public()
+        );
+        let machine = tokmark_host::machine_facts(&FactOptions { host_name: false }).fingerprint;
+        Ok(Signer { key, machine })
+    }
+
+    /// Whether the record has a signature now. One that it has already stays; what was not
+    /// measured here gets none. A server elsewhere, and an experiment, have no machine.
+    fn sign(&self, record: &mut Record) -> bool {
+        let machine = &record.machine.fingerprint;
+        let is_ours = machine.is_empty() || *machine == self.machine;
+        if record.signature.is_none() && record.kind == RecordKind::Measured && is_ours {
+            self.key.sign(record);
+        }
+        record.signature.is_some()
     }
 }
 

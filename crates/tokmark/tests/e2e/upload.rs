@@ -138,3 +138,36 @@ fn llama_bench_has_no_upload() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains("--upload"), "{ran:?}");
 }
+
+#[test]
+fn what_is_signed_is_shown_by_the_name_that_the_server_trusts() {
+    let home = Home::new();
+    let few = ["-p", "0", "-n", "8", "-r", "3"];
+    assert_eq!(home.bench("fake", &few).code, Some(0));
+    let away = home.run(&["upload", "last", "--sign", "--server", AWAY]);
+    assert_eq!(away.code, Some(3), "{away:?}");
+    let said = away.stderr.split_once("the key that signs is ").expect("it says the key").1;
+    let key = said.split(';').next().unwrap();
+    assert_eq!(key.len(), 64, "{away:?}");
+    let trust = format!("{key}=this laptop");
+    let store = home.path("server.db");
+    let db = store.to_string_lossy();
+    let served = Served::start(&home, &["--no-agent", "--db", &db, "--trust", &trust]);
+    let args = [&few[..], &["--upload", &served.url, "--sign"]].concat();
+    let ran = home.run_with(&home.bench_args("fake", &args), &token(&served));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains(key) && ran.stderr.contains("2 records new"), "{ran:?}");
+    for record in home.records() {
+        assert_eq!(record.signature, None, "only what is sent is signed");
+        let there = served.json(&format!("/api/benchmarks/{}", record.id));
+        assert_eq!(there["signature"]["key"], key);
+        let (_, page) = served.get(&format!("/benchmarks/{}", record.id));
+        assert!(page.contains("signed by this laptop; verified"), "{page}");
+    }
+    #[cfg(target_os = "linux")]
+    {
+        let key = home.path(".local/share/tokmark/signing.key").metadata().unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::mode(&key.permissions());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

@@ -23,6 +23,8 @@ const LEFT_OUT: [&str; 8] = [
 ];
 /// The same of a flag whose value, an address with its scheme, may be absent.
 const UPLOAD: &str = "--upload";
+/// A switch that means something only beside it.
+const SIGN: &str = "--sign";
 /// Flags whose value is an address, with or without a scheme.
 const ADDRESSES: [&str; 2] = ["--endpoint", "--url"];
 /// Flags whose value is words of its own.
@@ -93,6 +95,7 @@ fn words(given: &[String], kept: Kept) -> Vec<String> {
                 }
                 continue;
             }
+            SIGN if kept == Kept::Recorded => continue,
             flag if ADDRESSES.contains(&flag) => |value, _| address(value),
             flag if VARIANTS.contains(&flag) => of_text,
             _ => {
@@ -214,7 +217,8 @@ mod tests {
 
     #[test]
     fn where_it_was_sent_is_no_part_of_the_same_again() {
-        for sent in ["--upload", "--upload http://h:1", "--upload=http://h:1 --token-env X"] {
+        for sent in ["--upload", "--upload http://h:1 --sign", "--upload=http://h:1 --token-env X"]
+        {
             assert_eq!(kept(&format!("compare {sent} -t 2 a b")), "compare -t 2 a b", "{sent}");
         }
         assert_eq!(kept("compare a b --upload"), "compare a b");
