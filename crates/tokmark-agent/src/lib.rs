@@ -1,10 +1,10 @@
 //! Work taken from a server and results brought to it.
 //!
-//! Four nouns. A [`Client`] speaks to one server and says apart why it got no answer. An
+//! Five nouns. A [`Client`] speaks to one server and says apart why it got no answer. An
 //! [`Outbox`] is a folder of batches that no crash loses between a measurement and the server's
 //! word that it has it. A [`Runner`] does what a job asks for; [`ProcessRunner`] does it with a
 //! process of this program. An [`Agent`] takes jobs by lease, has them run, tells how far they
-//! are, honours a cancel, and uploads what was measured.
+//! are, honours a cancel, and uploads what was measured. A [`MachineKey`] signs it.
 //!
 //! This crate deliberately knows no engine, no store, no statistics and no terminal, and the
 //! server decides nothing here but which of the announced models is measured how: no path, no
@@ -29,6 +29,7 @@ mod backoff;
 mod client;
 mod command;
 mod error;
+mod key;
 mod outbox;
 mod pace;
 mod packed;
@@ -40,6 +41,7 @@ pub use agent::{Agent, AgentEvent, AgentOptions, Ending};
 pub use client::{Client, Uploaded};
 pub use command::command_line;
 pub use error::{AgentError, ClientError, OutboxError};
+pub use key::{KeyError, MachineKey};
 pub use outbox::{Outbox, RefusedRecord, Sent};
 pub use pace::{Pace, Stop};
 pub use process::ProcessRunner;

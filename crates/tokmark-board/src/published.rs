@@ -110,6 +110,7 @@ fn record(
         visit: None,
         experiment: None,
         published: Some(published(run, shape, figure)),
+        signature: None,
         notes: notes.collect(),
         tags: run.tags.clone(),
         newer: Default::default(),

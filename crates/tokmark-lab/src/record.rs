@@ -120,6 +120,7 @@ pub(crate) fn blank(run_id: Uuid, kind: RecordKind, created_at: Timestamp) -> Re
         visit: None,
         experiment: None,
         published: None,
+        signature: None,
         notes: Vec::new(),
         tags: Vec::new(),
         newer: Default::default(),

@@ -30,6 +30,7 @@ mod plan;
 mod record;
 mod request;
 mod serving;
+mod signature;
 mod summary;
 mod test;
 mod units;
@@ -65,6 +66,7 @@ pub use serving::{
     ArrivalCheck, ClientCheck, Distribution, FoundRate, Goodput, Quantile, ReplicaSummary,
     ServerFacts, Serving, ServingSummary, SpeedUp, SystemRate, TimelinePoint,
 };
+pub use signature::Signature;
 pub use summary::{
     Correlation, Drift, Estimate, Grade, GradeLetter, GradeReason, Interval, IntervalMethod,
     NoInterval, StopReason, Summary, TokenTimes,

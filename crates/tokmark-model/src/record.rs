@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::{
     Bytes, EngineFacts, EngineParams, Estimate, Experiment, Grade, MachineFacts, ModelFacts, Nanos,
-    ProcessParams, Repetition, Repetitions, Serving, Summary, Test, TokenSource, TokensPerSecond,
-    Visit,
+    ProcessParams, Repetition, Repetitions, Serving, Signature, Summary, Test, TokenSource,
+    TokensPerSecond, Visit,
 };
 
 /// A record's name: UUID version 7, so that names sort by time.
@@ -242,6 +242,10 @@ pub struct Record {
     /// Source of a published record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<Published>,
+    /// Signature of the machine that measured it, over [`Record::signed_bytes`]: facts and
+    /// samples, not what is made of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
     /// Remarks, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use crate::access::Caller;
 use crate::error::ServerError;
 use crate::options::Limits;
+use crate::signature;
 use crate::state::State;
 
 /// What became of a batch.
@@ -145,6 +146,11 @@ fn check(record: &Record, limits: &Limits) -> Result<(), ServerError> {
     if n > limits.record_samples {
         let message = format!("it has {n} samples, at most {} are taken", limits.record_samples);
         return refused("too_many_samples", Some("samples"), message);
+    }
+    if signature::fits(record) == Some(false) {
+        let message = "its signature does not fit it: it was changed after it was signed, or it \
+                       holds fields that this server does not know; update the server";
+        return refused("bad_signature", Some("signature"), message.to_owned());
     }
     if record.model.name.is_empty() && record.experiment.is_none() {
         return refused("invalid", Some("model/name"), "a model needs a name".to_owned());

@@ -34,6 +34,7 @@ mod options;
 mod pace;
 mod pages;
 mod query;
+mod signature;
 mod site;
 mod state;
 

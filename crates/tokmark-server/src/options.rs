@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokmark_board::Content;
@@ -17,6 +18,9 @@ pub struct ServerOptions {
     /// Families with their release months, machines, what is planned, and runs that stand beside
     /// those of the store: published ones, never ranked with measured ones.
     pub content: Content,
+    /// Names of keys that sign records, by the key's 64 lower-case hexadecimal digits. A
+    /// signature of any other key is verified as well; its key has no name.
+    pub trusted: BTreeMap<String, String>,
     /// How long an agent may say nothing before another may take its job.
     pub lease: Duration,
     /// Tells the time.
@@ -30,6 +34,7 @@ impl Default for ServerOptions {
             public: true,
             limits: Limits::default(),
             content: Content::default(),
+            trusted: BTreeMap::new(),
             lease: Duration::from_secs(60),
             clock: Timestamp::now,
         }

@@ -64,8 +64,8 @@ impl Store {
         transaction.rollback().await.map_err(|error| self.origin.db(error))
     }
 
-    /// Saves a record and says whether it was new. Saving it again changes nothing;
-    /// notes and tags that the kept one lacks are added to it.
+    /// Saves a record and says whether it was new. Saving it again changes nothing, be it with
+    /// another signature; notes and tags that the kept one lacks are added to it.
     ///
     /// # Errors
     ///

@@ -184,9 +184,13 @@ impl Store {
         StoreError::Conflict { store: self.origin.store.clone(), id }
     }
 
-    /// Whether two bodies say the same. Texts may differ where another version wrote them.
+    /// Whether two bodies say the same, whoever signed them. Texts may differ where another
+    /// version wrote them.
     fn same(&self, id: RecordId, kept: &str, new: &str) -> Result<bool, StoreError> {
-        Ok(kept == new || self.parse(id, kept)? == self.parse(id, new)?)
+        let unsigned = |body: &str| -> Result<Record, StoreError> {
+            Ok(Record { signature: None, ..self.parse(id, body)? })
+        };
+        Ok(kept == new || unsigned(kept)? == unsigned(new)?)
     }
 
     pub(crate) async fn add_notes(

@@ -1,26 +1,24 @@
-//! `tokmark agent`: takes jobs from a server and runs them; `tokmark upload`: sends records.
+//! `tokmark agent`: takes jobs from a server and runs them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
-use tokmark_agent::{Agent, AgentEvent, AgentOptions, Client, Ending, Outbox, ProcessRunner, Stop};
+use anyhow::Context;
+use tokmark_agent::{Agent, AgentEvent, AgentOptions, Ending, ProcessRunner, Stop};
 use tokmark_host::FactOptions;
-use tokmark_model::{AgentHello, Record, RecordId, Tool, Uuid};
+use tokmark_model::{AgentHello, Tool, Uuid};
 
-use crate::args::serve::{AgentArgs, ServerArgs, UploadArgs};
+use crate::args::serve::AgentArgs;
 use crate::exit::Exit;
 use crate::output;
+use crate::upload::{client, outbox, refused_words};
 use crate::view::words::{counted, printable};
-use crate::wiring::{self, Records};
+use crate::wiring;
 use crate::wizard;
 
-/// Records that go in one batch.
-const BATCH: usize = 100;
-
 pub(crate) fn run(args: &AgentArgs) -> anyhow::Result<Exit> {
-    let client = client(&args.server)?;
-    let outbox = outbox(args.outbox.clone())?;
+    let client = client(&args.server.server, &args.server.token_env)?;
+    let outbox = outbox(args.outbox.as_deref())?;
     let machine = tokmark_host::machine_facts(&FactOptions { host_name: false });
     let (models, facts) = models()?;
     let n_models = facts.len();
@@ -104,78 +102,5 @@ fn tell(event: &AgentEvent) {
             let message = message.as_deref().map_or_else(String::new, |text| format!(": {text}"));
             output::say!("job {job} is over, {outcome:?}{}", printable(&message));
         }
-    }
-}
-
-fn refused_words(refused: &tokmark_agent::RefusedRecord) -> String {
-    let id = refused.id.map_or_else(|| "a batch".to_owned(), |id| format!("record {id}"));
-    format!("{id} was refused: {}; it lies in {}", refused.reason, refused.file.display())
-}
-
-fn client(args: &ServerArgs) -> anyhow::Result<Client> {
-    let token = std::env::var(&args.token_env).ok().filter(|token| !token.is_empty());
-    let address = match args.server.contains("://") {
-        true => args.server.clone(),
-        false => format!("http://{}", args.server),
-    };
-    Ok(Client::new(&address, token.as_deref())?)
-}
-
-fn outbox(folder: Option<PathBuf>) -> anyhow::Result<Outbox> {
-    let folder = match folder {
-        Some(folder) => folder,
-        None => {
-            let data = wiring::data_folder().context("name a folder by --outbox")?;
-            data.join("outbox")
-        }
-    };
-    Ok(Outbox::open(folder)?)
-}
-
-pub(crate) fn upload(args: &UploadArgs) -> anyhow::Result<Exit> {
-    let (client, outbox) = (client(&args.server)?, outbox(args.outbox.clone())?);
-    let records = Records::open_existing(&args.store)?.records()?;
-    let ids: Vec<RecordId> = if args.ids.is_empty() {
-        let filter = crate::history::filter(&args.filter)?;
-        let rows = records.wait(records.store().list(&filter))?;
-        rows.iter().map(|row| row.id).collect()
-    } else {
-        let found = args.ids.iter().map(|id| crate::history::find(&records, id));
-        found.collect::<Result<_, _>>()?
-    };
-    if ids.is_empty() && outbox.n_waiting()? == 0 {
-        bail!("no records to send");
-    }
-    for ids in ids.chunks(BATCH) {
-        let mut batch: Vec<Record> = Vec::new();
-        for id in ids {
-            let record = records.wait(records.store().get(*id))?;
-            // The server makes an experiment's verdicts anew, from the records of its visits.
-            if let Some(experiment) = &record.experiment {
-                for visit in experiment.visits.iter().flat_map(|visit| &visit.records) {
-                    batch.push(records.wait(records.store().get(*visit))?);
-                }
-            }
-            batch.push(record);
-        }
-        outbox.add(&batch)?;
-    }
-    let sent = outbox.send_all(&client)?;
-    output::say!(
-        "{} new at {}, {} known there",
-        counted(sent.n_new, "record"),
-        client.address(),
-        sent.n_known
-    );
-    for refused in &sent.refused {
-        output::say!("{}", refused_words(refused));
-    }
-    match &sent.stopped {
-        Some(error) => {
-            output::say!("{error}; what is left waits in the outbox, tokmark upload sends it");
-            Ok(Exit::FailedRows)
-        }
-        None if !sent.refused.is_empty() => Ok(Exit::FailedRows),
-        None => Ok(Exit::Done),
     }
 }

@@ -26,6 +26,7 @@ pub(crate) use given::{given, without};
 pub(crate) use llama_bench::{BothArgs, LlamaBenchArgs};
 pub(crate) use load::{GapArgs, LoadArgs, StubArgs, WorkloadArgs};
 use quantity::{duration, percent, size};
+pub(crate) use serve::{SendArgs, is_web_address};
 pub(crate) use watch::WatchArgs;
 pub(crate) use wrong::{refused, unknown_flag};
 
@@ -237,6 +238,8 @@ pub(crate) struct QuickArgs {
     pub(crate) measure: MeasureArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) send: SendArgs,
 }
 
 #[derive(Debug, Args)]
@@ -247,7 +250,7 @@ pub(crate) struct BenchArgs {
     #[arg(long)]
     pub(crate) full: bool,
     /// llama-bench's defaults, output and exit codes
-    #[arg(long)]
+    #[arg(long, conflicts_with = "upload")]
     pub(crate) compat: bool,
     /// Run however many tests the lists stand for
     #[arg(long)]
@@ -256,6 +259,8 @@ pub(crate) struct BenchArgs {
     pub(crate) measure: MeasureArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) send: SendArgs,
 }
 
 #[derive(Debug, Args)]
@@ -415,6 +420,33 @@ mod tests {
             };
             assert_eq!(bench.llama_bench.given().count(), 1, "{switch}");
         }
+    }
+
+    #[test]
+    fn an_upload_has_an_address_that_is_no_model_and_no_place_in_llama_bench() {
+        type Given = (Option<String>, Option<String>);
+        let upload = |args: &[&str]| -> Result<Given, clap::Error> {
+            let args = [&["tokmark"], args].concat();
+            let args = normalize(args.into_iter().map(OsString::from).collect());
+            match Cli::try_parse_from(args)?.command {
+                Subcommand::Quick(quick) => Ok((quick.model, quick.send.upload)),
+                Subcommand::Bench(bench) => Ok((None, bench.send.upload)),
+                other => panic!("{other:?}"),
+            }
+        };
+        let (here, there) = ("http://127.0.0.1:8080", "https://bench.example.org");
+        let model = || Some("m.gguf".to_owned());
+        assert_eq!(upload(&["quick", "m.gguf"]).unwrap(), (model(), None));
+        let named = upload(&["quick", "m.gguf", "--upload"]).unwrap();
+        assert_eq!(named, (model(), Some(here.to_owned())));
+        let elsewhere = upload(&["quick", "--upload", there, "m.gguf"]).unwrap();
+        assert_eq!(elsewhere, (model(), Some(there.to_owned())));
+        let before_a_flag = upload(&["bench", "--upload", "-p", "8"]).unwrap();
+        assert_eq!(before_a_flag.1, Some(here.to_owned()));
+        let swallowed = upload(&["quick", "--upload", "m.gguf"]).unwrap_err();
+        assert!(swallowed.to_string().contains("http://"), "{swallowed}");
+        assert!(upload(&["quick", "--token-env", "BENCH_TOKEN"]).is_err());
+        assert!(upload(&["bench", "--compat", "--upload"]).is_err());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use tokmark_model::{
 use crate::args::{BenchArgs, LlamaBenchArgs};
 use crate::exit::Exit;
 use crate::output;
+use crate::upload;
 use crate::view::progress::ProgressView;
 use crate::view::{devices, plan};
 use crate::wiring::{self, Measuring, Records};
@@ -39,7 +40,11 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
         return output::print(&devices::version(&tokmark_llama::engine_facts()));
     }
     let asked = Asked::read(args)?;
-    let records = Records::open_for_writing(&args.store)?;
+    upload::measuring(&args.store, &args.send, |records| measure(args, asked, records))
+}
+
+fn measure(args: &BenchArgs, asked: Asked, records: &Records) -> anyhow::Result<Exit> {
+    let flags = &args.llama_bench;
     let hub = wiring::open_hub(flags.has("--offline"), flags.last("--hf-token"))?;
     let opened = open_models(&hub, &asked.matrix.models)?;
     let machine = wiring::machine(&args.measure.conditions);
@@ -276,7 +281,7 @@ fn open_models(hub: &Hub, names: &[String]) -> anyhow::Result<Opened> {
 struct Bench<'a> {
     args: &'a BenchArgs,
     asked: Asked,
-    records: Records,
+    records: &'a Records,
     opened: Opened,
     machine: MachineFacts,
 }
@@ -373,7 +378,7 @@ impl Bench<'_> {
     }
 
     fn keep(&self, record: &Record) -> anyhow::Result<()> {
-        self.records.wait(self.records.store().save(record))?;
+        self.records.save(record)?;
         Ok(())
     }
 

@@ -83,22 +83,22 @@ impl<'a> Run<'a> {
     /// Measures until it is decided, keeps and shows it.
     fn measure(self, arms: &mut [Box<dyn Arm + '_>], output: &str) -> anyhow::Result<Exit> {
         let store = self.records.store();
-        let wait_save = |record: &Record| self.records.wait(store.save(record)).map(|_| ());
         // From here on it can be found and continued, whatever ends it.
         let (begun, earlier) = match self.before {
             Some(before) => (before.record.id, before.visits),
             None => {
                 let begun = self.plan.begun();
-                wait_save(&begun)?;
+                self.records.wait(store.save(&begun))?;
                 (begun.id, Vec::new())
             }
         };
         let mut view = ExperimentView::new(&self.plan, self.args.budget);
         view.tell_how_to_resume(begun);
         let interrupt = wiring::interrupt();
-        let record = run_experiment(&self.plan, &earlier, arms, &interrupt, &mut view, wait_save)?;
+        let save = |record: &Record| self.records.save(record);
+        let record = run_experiment(&self.plan, &earlier, arms, &interrupt, &mut view, save)?;
         view.clear();
-        self.records.wait(store.replace(begun, &record))?;
+        self.records.replace(begun, &record)?;
         let is_reported = match &self.args.html {
             Some(file) => output::write_report(file, &view::page(&record)),
             None => true,

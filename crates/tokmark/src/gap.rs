@@ -19,6 +19,7 @@ use crate::exit::Exit;
 use crate::load::secrets;
 use crate::load::subjects::{self, Serving, Wishes};
 use crate::output;
+use crate::upload;
 use crate::view::gap as view;
 use crate::view::live::LiveView;
 use crate::view::progress::ProgressView;
@@ -32,12 +33,15 @@ const SESSIONS_PER_POINT: u64 = 1 << 22;
 const WARM_UP_LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(args: &GapArgs) -> anyhow::Result<Exit> {
-    let records = Records::open_for_writing(&args.store)?;
+    upload::measuring(&args.store, &args.send, |records| measure(args, records))
+}
+
+fn measure(args: &GapArgs, records: &Records) -> anyhow::Result<Exit> {
     let hub = wiring::open_hub(false, None)?;
     let local = wiring::fetch(&hub, &Source::parse(&args.model)?)?;
     let subject = wiring::open_subject(&hub, &local, &args.model)?;
     let path = subject.path.display().to_string();
-    let embedded = embedded(args, subject, &records)?;
+    let embedded = embedded(args, subject, records)?;
     if wiring::interrupt().is_raised() {
         return Ok(Exit::Interrupted);
     }
@@ -55,7 +59,7 @@ pub(crate) fn run(args: &GapArgs) -> anyhow::Result<Exit> {
         model: args.served_model.clone().or_else(|| serving.model()),
         api: wishes.api,
     })?;
-    let served = served(args, &serving, &endpoint, &wishes, &embedded, &records)?;
+    let served = served(args, &serving, &endpoint, &wishes, &embedded, records)?;
     let overheads = server_overheads(&endpoint, args.prompt_tokens);
     serving.stop();
     let gap: Gap = gap_between(&embedded, &served, overheads);
@@ -91,7 +95,7 @@ fn embedded(args: &GapArgs, subject: Subject, records: &Records) -> anyhow::Resu
     let mut measured = Vec::new();
     session.run(&[subject], &planned, &mut progress, |record| {
         measured.push(record.clone());
-        records.wait(records.store().save(record)).map(|_| ())
+        records.save(record)
     })?;
     progress.clear();
     Ok(measured)
@@ -160,7 +164,7 @@ fn served(
         let point =
             measure_point(endpoint, &source, &workload, first_session, &options, &mut view)?;
         view.clear();
-        records.wait(records.store().save(&point))?;
+        records.save(&point)?;
         measured.push(point);
     }
     Ok(measured)

@@ -22,6 +22,7 @@ use tokmark_tokenizer::LocalTokenizer;
 use crate::args::LoadArgs;
 use crate::exit::Exit;
 use crate::output;
+use crate::upload;
 use crate::view::{live::LiveView, load as view, report};
 use crate::wiring::{self, Records};
 use points::{Point, Points};
@@ -48,16 +49,24 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<Exit> {
     if let Some(file) = &args.html {
         output::check_report(file)?;
     }
-    let records = Records::open_for_writing(&args.store)?;
+    let tokenizer = tokenizer.map(Arc::new);
+    upload::measuring(&args.store, &args.send, |records| measure(args, records, tokenizer))
+}
+
+fn measure(
+    args: &LoadArgs,
+    records: &Records,
+    tokenizer: Option<Arc<LocalTokenizer>>,
+) -> anyhow::Result<Exit> {
     let mut servers = Servers::from_args(args)?;
     let run_id = Uuid::now_v7();
     let mut run = Run {
         args,
-        records: &records,
+        records,
         run_id,
         nonce: args.workload.nonce.unwrap_or_else(|| new_nonce(run_id)),
         machine: machine_facts(&Default::default()),
-        tokenizer: tokenizer.map(Arc::new),
+        tokenizer,
         measured: Vec::new(),
         interrupted: false,
     };
@@ -150,7 +159,7 @@ impl Run<'_> {
             };
             let record = self.unstarted(&recipe, &failed);
             output::say!("{recipe}: {}", view::rows::ending(&record));
-            self.records.wait(self.records.store().save(&record))?;
+            self.records.save(&record)?;
             self.measured.push(record);
         }
     }
@@ -252,7 +261,7 @@ impl Run<'_> {
             serving.speed_ups = speed_ups;
         }
         output::say!("{}", view::line(&record));
-        self.records.wait(self.records.store().save(&record))?;
+        self.records.save(&record)?;
         self.interrupted |= record.status == Status::Interrupted;
         self.measured.push(record);
         Ok(true)
@@ -260,7 +269,7 @@ impl Run<'_> {
 
     fn close(&mut self, lane: Lane) -> anyhow::Result<()> {
         for skipped in lane.points.skipped(self.run_id, &lane.endpoint) {
-            self.records.wait(self.records.store().save(&skipped))?;
+            self.records.save(&skipped)?;
             self.measured.push(skipped);
         }
         if let Some(found) = lane.points.found_rate() {

@@ -19,6 +19,7 @@ mod quick;
 mod serve;
 mod shipped;
 mod stub;
+mod upload;
 mod view;
 mod watch;
 mod wiring;
@@ -67,7 +68,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Exit> {
         Err(help) => return output::print(&help.to_string()),
     };
     match cli.command {
-        Subcommand::Quick(args) => quick::run(*args),
+        Subcommand::Quick(args) => quick::run(&args),
         Subcommand::Bench(args) => bench::run(&args),
         Subcommand::Load(args) => load::run(&args),
         Subcommand::Gap(args) => gap::run(&args),
@@ -86,7 +87,7 @@ fn run(args: Vec<OsString>) -> anyhow::Result<Exit> {
         Subcommand::Models(args) => models::run(args),
         Subcommand::Serve(args) => serve::run(&args),
         Subcommand::Agent(args) => agent::run(&args),
-        Subcommand::Upload(args) => agent::upload(&args),
+        Subcommand::Upload(args) => upload::run(&args),
         Subcommand::Board(args) => board::run(&args),
         Subcommand::Site(args) => board::site(&args),
     }

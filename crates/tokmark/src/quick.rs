@@ -6,7 +6,7 @@ use crate::args::QuickArgs;
 use crate::exit::Exit;
 use crate::view::{card, plan, progress::ProgressView};
 use crate::wiring::{self, Measuring, Records};
-use crate::{output, view};
+use crate::{output, upload, view};
 
 /// The two tests of a quick look.
 const TESTS: [Test; 2] = [
@@ -14,8 +14,11 @@ const TESTS: [Test; 2] = [
     Test { n_prompt: 0, n_gen: 128, n_depth: 0, n_parallel: 1 },
 ];
 
-pub(crate) fn run(args: QuickArgs) -> anyhow::Result<Exit> {
-    let records = Records::open_for_writing(&args.store)?;
+pub(crate) fn run(args: &QuickArgs) -> anyhow::Result<Exit> {
+    upload::measuring(&args.store, &args.send, |records| measure(args, records))
+}
+
+fn measure(args: &QuickArgs, records: &Records) -> anyhow::Result<Exit> {
     let hub = wiring::open_hub(args.offline, None)?;
     let asked_as = args.model.clone().unwrap_or_else(|| "the default model".to_owned());
     let local = match &args.model {
@@ -50,7 +53,7 @@ pub(crate) fn run(args: QuickArgs) -> anyhow::Result<Exit> {
     let mut progress = ProgressView::new(estimate);
     let tally = session.run(&subjects, &planned, &mut progress, |record| {
         measured.push(record.clone());
-        records.wait(records.store().save(record)).map(|_| ())
+        records.save(record)
     })?;
     progress.clear();
 

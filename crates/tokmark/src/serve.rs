@@ -51,6 +51,7 @@ fn serve(args: &ServeArgs) -> anyhow::Result<Exit> {
             hosts: args.host.clone(),
             public: is_local || args.public,
             content: crate::shipped::content()?,
+            trusted: args.trust.iter().cloned().collect(),
             lease: args.lease,
             ..ServerOptions::default()
         };

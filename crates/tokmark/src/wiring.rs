@@ -1,5 +1,6 @@
 //! What several commands need: the store, the hub, the machine, Ctrl-C, a session.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -9,10 +10,11 @@ use tokmark_host::FactOptions;
 use tokmark_hub::{Hub, HubOptions, LocalModel, Secret, Source};
 use tokmark_lab::{Session, SessionOptions, Subject};
 use tokmark_model::{
-    Bytes, MachineFacts, Nanos, PlannedTest, ProcessParams, Repetitions, TokenKind, TokenSource,
+    Bytes, MachineFacts, Nanos, PlannedTest, ProcessParams, Record, RecordId, Repetitions,
+    TokenKind, TokenSource,
 };
 use tokmark_run::{Interrupt, Limits};
-use tokmark_store::{Store, StoreUrl};
+use tokmark_store::{Store, StoreError, StoreUrl};
 
 use crate::args::{Conditions, MeasureArgs, StoreArgs};
 use crate::exit::Exit;
@@ -24,6 +26,8 @@ pub(crate) struct Records {
     runtime: tokio::runtime::Runtime,
     store: Store,
     place: String,
+    /// What was measured since it was opened, in the order in which it was saved.
+    measured: RefCell<Vec<RecordId>>,
 }
 
 impl Records {
@@ -51,7 +55,7 @@ impl Records {
             .context("cannot start the store's runtime")?;
         let place = url.to_string();
         let store = runtime.block_on(Store::open(url))?;
-        Ok(Records { runtime, store, place })
+        Ok(Records { runtime, store, place, measured: RefCell::default() })
     }
 
     /// Opens it and makes sure that records can be saved, before anything is measured.
@@ -59,6 +63,25 @@ impl Records {
         let records = Records::open(args)?;
         records.wait(records.store.check_writable())?;
         Ok(records)
+    }
+
+    /// Saves what was just measured.
+    pub(crate) fn save(&self, record: &Record) -> Result<(), StoreError> {
+        self.wait(self.store.save(record))?;
+        self.measured.borrow_mut().push(record.id);
+        Ok(())
+    }
+
+    /// Saves what was just measured in place of the record `old`, which it continues.
+    pub(crate) fn replace(&self, old: RecordId, record: &Record) -> Result<(), StoreError> {
+        self.wait(self.store.replace(old, record))?;
+        self.measured.borrow_mut().push(record.id);
+        Ok(())
+    }
+
+    /// What was measured since it was opened, in the order in which it was saved.
+    pub(crate) fn measured(&self) -> Vec<RecordId> {
+        self.measured.borrow().clone()
     }
 
     /// The store.

@@ -129,6 +129,7 @@ impl Point {
             visit: None,
             experiment: None,
             published: None,
+            signature: None,
             notes: Vec::new(),
             tags: Vec::new(),
             newer: Default::default(),

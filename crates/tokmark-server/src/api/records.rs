@@ -62,7 +62,7 @@ pub(crate) async fn list(
         (status = 400, description = "no JSON, no record"),
         (status = 401, description = "no token"),
         (status = 413, description = "too large"),
-        (status = 422, description = "a figure differs from what its samples give"),
+        (status = 422, description = "a figure or a signature does not fit the samples"),
         (status = 503, description = "the database is away; see Retry-After"),
     )
 )]

@@ -9,6 +9,7 @@ use super::block::{Block, Cell, Column, FilterField, FilterForm, Page, PlotView,
 use super::{records, words};
 use crate::access::Reader;
 use crate::error::ServerError;
+use crate::signature;
 use crate::state::State;
 
 /// Repetitions or requests in a table; all of them are in the CSV.
@@ -30,10 +31,10 @@ async fn whole(
     id: &str,
 ) -> Result<Page, ServerError> {
     reader?;
-    let record = state.record(id).await?;
+    let (record, signed) = signature::told(state, state.record(id).await?).await?;
     let mut page = Page::new("", &format!("{} of {}", record.label(), record.model.name));
     page.lead = lead(&record);
-    facts(&mut page, &record);
+    facts(&mut page, &record, signed);
     if let Some(reason) = &record.status_reason {
         page.blocks.push(Block::Heading("Why it did not end well".to_owned()));
         page.blocks.push(Block::Text(reason.message.clone()));
@@ -96,7 +97,7 @@ fn lead(record: &Record) -> String {
     format!("{rate} tok/s, {within}, grade {}.", words::grade(letter))
 }
 
-fn facts(page: &mut Page, record: &Record) {
+fn facts(page: &mut Page, record: &Record, signed: Option<String>) {
     let mut facts: Vec<(String, Cell)> = Vec::new();
     let mut add = |name: &str, text: String| {
         if !text.is_empty() {
@@ -107,6 +108,7 @@ fn facts(page: &mut Page, record: &Record) {
     add("Begun", record.created_at.to_string());
     add("Kind", words::kind(record.kind));
     add("Status", words::word(&record.status));
+    add("Signature", signed.unwrap_or_default());
     if let Some(published) = &record.published {
         add("Source", published.source.clone());
         add("Address of the source", published.url.clone().unwrap_or_default());

@@ -16,10 +16,11 @@ use super::{Group, Level, engine, experiment, machine, model, noise, serving};
 pub(super) fn compare(findings: &mut Findings, a: &Record, b: &Record) {
     let Record {
         record_version,
-        // Names and times differ between any two records.
+        // Names, times and signatures differ between any two records.
         id: _,
         run_id: _,
         created_at: _,
+        signature: _,
         kind,
         tool,
         status,

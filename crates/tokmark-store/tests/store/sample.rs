@@ -68,6 +68,7 @@ pub fn record(n: u64) -> Record {
         visit: None,
         experiment: None,
         published: None,
+        signature: None,
         notes: Vec::new(),
         tags: Vec::new(),
         newer: BTreeMap::new(),

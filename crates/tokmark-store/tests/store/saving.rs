@@ -9,6 +9,7 @@ use crate::sample::{self, NASTY, awkward, record, time};
 on_both_databases!(
     records_read_back_equal,
     saving_again_changes_nothing,
+    a_signature_that_comes_later_changes_nothing,
     another_record_under_the_same_id_is_refused,
     a_batch_is_saved_whole_or_not_at_all,
     records_that_would_not_read_back_are_refused,
@@ -40,6 +41,17 @@ async fn saving_again_changes_nothing(place: &Place) {
     let without = Record { notes: Vec::new(), tags: Vec::new(), ..awkward(1) };
     assert!(!store.save(&without).await.unwrap());
     assert_eq!(all(&store).await, [awkward(1)]);
+}
+
+async fn a_signature_that_comes_later_changes_nothing(place: &Place) {
+    let store = place.open().await;
+    let signed =
+        |n: u8| Record { signature: Some(Signature::new(&[n; 32], &[n; 64])), ..record(n.into()) };
+    for (first, second) in [(record(1), signed(1)), (signed(2), record(2))] {
+        assert!(store.save(&first).await.unwrap());
+        assert!(!store.save(&second).await.unwrap());
+        assert_eq!(store.get(first.id).await.unwrap(), first);
+    }
 }
 
 async fn a_continued_record_takes_the_place_of_the_one_before(place: &Place) {

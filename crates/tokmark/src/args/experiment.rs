@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 
 use super::quantity::{duration, percent};
-use super::{BothArgs, Conditions, StoreArgs};
+use super::{BothArgs, Conditions, SendArgs, StoreArgs};
 use crate::wizard::ranges::{
     CONTEXT, GENERATE, REPETITIONS, USUAL_CONTEXT, USUAL_GENERATE, of_flag,
 };
@@ -32,6 +32,8 @@ pub(crate) struct ExperimentArgs {
     pub(crate) conditions: Conditions,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) send: SendArgs,
 }
 
 #[derive(Debug, Args)]

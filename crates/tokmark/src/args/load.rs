@@ -10,7 +10,7 @@ use tokmark_model::{Api, Arrivals, CacheMode, LatencyKind, ServiceLevel, Think};
 use tokmark_stub::Dialect;
 
 use super::quantity::{duration, percent};
-use super::{MeasureArgs, StoreArgs};
+use super::{MeasureArgs, SendArgs, StoreArgs};
 
 /// What is asked of the server, and how often.
 #[derive(Debug, Clone, Args)]
@@ -179,6 +179,8 @@ pub(crate) struct LoadArgs {
     pub(crate) html: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) send: SendArgs,
 }
 
 impl LoadArgs {
@@ -242,6 +244,8 @@ pub(crate) struct GapArgs {
     pub(crate) measure: MeasureArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) send: SendArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,5 @@
-//! Flags of the commands around a server: serve, agent, upload.
+//! Flags of the commands around a server: serve, agent, upload, and of those that measure and
+//! send.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,6 +28,9 @@ pub(crate) struct ServeArgs {
     /// Start no agent: nothing is measured here
     #[arg(long)]
     pub(crate) no_agent: bool,
+    /// Name of a key that signs records, KEY=NAME with the key's 64 digits; may be repeated
+    #[arg(long, value_name = "KEY=NAME", value_parser = trusted_key)]
+    pub(crate) trust: Vec<(String, String)>,
     /// How long an agent may say nothing before another may take its job
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) lease: Duration,
@@ -84,15 +88,62 @@ pub(crate) struct BackupArgs {
     pub(crate) store: StoreArgs,
 }
 
+/// Where `tokmark serve` listens unless told otherwise.
+const SERVER: &str = "http://127.0.0.1:8080";
+/// Variable of the environment that holds the token unless another is named.
+const TOKEN_ENV: &str = "TOKMARK_TOKEN";
+
 /// Which server, and with which token.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServerArgs {
     /// The server's address
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, value_name = "URL", default_value = SERVER)]
     pub(crate) server: String,
     /// Variable of the environment that holds the token
-    #[arg(long, value_name = "NAME", default_value = "TOKMARK_TOKEN")]
+    #[arg(long, value_name = "NAME", default_value = TOKEN_ENV)]
     pub(crate) token_env: String,
+}
+
+/// Where what was measured goes besides the store.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SendArgs {
+    /// Send what was measured to a server too; without a URL to http://127.0.0.1:8080
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = SERVER,
+          value_parser = web_address)]
+    pub(crate) upload: Option<String>,
+    /// Variable of the environment that holds the server's token
+    #[arg(long, value_name = "NAME", default_value = TOKEN_ENV, requires = "upload")]
+    pub(crate) token_env: String,
+    /// Sign it with this machine's key, which is made the first time
+    #[arg(long, requires = "upload")]
+    pub(crate) sign: bool,
+}
+
+/// Whether a word is an address with its scheme: only such a one is the value of `--upload`, so
+/// that a model or a server to measure is never taken for it.
+pub(crate) fn is_web_address(word: &str) -> bool {
+    word.starts_with("http://") || word.starts_with("https://")
+}
+
+fn trusted_key(text: &str) -> Result<(String, String), String> {
+    let (key, name) = text.split_once('=').ok_or("give KEY=NAME")?;
+    let (key, name) = (key.trim().to_ascii_lowercase(), name.trim());
+    if key.len() != 64 || !key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err("a key has 64 hexadecimal digits; tokmark upload --sign shows it".to_owned());
+    }
+    if name.is_empty() {
+        return Err("the key's name is empty".to_owned());
+    }
+    Ok((key, name.to_owned()))
+}
+
+fn web_address(text: &str) -> Result<String, String> {
+    match is_web_address(text) {
+        true => Ok(text.to_owned()),
+        false => Err("give an address that begins with http:// or https://, or none and put the \
+                      flag last"
+            .to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -114,6 +165,9 @@ pub(crate) struct UploadArgs {
     pub(crate) ids: Vec<String>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+    /// Sign what was measured here with this machine's key, which is made the first time
+    #[arg(long)]
+    pub(crate) sign: bool,
     /// Folder in which records wait for the server [default: in the data folder]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) outbox: Option<PathBuf>,
@@ -215,4 +269,19 @@ pub(crate) struct SiteBuildArgs {
     /// Address of the site, for its feed
     #[arg(long, value_name = "URL")]
     pub(crate) site_url: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trusted_key_has_64_digits_and_a_name() {
+        let key = "3F".repeat(32);
+        let read = trusted_key(&format!("{key}=lab=1")).unwrap();
+        assert_eq!(read, ("3f".repeat(32), "lab=1".to_owned()));
+        for wrong in ["", "3f=lab", &key, &format!("{key}="), &format!("{}=lab", "é".repeat(32))] {
+            assert!(trusted_key(wrong).is_err(), "{wrong}");
+        }
+    }
 }

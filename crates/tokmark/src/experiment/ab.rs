@@ -11,9 +11,10 @@ use tokmark_model::{
 use super::resume::Before;
 use super::variant::{VariantWords, check_single, read};
 use super::{REPETITIONS_IN_VISIT, Run, environment, measuring};
-use crate::args::{AbArgs, BothArgs, LlamaBenchArgs};
+use crate::args::{AbArgs, BothArgs, ExperimentArgs, LlamaBenchArgs};
 use crate::exit::Exit;
 use crate::output;
+use crate::upload;
 use crate::view::experiment as view;
 use crate::wiring::{self, Records};
 
@@ -40,11 +41,20 @@ pub(crate) fn run(args: &AbArgs) -> anyhow::Result<Exit> {
     environment::check("--b", &words[1].env)?;
     args.experiment.html.as_deref().map_or(Ok(()), output::check_report)?;
     check_base(&args.both.0)?;
-    let records = Records::open_for_writing(&args.experiment.store)?;
-    let before = Before::find(&args.experiment, &records)?;
+    let ExperimentArgs { store, send, .. } = &args.experiment;
+    upload::measuring(store, send, |records| measure(args, &words, records, output))
+}
+
+fn measure(
+    args: &AbArgs,
+    words: &[VariantWords; 2],
+    records: &Records,
+    output: &str,
+) -> anyhow::Result<Exit> {
+    let before = Before::find(&args.experiment, records)?;
     let offline = args.both.0.has("--offline");
     let hub = wiring::open_hub(offline, args.both.0.last("--hf-token"))?;
-    let [a, b] = &words;
+    let [a, b] = words;
     let mut prepared =
         vec![prepare(args, &hub, "A", &args.a, a)?, prepare(args, &hub, "B", &args.b, b)?];
     let tests: Vec<Test> = prepared[0].planned.iter().map(|planned| planned.test).collect();
@@ -79,7 +89,7 @@ pub(crate) fn run(args: &AbArgs) -> anyhow::Result<Exit> {
     };
     let variants = prepared.iter().map(|p| p.variant.clone()).collect();
     let engines: Vec<EngineFacts> = prepared.iter().map(|p| p.session.engine().clone()).collect();
-    let run = Run::new(&args.experiment, &records, Question::Ab, variants, design).continuing(
+    let run = Run::new(&args.experiment, records, Question::Ab, variants, design).continuing(
         before,
         &engines,
         args.pairs.is_some(),

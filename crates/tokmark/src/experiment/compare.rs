@@ -18,10 +18,11 @@ use tokmark_workload::{Length, PromptSource, Shape, SourceOptions};
 
 use super::resume::Before;
 use super::{REPETITIONS_IN_VISIT, Run, measuring};
-use crate::args::{self, CompareArgs, Repeat};
+use crate::args::{self, CompareArgs, ExperimentArgs, Repeat};
 use crate::exit::Exit;
 use crate::load::subjects::Serving;
 use crate::output;
+use crate::upload;
 use crate::view::{experiment as view, specification};
 use crate::wiring::{self, Records};
 use crate::wizard::{self, ranges::MODELS};
@@ -57,7 +58,11 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
         if n == 1 { ", tokmark ab compares settings of one" } else { "" },
     );
     args.experiment.html.as_deref().map_or(Ok(()), output::check_report)?;
-    let records = Records::open_for_writing(&args.experiment.store)?;
+    let ExperimentArgs { store, send, .. } = &args.experiment;
+    upload::measuring(store, send, |records| measure(args, records))
+}
+
+fn measure(args: &CompareArgs, records: &Records) -> anyhow::Result<Exit> {
     let hub = wiring::open_hub(false, None)?;
     let tests = vec![Test::pp(args.context), Test::tg(args.generate).at_depth(args.context)];
     let mut variants = Vec::new();
@@ -75,20 +80,23 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     refuse_twins(&variants)?;
     distinct_names(&mut variants);
     output::say!("{}", specification::of_variants(&variants));
-    let before = Before::find(&args.experiment, &records)?;
-    let (design, round) = design(args, tests, &mut entrants, &records)?;
+    let before = Before::find(&args.experiment, records)?;
+    let (design, round) = design(args, tests, &mut entrants, records)?;
     let n_variants = variants.len();
     let engines: Vec<EngineFacts> = entrants.iter().map(Entrant::engine).collect();
     let is_rounds_given = args.repetitions != Repeat::Adaptive;
-    let run = Run::new(&args.experiment, &records, Question::Compare, variants, design)
-        .continuing(before, &engines, is_rounds_given)?;
+    let run = Run::new(&args.experiment, records, Question::Compare, variants, design).continuing(
+        before,
+        &engines,
+        is_rounds_given,
+    )?;
     output::say!("{}", view::length(&run.plan.design, n_variants, round, args.experiment.budget));
     if !args.endpoint.is_empty() {
         output::say!("{}", view::COMPARABLE);
     }
     let mut arms: Vec<Box<dyn Arm>> = Vec::new();
     for entrant in entrants {
-        arms.push(entrant.arm(args, run.plan.run_id, &records)?);
+        arms.push(entrant.arm(args, run.plan.run_id, records)?);
     }
     run.measure(&mut arms, &args.output)
 }

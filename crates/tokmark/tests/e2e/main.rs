@@ -18,6 +18,7 @@ mod resume;
 mod serve;
 mod speculation;
 mod support;
+mod upload;
 mod watch;
 mod wizard;
 mod workload;

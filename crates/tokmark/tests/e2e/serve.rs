@@ -227,7 +227,8 @@ fn tokens_are_made_listed_and_revoked_and_their_text_is_kept_nowhere() {
     assert!(!found, "the token stands in a file");
 }
 
-fn walk(folder: &std::path::Path) -> Vec<PathBuf> {
+/// Every file below a folder.
+pub fn walk(folder: &std::path::Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         match entry.file_type().unwrap().is_dir() {

@@ -6,12 +6,25 @@ use tokmark_compat::spelling;
 use tokmark_hub::ModelUrl;
 use tokmark_lab::{NOT_KEPT, is_secret};
 
+use crate::args::is_web_address;
 use crate::view::shell;
 
 /// Flags that say who asks or where it is kept, and nothing of what is measured: left out with
 /// their values.
-const LEFT_OUT: [&str; 7] =
-    ["--resume", "--db", "--hf-token", "--header", "--api-key", "--api-key-env", "--token"];
+const LEFT_OUT: [&str; 8] = [
+    "--resume",
+    "--db",
+    "--hf-token",
+    "--header",
+    "--api-key",
+    "--api-key-env",
+    "--token",
+    "--token-env",
+];
+/// The same of a flag whose value, an address with its scheme, may be absent.
+const UPLOAD: &str = "--upload";
+/// A switch that means something only beside it.
+const SIGN: &str = "--sign";
 /// Flags whose value is an address, with or without a scheme.
 const ADDRESSES: [&str; 2] = ["--endpoint", "--url"];
 /// Flags whose value is words of its own.
@@ -58,7 +71,7 @@ enum Kept {
 
 fn words(given: &[String], kept: Kept) -> Vec<String> {
     let mut words = Vec::new();
-    let mut given = given.iter();
+    let mut given = given.iter().peekable();
     while let Some(word) = given.next() {
         let (name, joined) = match word.split_once('=') {
             Some((name, value)) if name.starts_with('-') => (name, Some(value)),
@@ -73,6 +86,16 @@ fn words(given: &[String], kept: Kept) -> Vec<String> {
                 }
                 continue;
             }
+            UPLOAD => {
+                let next = || given.next_if(|word| is_web_address(word)).map(String::as_str);
+                let value = joined.or_else(next);
+                if kept == Kept::Shown {
+                    words.push(name.to_owned());
+                    words.extend(value.map(address));
+                }
+                continue;
+            }
+            SIGN if kept == Kept::Recorded => continue,
             flag if ADDRESSES.contains(&flag) => |value, _| address(value),
             flag if VARIANTS.contains(&flag) => of_text,
             _ => {
@@ -190,6 +213,19 @@ mod tests {
             assert_eq!(kept(&format!("ab '--b={token} -v' -t 2")), "ab --b=-v -t 2", "{token}");
         }
         assert_eq!(kept("ab --tokens text"), "ab --tokens text");
+    }
+
+    #[test]
+    fn where_it_was_sent_is_no_part_of_the_same_again() {
+        for sent in ["--upload", "--upload http://h:1 --sign", "--upload=http://h:1 --token-env X"]
+        {
+            assert_eq!(kept(&format!("compare {sent} -t 2 a b")), "compare -t 2 a b", "{sent}");
+        }
+        assert_eq!(kept("compare a b --upload"), "compare a b");
+        let again = shell::line(to_type_again(
+            &shlex::split("ab --upload 'http://u:pw@h:1/?k=x' -t 2 --token-env X").unwrap(),
+        ));
+        assert_eq!(again, "ab --upload http://h:1 -t 2 --token-env '(not kept)'");
     }
 
     #[test]

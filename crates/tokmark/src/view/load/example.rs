@@ -473,6 +473,7 @@ fn record(id: u128, serving: Serving) -> Record {
         speculation: None,
         serving: Some(Box::new(serving)),
         published: None,
+        signature: None,
         notes: Vec::new(),
         tags: Vec::new(),
         newer: BTreeMap::new(),
