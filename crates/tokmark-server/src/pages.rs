@@ -3,8 +3,10 @@
 pub(crate) mod block;
 pub(crate) mod board;
 mod compare;
+mod experiment;
 mod history;
 mod jobs;
+mod login;
 pub(crate) mod model;
 mod record;
 mod records;
@@ -41,7 +43,7 @@ pub(crate) fn routes() -> Router<State> {
         .route("/jobs/{id}/cancel", post(jobs::cancel))
         .route("/quality", get(quality))
         .route("/definitions", get(definitions))
-        .route("/login", get(jobs::login).post(jobs::enter))
+        .route("/login", get(login::page).post(login::enter))
         .route("/api", get(interface))
 }
 

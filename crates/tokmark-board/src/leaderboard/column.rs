@@ -108,7 +108,7 @@ impl Column {
             Column::Quantization => "Quantization",
             Column::Hardware => "Hardware",
             Column::Engine => "Back end",
-            Column::Concurrency => "Requests at once",
+            Column::Concurrency => "Conc.",
             Column::Rate => "Generation, tok/s",
             Column::Ttft => "TTFT, ms",
             Column::Grade => "Grade",

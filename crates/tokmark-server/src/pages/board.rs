@@ -101,7 +101,12 @@ fn filters(action: &str, query: &Query, choices: &BoardChoices) -> FilterForm {
         label,
         value: value.unwrap_or_default(),
         numeric: false,
-        choices: found.iter().map(|(word, n)| (word.clone(), format!("{word} ({n})"))).collect(),
+        choices: found
+            .iter()
+            // A server says no back end; there is nothing to choose it by.
+            .filter(|(word, _)| !word.is_empty())
+            .map(|(word, n)| (word.clone(), format!("{word} ({n})")))
+            .collect(),
     };
     let number = |name, label, value: Option<u64>| FilterField {
         name,

@@ -1,8 +1,8 @@
-//! Work: the wizard, jobs as they go on, and the way in.
+//! Work: the wizard, and jobs as they go on.
 
 use axum::body::Bytes;
 use axum::extract::{Path, State as Shared};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use std::time::Duration;
 use tokmark_model::{Job, JobSpec, JobState, ModelFacts};
@@ -14,7 +14,7 @@ use super::block::{
     Block, Cell, Column, Input, InputKind, InputSet, JobView, Page, TableView, WorkForm, link,
 };
 use super::words;
-use crate::access::{COOKIE, Reader, Submitter, hash_token};
+use crate::access::{Reader, Submitter};
 use crate::api::jobs as api;
 use crate::error::ServerError;
 use crate::state::State;
@@ -27,10 +27,10 @@ const CONNECTED: Duration = Duration::from_secs(90);
 const RECORDS: u64 = 200;
 
 /// Fields of a form, in order; names may repeat.
-struct Fields(Vec<(String, String)>);
+pub(crate) struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    fn of(body: &[u8]) -> Self {
+    pub(crate) fn of(body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(body);
         let decoded = |part: &str| words::unescaped(&part.replace('+', " "));
         let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
@@ -42,7 +42,7 @@ impl Fields {
         own.map(|(_, value)| value.clone()).collect()
     }
 
-    fn one(&self, name: &str) -> Option<String> {
+    pub(crate) fn one(&self, name: &str) -> Option<String> {
         self.all(name).into_iter().next()
     }
 
@@ -156,11 +156,11 @@ async fn wizard_page(
             true => {
                 "No agent is connected. Start one on the machine that is to measure:".to_owned()
             }
-            false => "The connected agents have no models. Fetch one there:".to_owned(),
+            false => "The connected agents have no models. Add one there:".to_owned(),
         }));
         page.blocks.push(Block::Command(match agents.is_empty() {
-            true => "tokmark agent --server http://localhost:8080".to_owned(),
-            false => "tokmark models fetch hf:owner/repo/file.gguf".to_owned(),
+            true => "tokmark agent --server ADDRESS_OF_THIS_PAGE".to_owned(),
+            false => "tokmark models add hf:owner/repo:QUANT".to_owned(),
         }));
         return Ok(page);
     }
@@ -210,7 +210,13 @@ fn specifications(models: &[&ModelFacts]) -> TableView {
     }
 }
 
-fn input(name: &'static str, label: &str, value: &str, help: &str, kind: InputKind) -> Input {
+pub(crate) fn input(
+    name: &'static str,
+    label: &str,
+    value: &str,
+    help: &str,
+    kind: InputKind,
+) -> Input {
     Input {
         id: name.to_owned(),
         name,
@@ -460,52 +466,4 @@ pub(crate) async fn cancel(
         Ok(_) => Redirect::to(&format!("/jobs/{id}")).into_response(),
         Err(error) => Shown(Err(error)).into_response(),
     }
-}
-
-pub(crate) async fn login() -> Shown {
-    Shown(Ok(login_page(None)))
-}
-
-fn login_page(refused: Option<String>) -> Page {
-    let mut page = Page::new("", "Enter a token");
-    page.lead = "The browser keeps it for this server alone, until it is closed.".to_owned();
-    page.blocks.push(Block::Form(WorkForm {
-        action: "/login".to_owned(),
-        sets: vec![InputSet {
-            legend: "Token".to_owned(),
-            help: String::new(),
-            inputs: vec![input(
-                "token",
-                "Token",
-                "",
-                "tokmark serve prints one; tokmark serve token makes more.",
-                InputKind::Secret,
-            )],
-        }],
-        button: "Enter".to_owned(),
-        refused,
-    }));
-    page
-}
-
-pub(crate) async fn enter(Shared(state): Shared<State>, body: Bytes) -> Response {
-    let token = Fields::of(&body).one("token").unwrap_or_default();
-    let now = (state.options.clock)();
-    let is_known = match state.store.tokens().find(&hash_token(token.trim()), now).await {
-        Ok(found) => found.is_some(),
-        Err(error) => return Shown(Err(error.into())).into_response(),
-    };
-    let is_plain = token.trim().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if !is_known || !is_plain {
-        let page = login_page(Some("This token is unknown, expired or revoked.".to_owned()));
-        let mut response = Shown(Ok(page)).into_response();
-        *response.status_mut() = StatusCode::UNAUTHORIZED;
-        return response;
-    }
-    let cookie = format!("{COOKIE}={}; HttpOnly; SameSite=Strict; Path=/", token.trim());
-    let mut response = Redirect::to("/wizard").into_response();
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
-    response
 }

@@ -6,7 +6,7 @@ use tokmark_plot::{Axis, LinePoint, LineSeries, Lines, Plot, Reading, TimeSeries
 
 use super::Shown;
 use super::block::{Block, Cell, Column, FilterField, FilterForm, Page, PlotView, TableView, link};
-use super::{records, words};
+use super::{experiment, words};
 use crate::access::Reader;
 use crate::error::ServerError;
 use crate::signature;
@@ -14,8 +14,6 @@ use crate::state::State;
 
 /// Repetitions or requests in a table; all of them are in the CSV.
 const SHOWN: usize = 200;
-/// Visits of an experiment in a table.
-const VISITS: u64 = 200;
 
 pub(crate) async fn page(
     Shared(state): Shared<State>,
@@ -48,10 +46,10 @@ async fn whole(
         requests(&mut page, serving);
     }
     if record.experiment.is_some() {
-        experiment(state, &mut page, &record).await?;
+        experiment::blocks(state, &mut page, &record).await?;
     }
     page.blocks.push(Block::Heading("The same again".to_owned()));
-    page.blocks.push(Block::Command(again(&record)));
+    page.blocks.push(Block::Command(tokmark_command::command(&record)));
     page.blocks.push(Block::Heading("Against another record".to_owned()));
     page.blocks.push(Block::Filters(FilterForm {
         action: "/compare".to_owned(),
@@ -81,6 +79,9 @@ async fn whole(
 }
 
 fn lead(record: &Record) -> String {
+    if let Some(experiment) = &record.experiment {
+        return experiment::lead(record, experiment);
+    }
     let Some(estimate) = record.rate() else {
         return format!("{}, no rate.", words::word(&record.status));
     };
@@ -360,112 +361,6 @@ fn requests(page: &mut Page, serving: &tokmark_model::Serving) {
         ],
         rows: serving.requests.iter().enumerate().take(SHOWN).map(row).collect(),
     }));
-}
-
-async fn experiment(state: &State, page: &mut Page, record: &Record) -> Result<(), ServerError> {
-    let Some(experiment) = &record.experiment else { return Ok(()) };
-    page.blocks.push(Block::Heading("Verdicts".to_owned()));
-    let name = |n: u32| {
-        experiment.variants.get(n as usize).map_or_else(String::new, |one| one.name.clone())
-    };
-    for contest in &experiment.contests {
-        let rates = contest.rates.iter().zip(&contest.standings).enumerate();
-        let row = |(n, (rate, standing)): (usize, (&Option<tokmark_model::Estimate>, _))| {
-            let interval = rate.and_then(|rate| rate.interval);
-            vec![
-                Cell::text(name(n as u32)),
-                Cell::text(rate.map_or_else(String::new, |rate| words::rate(Some(rate.rate_tps)))),
-                Cell::text(interval.map_or_else(String::new, |interval| {
-                    format!("{} to {}", words::number(interval.low), words::number(interval.high))
-                })),
-                Cell::text(words::word(standing)),
-            ]
-        };
-        page.blocks.push(Block::Table(TableView {
-            caption: contest.test.label(),
-            columns: vec![
-                Column::named("Variant"),
-                Column::number("tok/s").defined(words::RATE),
-                Column::number("Interval").defined(words::INTERVAL),
-                Column::named("Standing"),
-            ],
-            rows: rates.map(row).collect(),
-        }));
-        let row = |pairing: &tokmark_model::Pairing| {
-            let comparison = &pairing.comparison;
-            vec![
-                Cell::text(format!("{} against {}", name(pairing.second), name(pairing.first))),
-                Cell::text(words::word(&comparison.verdict)),
-                Cell::text(format!("{:.4}", comparison.ratio)),
-                Cell::text(comparison.n_pairs.to_string()),
-            ]
-        };
-        page.blocks.push(Block::Table(TableView {
-            caption: format!("{}, in pairs", contest.test.label()),
-            columns: vec![
-                Column::named("Pair"),
-                Column::named("Verdict"),
-                Column::number("Ratio of speeds"),
-                Column::number("Pairs"),
-            ],
-            rows: contest.pairings.iter().map(row).collect(),
-        }));
-    }
-    let visits = tokmark_store::Filter {
-        run_id: Some(record.run_id),
-        is_visit: Some(true),
-        limit: Some(VISITS),
-        ..tokmark_store::Filter::default()
-    };
-    let visits = state.store.list(&visits).await?;
-    if !visits.is_empty() {
-        page.blocks.push(Block::Heading("Visits".to_owned()));
-        page.blocks
-            .push(Block::Table(records::table(&visits, "Records of its visits, newest first")));
-    }
-    Ok(())
-}
-
-/// The command that does the same, as far as a record tells.
-fn again(record: &Record) -> String {
-    if let Some(experiment) = &record.experiment {
-        return format!("tokmark {}", experiment.arguments.join(" "));
-    }
-    if let Some(serving) = &record.serving {
-        let url = serving.server.urls.first().map_or("URL", String::as_str);
-        let load = match &serving.workload.arrival {
-            tokmark_model::Load::Concurrency { n } => format!("--concurrency {n}"),
-            tokmark_model::Load::Rate { per_s, .. } => format!("--rate {per_s}"),
-            tokmark_model::Load::Replay { .. } => "--trace FILE".to_owned(),
-        };
-        let model = &serving.server.model;
-        return format!(
-            "tokmark load {url} --model {model} --shape {} {load}",
-            serving.workload.shape
-        );
-    }
-    let test = &record.test;
-    let mut words = vec!["tokmark bench".to_owned()];
-    let source = record.model.source.clone().unwrap_or_else(|| record.model.file_name.clone());
-    words.push(format!("-m {}", source.trim_start_matches("file:")));
-    words.push(format!("-p {} -n {}", test.n_prompt, test.n_gen));
-    if test.n_depth > 0 {
-        words.push(format!("-d {}", test.n_depth));
-    }
-    let settings = record.params.settings();
-    words.extend(settings.split_whitespace().filter_map(flag));
-    words.join(" ")
-}
-
-/// `t8` and `fa=on` of the settings as llama-bench's flags.
-fn flag(word: &str) -> Option<String> {
-    match word.split_once('=') {
-        Some((name, value)) => Some(format!("-{name} {value}")),
-        None => match word.strip_prefix('t').filter(|n| n.parse::<u32>().is_ok()) {
-            Some(n) => Some(format!("-t {n}")),
-            None => Some(format!("-{word}")),
-        },
-    }
 }
 
 /// Address of a record's page.

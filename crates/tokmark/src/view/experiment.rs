@@ -10,11 +10,11 @@ mod tests;
 
 use std::time::Duration;
 
+use tokmark_command::shell;
 use tokmark_lab::experiment_length;
 use tokmark_model::{Design, Looks, RecordId, Test, Variant};
 
 use super::plan::duration;
-use super::shell;
 use super::words::{counted, model, printable, short_id};
 
 pub(crate) use kept::{address, arguments, as_kept};

@@ -12,7 +12,6 @@ pub(crate) mod load;
 pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod report;
-pub(crate) mod shell;
 pub(crate) mod show;
 pub(crate) mod specification;
 pub(crate) mod table;

@@ -2,7 +2,7 @@
 
 use super::ranges::{USUAL_CONTEXT, USUAL_GENERATE};
 use crate::args;
-use crate::view::shell;
+use tokmark_command::shell;
 
 /// Flags of which the wizard decides, each with a value.
 const DECIDED: [&str; 3] = ["--context", "--generate", "--repetitions"];

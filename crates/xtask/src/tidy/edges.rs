@@ -18,6 +18,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("tokmark", &[ANY], &[]),
     ("tokmark-agent", &[], &["tokmark-server", "tokmark-store"]),
     ("tokmark-board", &["tokmark-stats"], &[]),
+    ("tokmark-command", &["tokmark-workload"], &[]),
     ("tokmark-compat", &[], &[]),
     ("tokmark-gguf", &[], &[]),
     ("tokmark-host", &[], &[]),
@@ -45,7 +46,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("tokmark-run", &[], &[]),
     (
         "tokmark-server",
-        &["tokmark-board", "tokmark-plot", "tokmark-stats", "tokmark-store"],
+        &["tokmark-board", "tokmark-command", "tokmark-plot", "tokmark-stats", "tokmark-store"],
         &["tokmark-stub"],
     ),
     ("tokmark-stats", &[], &[]),

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use tokmark_command::shell;
 use tokmark_compat::spelling;
 use tokmark_hub::ModelUrl;
 use tokmark_lab::{NOT_KEPT, is_secret};
 
 use crate::args::is_web_address;
-use crate::view::shell;
 
 /// Flags that say who asks or where it is kept, and nothing of what is measured: left out with
 /// their values.

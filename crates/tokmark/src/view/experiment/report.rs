@@ -1,5 +1,6 @@
 //! An experiment as one HTML page.
 
+use tokmark_command::shell;
 use tokmark_model::{Contest, Experiment, Question, Record};
 use tokmark_plot::{
     Axis, BarSeries, Bars, Block, Limit, LinePoint, LineSeries, Lines, Plot, Reading, Section,
@@ -7,8 +8,8 @@ use tokmark_plot::{
 };
 
 use super::{described, result};
+use crate::view::specification;
 use crate::view::words::printable;
-use crate::view::{shell, specification};
 
 /// The page of an experiment's record.
 pub(crate) fn page(record: &Record) -> String {

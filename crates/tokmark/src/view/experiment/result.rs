@@ -1,5 +1,6 @@
 //! The result of an experiment as text and as Markdown.
 
+use tokmark_command::shell;
 use tokmark_model::{
     Contest, Experiment, FoundAs, Pairing, Power, PowerDoubt, Question, Record, Standing, Variant,
     Verdict,
@@ -9,7 +10,7 @@ use tokmark_plot::TerminalOptions;
 use super::grid::{Grid, beside_the_best, grid, percent, ratio, verdict_words};
 use super::{described, report};
 use crate::view::words::{counted, printable, short_id};
-use crate::view::{shell, specification, table};
+use crate::view::{specification, table};
 
 /// Columns of a terminal that tells no width.
 const USUAL_WIDTH: usize = 100;

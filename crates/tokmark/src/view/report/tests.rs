@@ -1,7 +1,7 @@
+use tokmark_command::load_commands as commands;
 use tokmark_model::{Load, Nanos, Record, Repetitions};
 
 use super::super::load::example::{self, chat_by_four, chat_by_one, remote_at_a_rate, two_recipes};
-use super::again::commands;
 use super::page;
 
 /// The text of a page, a block a line; pictures and the tables of plots left out.

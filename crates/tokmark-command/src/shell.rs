@@ -1,12 +1,12 @@
 //! Command lines as a shell reads them.
 
 /// `words` as one line to type.
-pub(crate) fn line<W: AsRef<str>>(words: impl IntoIterator<Item = W>) -> String {
+pub fn line<W: AsRef<str>>(words: impl IntoIterator<Item = W>) -> String {
     words.into_iter().map(|word| quoted(word.as_ref())).collect::<Vec<_>>().join(" ")
 }
 
 /// `word` for a POSIX shell; with control characters as bash, zsh and ksh read them.
-pub(crate) fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
