@@ -159,7 +159,7 @@ async fn attempt(
     let clock = reading.borrow().clock;
     reading.borrow_mut().sample.sent_ns = clock.now();
     let (mut connection, head) = match pool.take(ready.replica) {
-        Some(lent) => match open_answer(lent, ready, reading).await {
+        Some(lent) => match open_answer(pool, lent, ready, reading).await {
             // The server had closed it while it waited: no request was refused.
             Err(Broken::Closed) => {
                 reading.borrow_mut().sample.resent = true;
@@ -194,23 +194,23 @@ async fn first_answer(
         }
         broken.kind()
     })?;
-    open_answer(lent, ready, reading).await.map_err(|broken| broken.kind())
+    open_answer(pool, lent, ready, reading).await.map_err(|broken| broken.kind())
 }
 
 /// Sends the request and waits for the head of the answer.
 async fn open_answer(
+    pool: &Pool,
     lent: Lent,
     ready: &Ready,
     reading: &RefCell<Reading>,
 ) -> Result<(Connection, Head), Broken> {
-    let Lent { mut connection, is_new } = lent;
-    let sent = connection.send(&ready.bytes).await.map_err(|_| Broken::Closed)?;
+    let Lent { mut connection, opened_in } = lent;
+    let sent = pool.in_turn(connection.send(&ready.bytes)).await.map_err(|_| Broken::Closed)?;
     {
         let mut reading = reading.borrow_mut();
-        let (begun, sent) = (reading.sample.sent_ns, reading.clock.at(sent));
-        reading.sample.connected = is_new;
-        reading.sample.connect_ns = is_new.then(|| Nanos(sent.0.saturating_sub(begun.0)));
-        reading.sample.sent_ns = sent;
+        reading.sample.connected = opened_in.is_some();
+        reading.sample.connect_ns = opened_in.map(Nanos::from);
+        reading.sample.sent_ns = reading.clock.at(sent);
     }
     let head = connection.head(false).await?;
     Ok((connection, head))

@@ -320,7 +320,7 @@ async fn workloads_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, 
         ];
         for row in found {
             cells.push(row.map_or_else(Cell::default, |row| {
-                Cell::link(words::rate(row.rate_tps), record::address(row.id))
+                Cell::link(words::rate_or_range(row), record::address(row.id))
             }));
             let ttft = row.and_then(|row| row.ttft_p50_ms);
             cells.push(Cell::text(ttft.map_or_else(String::new, words::number)));

@@ -6,11 +6,11 @@ use tokmark_model::{BoardRow, ModelFacts};
 use tokmark_plot::{
     Axis, BarSeries, Bars, LinePoint, LineSeries, Lines, Plot, Reading, Unit, XAxis,
 };
-use tokmark_store::MachineRow;
+use tokmark_store::{Filter, MachineRow};
 
 use super::Shown;
 use super::block::{Block, Cell, Column, Page, PlotView, TableView};
-use super::{board, words};
+use super::{board, records, words};
 use crate::access::Reader;
 use crate::error::ServerError;
 use crate::state::State;
@@ -84,9 +84,23 @@ async fn model_page(state: &State, reader: Read, name: &str) -> Result<Page, Ser
         RowFilter { model: Some(name.to_owned()), limit: Some(ROWS), ..RowFilter::default() };
     let (rows, _) = state.rows(&Query { filter, ..Query::default() }, false).await?;
     if rows.is_empty() {
-        return Err(ServerError::not_found("measured model of this name"));
+        return without_figures(state, name).await;
     }
     Ok(blocks(name, &rows, true))
+}
+
+/// A model of which there are experiments or failures, and no figure of its own.
+async fn without_figures(state: &State, name: &str) -> Result<Page, ServerError> {
+    let filter = Filter { model: Some(name.to_owned()), ..Filter::default() };
+    let mut found = state.store.page(&filter, None).await?.rows;
+    found.retain(|row| row.model_name == name);
+    if found.is_empty() {
+        return Err(ServerError::not_found("model of this name"));
+    }
+    let mut page = Page::new("/models", name);
+    page.lead = "Nothing was measured of it alone; these records are of it.".to_owned();
+    page.blocks.push(Block::Table(records::table(&found, "Newest first")));
+    Ok(page)
 }
 
 /// A model's page. Without a server there is no history, and no list of records.
@@ -131,7 +145,7 @@ fn reading(row: &BoardRow) -> Reading {
         }
         (Some(rate), ..) => Reading::value(rate.get()),
         (None, Some(low), Some(high), _) => {
-            Reading::within(0.5 * (low.get() + high.get()), low.get(), high.get())
+            Reading::missing(format!("only a range: {}", words::ends(Some(low), Some(high))))
         }
         _ => Reading::missing("no rate"),
     }

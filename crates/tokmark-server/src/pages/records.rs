@@ -39,18 +39,15 @@ async fn page(
         page.blocks.push(Block::Group(group(run)));
     }
     if let Some(next) = found.next {
-        let query = ListQuery { cursor: Some(next.to_string()), ..query };
+        let query = ListQuery { cursor: Some(next.to_string()), ..query.clone() };
         page.blocks.push(link("Next page", &format!("/benchmarks?{}", words::query(&query))));
     }
-    let all = ListQuery { cursor: None, limit: None, ..ListQuery::default() };
-    let _ = all;
-    page.blocks.push(Block::Links(
-        ["json", "jsonl", "csv", "yaml"]
-            .map(|form| {
-                Cell::link(format!("Export as {form}"), format!("/api/export?format={form}"))
-            })
-            .to_vec(),
-    ));
+    let all = words::query(&ListQuery { cursor: None, limit: None, ..query });
+    let and = if all.is_empty() { "" } else { "&" };
+    let export = |form| {
+        Cell::link(format!("Export as {form}"), format!("/api/export?{all}{and}format={form}"))
+    };
+    page.blocks.push(Block::Links(["json", "jsonl", "csv", "yaml"].map(export).to_vec()));
     Ok(page)
 }
 

@@ -1,6 +1,6 @@
 //! Figures and facts in words, and what columns mean.
 
-use tokmark_model::{Bytes, GradeLetter, RecordKind, Timestamp, TokensPerSecond, Uuid};
+use tokmark_model::{BoardRow, Bytes, GradeLetter, RecordKind, Timestamp, TokensPerSecond, Uuid};
 
 pub(crate) const RATE: &str = "Tokens per second: of a test its tokens over the median time of \
 its repetitions, of a load point the output tokens of all requests together.";
@@ -40,6 +40,12 @@ pub(crate) fn number(value: f64) -> String {
 
 pub(crate) fn rate(rate: Option<TokensPerSecond>) -> String {
     rate.map_or_else(String::new, |rate| number(rate.get()))
+}
+
+/// The rate, or the range where somebody published no more; a dash where there is neither.
+pub(crate) fn rate_or_range(row: &BoardRow) -> String {
+    let texts = [rate(row.rate_tps), ends(row.rate_low_tps, row.rate_high_tps)];
+    texts.into_iter().find(|text| !text.is_empty()).unwrap_or_else(|| "-".to_owned())
 }
 
 /// `405 to 419`.

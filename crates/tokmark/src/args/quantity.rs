@@ -20,7 +20,8 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         "" | "s" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
-        _ => return Err("give a time such as 500ms, 60s, 2m or 1h".to_owned()),
+        "d" => 24.0 * 3600.0,
+        _ => return Err("give a time such as 500ms, 60s, 2m, 1h or 30d".to_owned()),
     };
     text[..split]
         .trim()
@@ -29,7 +30,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .map(|value| value * scale)
         .filter(|seconds| (0.0..=1e9).contains(seconds))
         .map(Duration::from_secs_f64)
-        .ok_or_else(|| "give a time such as 500ms, 60s, 2m or 1h".to_owned())
+        .ok_or_else(|| "give a time such as 500ms, 60s, 2m, 1h or 30d".to_owned())
 }
 
 /// `512MiB`, `4GiB`, `4GB`, or bytes.

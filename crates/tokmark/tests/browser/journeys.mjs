@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 const [journey, base, token] = process.argv.slice(2);
 const require = createRequire(join(process.env.TOKMARK_TEST_BROWSER, "package.json"));
 const load = (name) => import(pathToFileURL(require.resolve(name)).href);
-const { chromium } = await load("playwright-core");
+const { chromium } = (await load("playwright-core")).default;
 const axe = await load("@axe-core/playwright");
 const AxeBuilder = axe.default.default ?? axe.default;
 
@@ -43,21 +43,19 @@ async function open(options = {}) {
   return page;
 }
 
-async function records(page) {
-  const answer = await page.request.get(`${base}/api/benchmarks?limit=2`);
+async function records(page, query = "test=pp512") {
+  const answer = await page.request.get(`${base}/api/benchmarks?${query}`);
   return (await answer.json()).rows;
 }
 
 async function allPages(page) {
-  const rows = await records(page);
-  const model = encodeURIComponent(rows[0].model_name);
-  return [
-    ...PAGES,
-    `/benchmarks/${rows[0].id}`,
-    `/compare?ids=${rows[0].id},${rows[1].id}`,
-    `/models/${model}`,
-    `/hardware/${encodeURIComponent(rows[0].machine_fingerprint)}`,
+  const rows = await records(page, "limit=20");
+  const addresses = [
+    ...rows.map((row) => `/benchmarks/${row.id}`),
+    ...rows.map((row) => `/models/${encodeURIComponent(row.model_name)}`),
+    ...rows.map((row) => `/hardware/${encodeURIComponent(row.machine_fingerprint)}`),
   ];
+  return [...PAGES, ...new Set(addresses), `/compare?ids=${rows.slice(-2).map((row) => row.id)}`];
 }
 
 // Scrolls through a page until the script has drawn all of its charts.

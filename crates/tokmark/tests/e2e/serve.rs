@@ -1,6 +1,7 @@
 //! The server, its agent, uploads, and the board made of files.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -226,7 +227,7 @@ fn tokens_are_made_listed_and_revoked_and_their_text_is_kept_nowhere() {
     assert!(!found, "the token stands in a file");
 }
 
-fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+fn walk(folder: &std::path::Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         match entry.file_type().unwrap().is_dir() {
@@ -265,7 +266,7 @@ fn every_example_in_the_help_of_the_servers_commands_works() {
     home.write("map.yaml", MAP.as_bytes());
     let store = home.path("server.db");
     let served = Served::start(&home, &["--no-agent", "--db", &store.to_string_lossy()]);
-    let token: std::ffi::OsString = served.token.clone().into();
+    let token = PathBuf::from(&served.token);
     let env = [("TOKMARK_TOKEN", token.clone()), ("BENCH_TOKEN", token)];
     let mut n = 0;
     for command in [
@@ -285,11 +286,13 @@ fn every_example_in_the_help_of_the_servers_commands_works() {
         let help = home.run(&[command, &["--help"]].concat()).stdout;
         let examples = help.split("Examples:\n").nth(1).unwrap_or_default();
         for line in examples.lines().map(str::trim).filter(|line| line.starts_with("tokmark")) {
-            let mut args: Vec<String> = line.split_whitespace().skip(1).map(str::to_owned).collect();
+            let mut args: Vec<String> =
+                line.split_whitespace().skip(1).map(str::to_owned).collect();
             for arg in &mut args {
                 *arg = arg
                     .replace("http://127.0.0.1:8080", &served.url)
-                    .replace("https://bench.example.org", &served.url);
+                    .replace("https://bench.example.org", &served.url)
+                    .replace("smollm2", "tiny");
             }
             if args[0] == "agent" {
                 // Standard input is closed here, so it ends at once.
