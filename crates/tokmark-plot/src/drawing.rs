@@ -1,4 +1,4 @@
-//! What a plot draws, in the units of its axes: the one thing that both renderers read.
+//! What a plot draws, in the units of its axes: the one thing that all renderers read.
 
 use crate::extent::Extent;
 
@@ -38,6 +38,8 @@ pub(crate) struct FieldSeries {
     pub(crate) whiskers: Vec<(f64, f64, f64)>,
     /// Marked points.
     pub(crate) points: Vec<FieldPoint>,
+    /// Points were left out of lines or bands.
+    pub(crate) thinned: bool,
 }
 
 /// A marked point.

@@ -76,6 +76,11 @@ impl Extent {
         self.axis.text(value)
     }
 
+    /// The axis that the range is on.
+    pub(crate) fn axis(&self) -> &XAxis {
+        &self.axis
+    }
+
     /// Ends of the data's range.
     pub(crate) fn ends(&self) -> (f64, f64) {
         (self.lo, self.hi)
@@ -117,6 +122,11 @@ impl Extent {
 }
 
 impl Fitted {
+    /// Ends of the axis.
+    pub(crate) fn ends(&self) -> (f64, f64) {
+        (self.lo, self.hi)
+    }
+
     /// Where `value` lies between the ends of the axis, 0 to 1.
     pub(crate) fn share(&self, value: f64) -> f64 {
         share(self.scale, self.lo, self.hi, value)

@@ -1,5 +1,6 @@
 //! Plots of finished numbers: as an SVG image, as lines of text for a terminal, as a table,
-//! and as one sentence. All four are made from one value and say the same.
+//! as one sentence, and as data for a program that draws. All are made from one value and say
+//! the same.
 //!
 //! Three nouns: a [`Plot`] is finished and bounded in size; an [`Axis`] says what its numbers
 //! are and in which [`Unit`] they come; a [`Table`] is the twin for readers who do not see the
@@ -52,6 +53,7 @@ mod appearance;
 mod axis;
 mod bars;
 mod calendar;
+mod data;
 mod distribution;
 mod drawing;
 mod error;
@@ -76,6 +78,10 @@ mod wording;
 pub use appearance::stylesheet;
 pub use axis::{Axis, Reading, Scale, XAxis};
 pub use bars::{BarSeries, Bars};
+pub use data::{
+    AxisData, AxisKind, DrawingData, FieldData, GroupData, GuideData, PatternData, PlotData,
+    RowData, RowsData, SeriesData, SpanData,
+};
 pub use distribution::{Distribution, DistributionShape, QuantileMark, Sample};
 pub use error::PlotError;
 pub use lines::{Limit, Lines};

@@ -1,5 +1,6 @@
 //! A finished plot.
 
+use crate::data::{self, PlotData};
 use crate::drawing::Drawing;
 use crate::svg::{self, SvgOptions};
 use crate::table::Table;
@@ -52,6 +53,11 @@ impl Plot {
     /// The plot as an SVG image without script, with its title and sentence for screen readers.
     pub fn svg(&self, options: &SvgOptions) -> String {
         svg::render(self, options)
+    }
+
+    /// What is drawn, as numbers and text.
+    pub fn data(&self) -> PlotData {
+        data::data(self)
     }
 
     /// The plot as lines of text, none wider than asked and not more than asked, without

@@ -299,7 +299,9 @@ fn draw(
     for piece in series.points.split(|point| !is_known(point)).filter(|piece| !piece.is_empty()) {
         let line: Vec<_> =
             piece.iter().filter_map(|point| Some((point.x, point.reading.known()?))).collect();
-        drawn.lines.push(thin_line(&line, columns, share));
+        let thinned = thin_line(&line, columns, share);
+        drawn.thinned |= thinned.len() < line.len();
+        drawn.lines.push(thinned);
     }
     let n_kept = drawn.lines.iter().map(Vec::len).sum();
     let spread =
@@ -313,7 +315,9 @@ fn draw(
             if band.len() == 1 {
                 drawn.whiskers.push(band[0]);
             } else if !band.is_empty() {
-                drawn.bands.push(thin_band(&band, columns, share));
+                let thinned = thin_band(&band, columns, share);
+                drawn.thinned |= thinned.len() < band.len();
+                drawn.bands.push(thinned);
             }
         }
     }

@@ -42,8 +42,7 @@ document.addEventListener("DOMContentLoaded", () => {
       show(asTable);
     });
     chart.querySelector("figcaption").append(document.createElement("br"), toggle);
-    const svg = chart.querySelector("svg");
-    if (svg) download(chart, svg);
+    if (chart.querySelector("svg")) download(chart);
   }
   if (charts.length) show(kept("charts") === "tables");
 
@@ -145,8 +144,8 @@ function sortAndFilter(main) {
   if (input.value) filter();
 }
 
-// A chart as a file.
-function download(chart, svg) {
+// A chart as a file: the drawing that is shown.
+function download(chart) {
   const name = (chart.querySelector("figcaption strong").textContent || "chart").replace(/[^\w-]+/g, "-");
   const save = (href, file) => {
     const link = document.createElement("a");
@@ -154,7 +153,13 @@ function download(chart, svg) {
     link.download = file;
     link.click();
   };
-  const text = () => {
+  const still = chart.querySelector(".picture > svg");
+  const drawing = () => {
+    const svg = chart.querySelector(".live-chart svg") || still;
+    if (svg === still) return { svg, width: svg.viewBox.baseVal.width, height: svg.viewBox.baseVal.height };
+    return { svg, width: svg.width.baseVal.value, height: svg.height.baseVal.value };
+  };
+  const text = ({ svg, width, height }) => {
     const copy = svg.cloneNode(true);
     const shown = [svg, ...svg.querySelectorAll("*")];
     [copy, ...copy.querySelectorAll("*")].forEach((node, i) => {
@@ -162,7 +167,13 @@ function download(chart, svg) {
       for (const property of ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-family", "font-size", "font-weight", "opacity"]) {
         node.setAttribute(property, style.getPropertyValue(property));
       }
+      node.removeAttribute("style");
     });
+    if (svg !== still) {
+      copy.setAttribute("viewBox", `0 0 ${width} ${height}`);
+      copy.setAttribute("role", "img");
+      copy.prepend(...[...still.querySelectorAll(":scope > title, :scope > desc")].map((node) => node.cloneNode(true)));
+    }
     return new XMLSerializer().serializeToString(copy);
   };
   const button = (label, act) => {
@@ -172,22 +183,22 @@ function download(chart, svg) {
     one.addEventListener("click", act);
     chart.querySelector("figcaption").append(" ", one);
   };
-  const address = () => URL.createObjectURL(new Blob([text()], { type: "image/svg+xml" }));
-  button("SVG", () => save(address(), `${name}.svg`));
+  const address = (shown) => URL.createObjectURL(new Blob([text(shown)], { type: "image/svg+xml" }));
+  button("SVG", () => save(address(drawing()), `${name}.svg`));
   button("PNG", () => {
+    const shown = drawing();
     const image = new Image();
     image.onload = () => {
       const canvas = document.createElement("canvas");
-      const box = svg.viewBox.baseVal;
-      canvas.width = 2 * box.width;
-      canvas.height = 2 * box.height;
+      canvas.width = 2 * shown.width;
+      canvas.height = 2 * shown.height;
       const pen = canvas.getContext("2d");
       pen.fillStyle = getComputedStyle(document.body).backgroundColor;
       pen.fillRect(0, 0, canvas.width, canvas.height);
       pen.drawImage(image, 0, 0, canvas.width, canvas.height);
       save(canvas.toDataURL("image/png"), `${name}.png`);
     };
-    image.src = address();
+    image.src = address(shown);
   });
 }
 

@@ -1,4 +1,4 @@
-//! Style, script and icon: files of the binary.
+//! Style, scripts and icon: files of the binary.
 
 use axum::Router;
 use axum::extract::Path;
@@ -31,6 +31,7 @@ async fn asset(Path(name): Path<String>) -> Response {
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("txt") => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     };
     let mut response = file.data.into_owned().into_response();

@@ -80,7 +80,7 @@ pub fn build_site(
     if !is_sound {
         return Err(SiteError::BasePath { path: options.base_path.clone() });
     }
-    let mut site = Site { out, base, options, n_pages: 0 };
+    let mut site = Site { out, base, options, n_pages: 0, has_charts: false };
     let rows = content.rows();
     let found = leaderboard(&rows, &content.families, &Query::default());
     site.page("leaderboard", leaderboard_page(content, &rows))?;
@@ -123,6 +123,12 @@ pub fn build_site(
         ("assets/plot.css", Some(tokmark_plot::stylesheet().to_owned())),
     ] {
         site.file(name, &text.unwrap_or_default())?;
+    }
+    if site.has_charts {
+        for name in ["charts.js", "charts.LICENSE.txt"] {
+            let text = crate::assets::text(name).unwrap_or_default();
+            site.file(&format!("assets/{name}"), &text)?;
+        }
     }
     if !options.embed {
         let to = format!("{}/leaderboard/", site.base);
@@ -177,6 +183,7 @@ struct Site<'a> {
     base: String,
     options: &'a SiteOptions,
     n_pages: usize,
+    has_charts: bool,
 }
 
 impl Site<'_> {
@@ -184,6 +191,7 @@ impl Site<'_> {
         let mut page = page;
         page.base.clone_from(&self.base);
         page.is_static = true;
+        self.has_charts |= page.has_charts();
         for block in &mut page.blocks {
             block.below(&self.base);
         }

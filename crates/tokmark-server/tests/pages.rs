@@ -2,6 +2,7 @@
 
 mod support;
 
+use serde_json::Value;
 use support::{Running, SUBMIT, sound};
 
 /// Every page that has an address of its own.
@@ -70,6 +71,69 @@ fn what_records_say_is_text_and_never_markup() {
         assert!(!body.contains("<script>alert"), "{path}");
         assert!(!body.contains("<img src=x"), "{path}");
     }
+}
+
+/// What stands between `from` and `to`, the first time.
+fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+    let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("no {from} in {text}"));
+    rest.split_once(to).unwrap_or_else(|| panic!("no {to} after {from}")).0
+}
+
+/// The first chart of a page as data.
+fn chart(page: &str) -> Value {
+    let data = between(page, "class=\"chart-data\">", "</script>");
+    assert!(!data.contains('<'), "{data}");
+    serde_json::from_str(data).unwrap()
+}
+
+#[test]
+fn a_chart_comes_with_the_figures_of_its_table_as_data() {
+    let server = Running::start();
+    let record = sound(1, 9);
+    server.send(std::slice::from_ref(&record));
+    let (_, page) = server.get(&format!("/benchmarks/{}", record.id));
+    assert!(page.contains("<script src=\"/assets/charts.js\" defer>"), "{page}");
+    let data = chart(&page);
+    let points = data["drawing"]["series"][0]["lines"][0].as_array().unwrap();
+    let table = between(&page, "<tbody>\n<tr><th scope=\"row\" dir=\"auto\">", "</tbody>");
+    let rows: Vec<&str> = table.split("<tr>").collect();
+    assert_eq!((points.len(), rows.len()), (9, 9), "{table}");
+    for (point, row) in points.iter().zip(rows) {
+        let rate = tokmark_plot::number(point[1].as_f64().unwrap());
+        assert_eq!(between(row, "<td dir=\"auto\">", "</td>"), rate);
+    }
+    assert_eq!(data["drawing"]["y"]["title"], "Rate (tok/s)");
+    let (_, page) = server.get("/definitions");
+    assert!(!page.contains("charts.js"), "{page}");
+}
+
+#[test]
+fn names_in_the_data_of_a_chart_end_no_element() {
+    let server = Running::start();
+    let evil = "</script><script>alert(1)</script><!--";
+    let mut record = sound(1, 9);
+    record.machine.cpu.model = Some(evil.to_owned());
+    record.engine.backends = evil.to_owned();
+    server.send(std::slice::from_ref(&record));
+    let (_, page) = server.get("/models/SmolLM2-135M-Instruct.Q4_1");
+    let data = chart(&page);
+    let label = data["drawing"]["groups"][0]["label"].as_str().unwrap();
+    assert!(label.contains(evil), "{label}");
+}
+
+#[test]
+fn the_script_of_charts_asks_no_other_host_and_carries_its_licences() {
+    let server = Running::start();
+    let (status, script) = server.get("/assets/charts.js");
+    assert_eq!(status, 200);
+    assert!(script.contains("Apache-2.0") && !script.contains("new Function"));
+    for part in script.split(['"', '\'', '`']).filter(|part| part.starts_with("http")) {
+        let is_address = part.starts_with("http://") || part.starts_with("https://");
+        assert!(!is_address || part.starts_with("http://www.w3.org/"), "{part}");
+    }
+    let (status, licences) = server.get("/assets/charts.LICENSE.txt");
+    assert_eq!(status, 200);
+    assert!(licences.contains("Apache License") && licences.contains("Redistributions in binary"));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use tokmark_plot::{
-    Axis, DistributionShape, LinePoint, LineSeries, Lines, Plot, Reading, SvgOptions,
-    TerminalOptions, Unit, XAxis,
+    Axis, AxisKind, DistributionShape, DrawingData, LinePoint, LineSeries, Lines, Plot, Reading,
+    SpanData, SvgOptions, TerminalOptions, Unit, XAxis,
 };
 
 use crate::samples;
@@ -54,6 +54,54 @@ fn the_same_figures_stand_in_image_table_and_sentence() {
     assert_eq!(plot.table().header()[1], "p50 (ms)");
     assert_eq!(plot.table().rows()[4][..2], ["16", "410 (385 to 451)"]);
     assert!(plot.sentence().contains("to 410 ms at 16"), "{}", plot.sentence());
+}
+
+#[test]
+fn series_are_given_away_in_the_units_of_the_table() {
+    let plot = samples::latency_against_load();
+    let DrawingData::Field(field) = plot.data().drawing else { panic!("{:?}", plot.data()) };
+    assert_eq!((field.x.kind, field.x.unit.as_str()), (AxisKind::Log, "requests"));
+    assert_eq!((field.y.title.as_str(), field.y.unit.as_str()), ("TTFT (ms)", "ms"));
+    assert_eq!(plot.table().rows()[4][..2], ["16", "410 (385 to 451)"]);
+    let first = &field.series[0];
+    assert_eq!((first.label.as_str(), first.lines[0][4]), ("p50", (16.0, 410.0)));
+    assert_eq!(first.bands[0][4], (16.0, 385.4, 451.0));
+    assert_eq!((first.lines.len(), first.lines[0].len(), first.thinned), (1, 5, false));
+    let guide = &field.guides[0];
+    assert_eq!((guide.at, guide.label.as_str()), (300.0, "service level 300 ms"));
+    assert_eq!(plot.data().notes, plot.notes());
+    let labels: Vec<&str> = field.y.ticks.iter().map(|(_, label)| label.as_str()).collect();
+    assert!(labels.contains(&"0") && labels.contains(&"600"), "{labels:?}");
+    assert!(field.y.ticks.iter().all(|(at, _)| (field.y.low..=field.y.high).contains(at)));
+}
+
+#[test]
+fn bars_are_given_away_with_interval_and_reason() {
+    let DrawingData::Rows(rows) = samples::bars().data().drawing else { panic!("no rows") };
+    let names: Vec<&str> = rows.patterns.iter().map(|one| one.label.as_str()).collect();
+    assert_eq!(names, ["CPU", "Vulkan"]);
+    let vulkan = &rows.groups[0].rows[1];
+    assert_eq!(vulkan.spans, [SpanData { from: 0.0, to: 180.0, pattern: 1 }]);
+    assert_eq!((vulkan.whisker, vulkan.text.as_str()), (Some((171.0, 190.8)), "180 tok/s"));
+    assert_eq!(rows.groups[2].rows[1].text, "no data: out of memory");
+    let DrawingData::Rows(memory) = samples::plain_bars().data().drawing else { panic!("no rows") };
+    assert_eq!((memory.x.unit.as_str(), memory.groups[0].rows[0].spans[0].to), ("GB", 3.4));
+}
+
+#[test]
+fn instants_are_given_away_as_seconds_and_names_as_indexes() {
+    let DrawingData::Field(field) = samples::history(40).data().drawing else {
+        panic!("no series")
+    };
+    assert_eq!((field.x.kind, field.x.unit.as_str()), (AxisKind::Utc, ""));
+    assert_eq!(field.series[0].lines[0][0].0, 1_740_787_200.0);
+    assert_eq!(field.series[0].whiskers.len(), 40);
+    assert!(field.guides.iter().all(|guide| guide.upright));
+    let DrawingData::Field(field) = samples::ordinal_lines().data().drawing else {
+        panic!("no series")
+    };
+    assert_eq!((field.x.kind, field.x.names.len(), field.x.ticks.len()), (AxisKind::Names, 4, 4));
+    assert_eq!(field.series[1].lines[0][2], (2.0, 104.0));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What pages are made of.
 
 use askama::Template;
-use tokmark_plot::{Plot, StyleSheet, SvgOptions};
+use tokmark_plot::{Plot, PlotData, StyleSheet, SvgOptions};
 
 /// A page before it is written.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +47,11 @@ impl Page {
             .filter(|(_, href)| !self.is_static || files.contains(href))
             .map(|(name, href)| (name, href, href == self.here))
             .collect()
+    }
+
+    /// Whether the script that draws charts is of use here.
+    pub(crate) fn has_charts(&self) -> bool {
+        self.blocks.iter().any(|block| matches!(block, Block::Plot(_)))
     }
 
     pub(crate) fn version(&self) -> &'static str {
@@ -212,6 +217,8 @@ pub(crate) struct PlotView {
     pub(crate) sentence: String,
     pub(crate) svg: String,
     pub(crate) table: String,
+    /// What a script draws it from: JSON that is inert in HTML.
+    pub(crate) data: String,
 }
 
 impl PlotView {
@@ -228,8 +235,14 @@ impl PlotView {
             sentence: plot.sentence().to_owned(),
             svg: plot.svg(&options),
             table: plot.table().html(),
+            data: inert(&plot.data()),
         }
     }
+}
+
+/// JSON that may stand in a script element: without `<` no element ends or begins in it.
+fn inert(data: &PlotData) -> String {
+    serde_json::to_string(data).unwrap_or_default().replace('<', "\\u003c")
 }
 
 /// Filters of a list.

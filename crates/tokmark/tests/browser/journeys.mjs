@@ -58,6 +58,16 @@ async function allPages(page) {
   return [...PAGES, ...new Set(addresses), `/compare?ids=${rows.slice(-2).map((row) => row.id)}`];
 }
 
+// Scrolls through a page until the script has drawn all of its charts.
+async function drawn(page) {
+  for (const chart of await page.locator("[data-chart]").all()) {
+    const kind = await chart.locator(".chart-data").evaluate((data) => JSON.parse(data.textContent).drawing.kind);
+    if (kind === "empty") continue;
+    await chart.scrollIntoViewIfNeeded();
+    await chart.and(page.locator("[data-live]")).waitFor();
+  }
+}
+
 // Zero violations, in every colour scheme that a page offers.
 async function accessible() {
   const modes = [
@@ -73,6 +83,7 @@ async function accessible() {
       for (const details of await page.locator("details").all()) {
         await details.evaluate((one) => { one.open = true; });
       }
+      if (!options.forcedColors) await drawn(page);
       const found = await new AxeBuilder({ page })
         .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"])
         .analyze();
@@ -99,6 +110,7 @@ async function trees() {
   mkdirSync(folder, { recursive: true });
   for (const path of PAGES) {
     await page.goto(base + path);
+    await drawn(page);
     const tree = (await page.locator("body").ariaSnapshot())
       .replace(/\d{4}-\d\d-\d\d( \d\d:\d\d)?/g, "TIME")
       .replace(/[0-9a-f]{8}-[0-9a-f]{4}[0-9a-f-]*/g, "ID")
@@ -150,27 +162,74 @@ async function keyboard() {
   assert.equal(await page.evaluate(() => document.activeElement.matches(".term-name")), true);
 }
 
-// Chart or table: by keyboard, remembered, for all charts of all pages.
+// Charts: drawn by the script under the name of the server's drawing, with a tooltip that stays
+// and can be dismissed, in the colours of the mode; a table instead of them by keyboard,
+// remembered, for all charts of all pages.
 async function charts() {
-  const page = await open();
+  const page = await open({ reducedMotion: "reduce" });
+  let weight = 0;
+  page.on("requestfinished", async (request) => {
+    const { responseBodySize } = await request.sizes();
+    weight += responseBodySize;
+  });
   const [row] = await records(page);
-  await page.goto(`${base}/benchmarks/${row.id}`);
-  const picture = page.locator("[data-chart] .picture").first();
+  await page.goto(`${base}/benchmarks/${row.id}`, { waitUntil: "networkidle" });
+  assert.ok(weight > 0 && weight < 500_000, `${weight} bytes for a page with charts`);
+  await drawn(page);
+  const chart = page.locator("[data-chart]").first();
+  await chart.scrollIntoViewIfNeeded();
+  const picture = chart.locator(".picture");
+  const live = chart.getByRole("img");
   assert.equal(await picture.isVisible(), true);
-  assert.equal(await page.locator("[data-chart] svg[role=img]").first().getAttribute("aria-labelledby") !== null, true);
+  assert.equal(await live.count(), 1);
+  assert.match(await live.getAttribute("class"), /live-chart/);
+  const title = await chart.locator("figcaption strong").textContent();
+  const name = await live.ariaSnapshot();
+  assert.ok(name.includes(`img "${title} `), name);
+  assert.ok(await live.locator("svg path").count() > 2);
+  assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
+
+  const box = await live.boundingBox();
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.move(box.x + box.width / 2 + 3, box.y + box.height / 2);
+  const tip = chart.locator(".chart-tip");
+  await tip.waitFor();
+  assert.match(await tip.textContent(), /\d/);
+  await tip.hover();
+  assert.equal(await tip.isVisible(), true);
+  await page.keyboard.press("Escape");
+  assert.equal(await tip.isVisible(), false);
+
+  const background = () => live.locator("svg rect").first().getAttribute("fill");
+  const light = await background();
+  await page.selectOption("#theme", "dark");
+  await page.waitForFunction((was) => document.querySelector(".live-chart svg rect").getAttribute("fill") !== was, light);
+  await page.selectOption("#theme", "");
+
   await tabTo(page, () => document.activeElement.matches("[data-toggle]"), "the toggle");
   await page.keyboard.press("Enter");
   assert.equal(await picture.isVisible(), false);
-  assert.equal(await page.locator("[data-chart] .twin table").first().isVisible(), true);
+  assert.equal(await chart.locator(".twin table").isVisible(), true);
   await page.reload();
   assert.equal(await picture.isVisible(), false);
-  const downloaded = page.waitForEvent("download");
   await page.locator("[data-toggle]").first().click();
+  await drawn(page);
+  const downloaded = page.waitForEvent("download");
   await page.getByRole("button", { name: "SVG" }).first().click();
-  assert.match((await downloaded).suggestedFilename(), /\.svg$/);
+  const svg = await downloaded;
+  assert.match(svg.suggestedFilename(), /\.svg$/);
+  const text = readFileSync(await svg.path(), "utf8");
+  assert.ok(text.includes(`>${title}</title>`), "its name");
+  assert.ok(!text.includes("tokmark-plot"), "the drawing that is shown");
   const png = page.waitForEvent("download");
   await page.getByRole("button", { name: "PNG" }).first().click();
   assert.match((await png).suggestedFilename(), /\.png$/);
+
+  // The reader's own colours are those of the server's drawing, which stays.
+  await page.emulateMedia({ forcedColors: "active" });
+  await page.waitForFunction(() => !document.querySelector("[data-live]"));
+  assert.equal(await picture.locator(":scope > svg").isVisible(), true);
+  assert.equal(await chart.getByRole("img").count(), 1);
 }
 
 // Everything without a script.
