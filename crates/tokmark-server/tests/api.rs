@@ -8,6 +8,18 @@ use serde_json::{Value, json};
 use support::{ADMIN, EXPIRED, READ, Running, SUBMIT, small, sound};
 use tokmark_model::Record;
 
+crate::on_both_databases! {
+    a_record_that_is_sent_is_listed_shown_and_given_back_equal
+    what_differs_from_its_samples_is_refused_and_nothing_of_the_batch_is_kept
+    a_grade_that_the_samples_do_not_give_is_made_anew
+    bad_bodies_get_a_clear_4xx
+    who_asks_and_from_where_decides_what_he_may
+    two_hundred_parallel_uploads_of_one_record_leave_one
+    hostile_filters_find_nothing_and_break_nothing
+    pages_of_a_list_follow_one_another
+    a_job_is_written_down_taken_reported_cancelled_and_ended
+}
+
 fn packed(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
@@ -19,7 +31,6 @@ fn code(body: &str) -> String {
     value["error"]["code"].as_str().unwrap_or_else(|| panic!("no code: {body}")).to_owned()
 }
 
-#[test]
 fn a_record_that_is_sent_is_listed_shown_and_given_back_equal() {
     let server = Running::start();
     let record = sound(1, 7);
@@ -45,7 +56,6 @@ fn a_record_that_is_sent_is_listed_shown_and_given_back_equal() {
     assert_eq!(server.json("/api/models")[0]["family"], "SmolLM2");
 }
 
-#[test]
 fn what_differs_from_its_samples_is_refused_and_nothing_of_the_batch_is_kept() {
     let server = Running::start();
     let mut forged = sound(2, 7);
@@ -61,7 +71,6 @@ fn what_differs_from_its_samples_is_refused_and_nothing_of_the_batch_is_kept() {
     assert_eq!(server.send(&[rounded]).0, 200);
 }
 
-#[test]
 fn a_grade_that_the_samples_do_not_give_is_made_anew() {
     let server = Running::start();
     let mut record = sound(1, 2);
@@ -73,7 +82,6 @@ fn a_grade_that_the_samples_do_not_give_is_made_anew() {
     assert_ne!(kept["grade"]["letter"], "A");
 }
 
-#[test]
 fn bad_bodies_get_a_clear_4xx() {
     let server = Running::with(small());
     let good = serde_json::to_value(sound(1, 7)).unwrap();
@@ -120,7 +128,6 @@ fn bad_bodies_get_a_clear_4xx() {
     assert_eq!(status, 200);
 }
 
-#[test]
 fn who_asks_and_from_where_decides_what_he_may() {
     let server = Running::start();
     let body = serde_json::to_vec(&sound(1, 7)).unwrap();
@@ -149,7 +156,6 @@ fn who_asks_and_from_where_decides_what_he_may() {
     assert_eq!(closed.get("/healthz").0, 200);
 }
 
-#[test]
 fn two_hundred_parallel_uploads_of_one_record_leave_one() {
     let server = Running::start();
     let record = sound(1, 7);
@@ -166,7 +172,6 @@ fn two_hundred_parallel_uploads_of_one_record_leave_one() {
     assert_eq!(server.json("/api/benchmarks")["rows"].as_array().unwrap().len(), 1);
 }
 
-#[test]
 fn hostile_filters_find_nothing_and_break_nothing() {
     let server = Running::start();
     server.send(&[sound(1, 7)]);
@@ -193,7 +198,6 @@ fn hostile_filters_find_nothing_and_break_nothing() {
     assert_eq!(server.json("/api/benchmarks")["rows"].as_array().unwrap().len(), 1);
 }
 
-#[test]
 fn pages_of_a_list_follow_one_another() {
     let server = Running::start();
     let records: Vec<Record> = (0..25).map(|seed| sound(seed, 3)).collect();
@@ -212,7 +216,6 @@ fn pages_of_a_list_follow_one_another() {
     assert_eq!(seen.len(), 25);
 }
 
-#[test]
 fn a_job_is_written_down_taken_reported_cancelled_and_ended() {
     let server = Running::start();
     let spec = json!({ "spec": { "kind": "quick", "model": "m" } });

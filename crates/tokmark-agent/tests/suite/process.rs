@@ -209,12 +209,20 @@ fn a_dropped_job_is_killed() {
     assert!(is_gone(pid.trim().parse().unwrap()));
 }
 
+/// Plays both parts: started again by itself, with the variable, it is the agent that is killed.
 #[cfg(target_os = "linux")]
 #[test]
 fn what_measures_dies_with_its_agent() {
+    if let Some(folder) = std::env::var_os(ROLE).map(PathBuf::from) {
+        let script = "echo $$ > $here/pid.part; mv $here/pid.part $here/pid\nexec sleep 1000";
+        let _running = start(&folder, script, &["quick", "a"]);
+        // Until the pipe is closed, should its parent die first.
+        let _ = std::io::stdin().read(&mut [0]);
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let mut agent = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "process::role_of_an_agent_that_is_killed"])
+        .args(["--exact", "process::what_measures_dies_with_its_agent"])
         .env(ROLE, folder.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -224,17 +232,6 @@ fn what_measures_dies_with_its_agent() {
     agent.kill().unwrap();
     agent.wait().unwrap();
     until(|| is_gone(pid.trim().parse().unwrap()).then_some(()));
-}
-
-/// No test: what the one above kills.
-#[test]
-#[ignore = "a part that another test plays"]
-fn role_of_an_agent_that_is_killed() {
-    let Some(folder) = std::env::var_os(ROLE).map(PathBuf::from) else { return };
-    let script = "echo $$ > $here/pid.part; mv $here/pid.part $here/pid\nexec sleep 1000";
-    let _running = start(&folder, script, &["quick", "a"]);
-    // Until the pipe is closed, should its parent die first.
-    let _ = std::io::stdin().read(&mut [0]);
 }
 
 /// Whether a process has ended; nobody may have taken its exit code yet.

@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "each test file needs a part of it")]
 
+pub mod postgres;
+pub mod wire;
+
+use std::cell::Cell;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -17,12 +21,51 @@ pub const SUBMIT: &str = "tkm_submit";
 pub const ADMIN: &str = "tkm_admin";
 pub const EXPIRED: &str = "tkm_expired";
 
+/// Where the servers of a test keep their records.
+#[derive(Clone, Copy)]
+pub enum Kept {
+    Sqlite,
+    Postgres,
+}
+
+thread_local! {
+    static KEPT: Cell<Kept> = const { Cell::new(Kept::Sqlite) };
+}
+
+/// From here on the servers that this thread starts keep their records so.
+pub fn keep_in(kept: Kept) {
+    KEPT.set(kept);
+}
+
+/// Makes each test one on SQLite and one on PostgreSQL.
+#[macro_export]
+macro_rules! on_both_databases {
+    ($($test:ident)*) => {
+        mod sqlite {
+            $(#[test]
+            fn $test() {
+                super::support::keep_in(super::support::Kept::Sqlite);
+                super::$test();
+            })*
+        }
+        mod postgres {
+            $(#[test]
+            fn $test() {
+                super::support::keep_in(super::support::Kept::Postgres);
+                super::$test();
+            })*
+        }
+    };
+}
+
 /// A server that ends with this value.
 pub struct Running {
     pub url: String,
-    _folder: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    // Removed when the server has ended.
+    _folder: tempfile::TempDir,
+    _database: Option<postgres::Database>,
 }
 
 impl Running {
@@ -32,7 +75,20 @@ impl Running {
 
     pub fn with(options: ServerOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = StoreUrl::Sqlite(folder.path().join("tokmark.db"));
+        let (url, database) = match KEPT.get() {
+            Kept::Sqlite => (StoreUrl::Sqlite(folder.path().join("tokmark.db")), None),
+            Kept::Postgres => {
+                let database = postgres::Database::create();
+                (StoreUrl::Postgres(database.url()), Some(database))
+            }
+        };
+        let mut running = Running::at(url, options);
+        (running._folder, running._database) = (folder, database);
+        running
+    }
+
+    /// Over the store that lies there.
+    pub fn at(url: StoreUrl, options: ServerOptions) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let (told, address) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -52,9 +108,10 @@ impl Running {
         let address = address.recv().unwrap();
         Running {
             url: format!("http://{address}"),
-            _folder: folder,
             stop: Some(stop),
             thread: Some(thread),
+            _folder: tempfile::tempdir().unwrap(),
+            _database: None,
         }
     }
 

@@ -16,6 +16,7 @@ mod recipes;
 mod records;
 mod resume;
 mod serve;
+mod servers;
 mod speculation;
 mod support;
 mod upload;

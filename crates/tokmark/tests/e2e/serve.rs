@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokmark_model::Record;
 
-use crate::support::{Home, is_alive, signal, wait_for};
+use crate::support::{Home, signal, wait_for};
 
 /// A running `tokmark serve` with the token that it printed.
 pub struct Served {
@@ -31,6 +31,12 @@ impl Served {
         // Whoever writes there later must find somebody who reads.
         std::thread::spawn(move || said.for_each(drop));
         Served { child, url, token }
+    }
+
+    /// Ends it as a power cut does.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     pub fn get(&self, path: &str) -> (u16, String) {
@@ -80,7 +86,8 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        if is_alive(self.child.id()) {
+        // One that was waited for has no process any more.
+        if matches!(self.child.try_wait(), Ok(None)) {
             signal(self.child.id(), "INT");
         }
         let _ = self.child.wait();

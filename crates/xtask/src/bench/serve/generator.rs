@@ -242,6 +242,7 @@ impl Run {
         let at_ms = self.at_ms;
         self.at_ms += RECORD_MS;
         Record {
+            signature: None,
             record_version: RECORD_VERSION,
             id: id(at_ms, &mut self.dice),
             run_id: self.id,
