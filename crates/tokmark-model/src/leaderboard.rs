@@ -17,7 +17,7 @@ pub struct BoardRow {
     pub kind: RecordKind,
     /// When it was begun.
     pub created_at: Timestamp,
-    /// Family of the model, see [`family`].
+    /// Family of the model, see `family()`.
     pub family: String,
     /// Name of the model.
     pub model_name: String,

@@ -44,10 +44,13 @@ fn a_record_that_is_sent_is_listed_shown_and_given_back_equal() {
         serde_json::from_value(server.json(&format!("/api/benchmarks/{}", record.id))).unwrap();
     assert_eq!(kept, record);
     let exported = server.json("/api/export?format=json");
-    assert_eq!(serde_json::from_value::<Vec<Record>>(exported).unwrap(), [record.clone()]);
+    assert_eq!(
+        serde_json::from_value::<Vec<Record>>(exported).unwrap(),
+        std::slice::from_ref(&record)
+    );
     let (_, yaml) = server.get("/api/export?format=yaml");
     let read = tokmark_board::read_run("export.yaml", yaml.trim_start_matches("---\n")).unwrap();
-    assert_eq!(read, [record.clone()]);
+    assert_eq!(read, std::slice::from_ref(&record));
     let (_, csv) = server.get(&format!("/api/benchmarks/{}/samples.csv", record.id));
     assert_eq!(csv.lines().count(), 8);
     let board = server.json("/api/leaderboard");

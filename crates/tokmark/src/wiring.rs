@@ -40,7 +40,7 @@ impl Records {
     pub(crate) fn open_existing(args: &StoreArgs) -> anyhow::Result<Kept> {
         let url = store_url(args)?;
         match url.file().filter(|file| !file.exists()) {
-            None => Ok(Kept::Records(Records::open_at(&url)?)),
+            None => Ok(Kept::Records(Box::new(Records::open_at(&url)?))),
             Some(file) if args.db.as_deref().is_some_and(|db| !db.is_empty()) => {
                 anyhow::bail!("no database at {}; check the path", file.display())
             }
@@ -127,7 +127,7 @@ impl Records {
 /// What a store that may not exist yet holds.
 pub(crate) enum Kept {
     /// It is there.
-    Records(Records),
+    Records(Box<Records>),
     /// It will be made there with the first record.
     NothingYet(String),
 }
@@ -139,7 +139,7 @@ impl Kept {
     /// When nothing was kept yet.
     pub(crate) fn records(self) -> anyhow::Result<Records> {
         match self {
-            Kept::Records(records) => Ok(records),
+            Kept::Records(records) => Ok(*records),
             Kept::NothingYet(place) => {
                 anyhow::bail!("no records yet in {place}; measure one, or name another with --db")
             }

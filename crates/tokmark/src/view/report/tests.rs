@@ -137,7 +137,7 @@ fn everything_unusual_is_said() {
              --max-tokens 64 --turns 3 --slo ttft=500ms,tpot=50ms --interval 7% --budget 1500ms \
              --warmup 0 --seed 7 --think off --cache share:30% --timeout 30s --retries 2 \
              --no-stream --no-reuse",
-            "tokmark load https://models.example --model 'qwen3:4b\u{fffd}[31m' --shape rag --rate \
+            "tokmark load https://models.example --model $'qwen3:4b\\033[31m' --shape rag --rate \
              2.5 --arrivals gamma:2 --prompt-tokens 36 --max-tokens 100 --temperature 0.7 --api chat",
         ]
     );

@@ -179,7 +179,7 @@ fn in_turn<T: Send, W: FnMut(usize) -> Result<T>>(
         }
     };
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(&work)).collect();
+        let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(work)).collect();
         let mut all = Vec::with_capacity(n);
         for thread in threads {
             all.extend(thread.join().map_err(|_| anyhow!("a thread panicked"))??);

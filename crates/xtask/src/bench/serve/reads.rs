@@ -71,7 +71,7 @@ pub(super) fn open_loop(url: &str, addresses: &[String], length: Duration) -> Re
         }
     };
     let asked = thread::scope(|scope| {
-        let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(&work)).collect();
+        let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(work)).collect();
         let mut asked = Vec::with_capacity(n_requests);
         for caller in callers {
             asked.extend(caller.join().ok().context("a caller panicked")?);
