@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use tokmark_model::Record;
 use tokmark_store::{Cursor, Filter, RecordRow, Store, StoreError};
 
@@ -72,7 +72,8 @@ pub(crate) fn stream(store: Store, filter: Filter, format: Format) -> Response {
             Err(error) => Some((Err(std::io::Error::other(error.to_string())), None)),
         }
     });
-    let mut response = Body::from_stream(pieces).into_response();
+    // Compression asks once more after the end.
+    let mut response = Body::from_stream(pieces.fuse()).into_response();
     let kind = HeaderValue::from_static(format.content_type());
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response

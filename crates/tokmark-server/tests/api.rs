@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use serde_json::{Value, json};
 use support::{ADMIN, EXPIRED, READ, Running, SUBMIT, small, sound};
@@ -17,6 +17,7 @@ crate::on_both_databases! {
     two_hundred_parallel_uploads_of_one_record_leave_one
     hostile_filters_find_nothing_and_break_nothing
     pages_of_a_list_follow_one_another
+    an_export_is_whole_also_where_it_is_packed
     a_job_is_written_down_taken_reported_cancelled_and_ended
 }
 
@@ -199,6 +200,21 @@ fn hostile_filters_find_nothing_and_break_nothing() {
         assert!((400..500).contains(&server.get(path).0), "{path}");
     }
     assert_eq!(server.json("/api/benchmarks")["rows"].as_array().unwrap().len(), 1);
+}
+
+fn an_export_is_whole_also_where_it_is_packed() {
+    let server = Running::start();
+    let records: Vec<Record> = (0..120).map(|seed| sound(seed, 4)).collect();
+    assert_eq!(server.send(&records).0, 200);
+    for format in ["json", "jsonl", "csv", "yaml"] {
+        let path = format!("/api/export?format={format}");
+        let (_, plain) = server.get(&path);
+        assert!(plain.lines().count() > 100 || format == "json", "{format}");
+        let packed = server.bytes(&path, &[("accept-encoding", "gzip")]);
+        let mut unpacked = String::new();
+        flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut unpacked).unwrap();
+        assert_eq!(unpacked, plain, "{format}");
+    }
 }
 
 fn pages_of_a_list_follow_one_another() {

@@ -34,7 +34,7 @@ fn check(folder: &Path) -> anyhow::Result<Exit> {
             "{} with {}, {}, {}, {} planned: no faults",
             counted(content.runs.len() as u64, "run"),
             counted(content.records().count() as u64, "record"),
-            counted(content.families.all().len() as u64, "family"),
+            counted(content.families.all().len() as u64, "release month"),
             counted(content.hardware.len() as u64, "machine"),
             content.planned.len()
         );

@@ -132,6 +132,17 @@ impl Running {
         answer(request.call())
     }
 
+    /// The body as it came, packed or not.
+    pub fn bytes(&self, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+        let mut request = agent().get(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = request.call().unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        response.body_mut().read_to_vec().unwrap()
+    }
+
     pub fn json(&self, path: &str) -> Value {
         let (status, body) = self.get(path);
         assert_eq!(status, 200, "{path}: {body}");
