@@ -80,7 +80,7 @@ impl BoardRow {
         if record.status != Status::Ok || record.visit.is_some() || record.experiment.is_some() {
             return None;
         }
-        let published = record.published.as_ref();
+        let published = record.published.as_ref().filter(|_| record.kind == RecordKind::Published);
         let estimate = record.rate();
         let interval = estimate.and_then(|estimate| estimate.interval);
         let rate_tps = estimate

@@ -57,6 +57,7 @@ impl ServerError {
     pub(crate) fn unsound(id: RecordId, unsound: &Unsound) -> Self {
         let (code, field) = match unsound {
             Unsound::Differs { field, .. } => ("summary_differs", Some(field.clone())),
+            Unsound::Impossible { field, .. } => ("impossible", Some(field.clone())),
             Unsound::WithoutSamples { field } => ("no_samples", Some((*field).to_owned())),
             Unsound::Events { .. } => ("events_unreadable", None),
             Unsound::VisitMissing { .. } => ("visit_missing", None),

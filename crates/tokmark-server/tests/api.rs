@@ -12,6 +12,7 @@ crate::on_both_databases! {
     a_record_that_is_sent_is_listed_shown_and_given_back_equal
     what_differs_from_its_samples_is_refused_and_nothing_of_the_batch_is_kept
     a_grade_that_the_samples_do_not_give_is_made_anew
+    what_no_measurement_gives_is_refused
     bad_bodies_get_a_clear_4xx
     who_asks_and_from_where_decides_what_he_may
     two_hundred_parallel_uploads_of_one_record_leave_one
@@ -84,6 +85,37 @@ fn a_grade_that_the_samples_do_not_give_is_made_anew() {
     let kept = server.json(&format!("/api/benchmarks/{}", record.id));
     assert_eq!(kept["grade"]["letter"], json!(honest));
     assert_ne!(kept["grade"]["letter"], "A");
+}
+
+fn what_no_measurement_gives_is_refused() {
+    let server = Running::start();
+    let good = serde_json::to_value(sound(1, 7)).unwrap();
+    let published = json!({ "source": "me", "rate_tps": 99_999.0 });
+    let adaptive = json!({
+        "rule": "adaptive", "half_width": 0.000_001, "budget_ns": 1_000_000_000u64, "at_least": 1,
+    });
+    for (field, changes) in [
+        ("samples/2/duration_ns", vec![("/samples/2/duration_ns", json!(0))]),
+        ("test", vec![("/test/n_gen", json!(u32::MAX))]),
+        ("test", vec![("/test/n_gen", json!(0))]),
+        ("test/n_parallel", vec![("/test/n_parallel", json!(0))]),
+        ("record_version", vec![("/record_version", json!(0))]),
+        ("published", vec![("/published", published)]),
+        (
+            "summary/stop_reason",
+            vec![("/repetitions", adaptive), ("/summary/stop_reason", json!("converged"))],
+        ),
+    ] {
+        let mut bad = good.clone();
+        bad["published"] = Value::Null;
+        for (place, value) in changes {
+            *bad.pointer_mut(place).unwrap() = value;
+        }
+        let (status, said) = server.post("/api/benchmarks", ADMIN, bad.to_string().as_bytes());
+        assert_eq!((status, code(&said).as_str()), (422, "impossible"), "{field}: {said}");
+        assert!(said.contains(field), "{said}");
+    }
+    assert_eq!(server.json("/api/benchmarks")["rows"], json!([]));
 }
 
 fn bad_bodies_get_a_clear_4xx() {

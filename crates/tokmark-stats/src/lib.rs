@@ -36,6 +36,7 @@ mod histogram;
 mod history;
 mod normal;
 mod order;
+mod plausible;
 mod probe;
 mod random;
 mod ranks;

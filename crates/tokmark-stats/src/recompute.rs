@@ -1,8 +1,11 @@
 //! A record's figures made anew from its samples: what somebody claims is never believed.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use tokmark_model::{Record, RecordId, RecordKind, Repetitions, Status, StopReason};
 
+use crate::plausible;
 use crate::serving::RequestsWithEvents;
 use crate::{
     GradeInput, STATISTICS_VERSION, ServingInput, VisitTimes, grade, judge_experiment,
@@ -30,6 +33,14 @@ pub enum Unsound {
     WithoutSamples {
         /// The field.
         field: &'static str,
+    },
+    /// No measurement gives this.
+    #[error("{field} can't be: {why}")]
+    Impossible {
+        /// Path of the field in JSON.
+        field: String,
+        /// Why not.
+        why: &'static str,
     },
     /// The times of a request's events can't be read.
     #[error("serving/events can't be read: {reason}")]
@@ -59,6 +70,7 @@ pub fn recomputed(
     record: &Record,
     visit: impl Fn(RecordId) -> Option<Record>,
 ) -> Result<Record, Unsound> {
+    plausible::check(record)?;
     let mut made = record.clone();
     if record.experiment.is_some() {
         judge(&mut made, visit)?;
@@ -111,6 +123,7 @@ fn test(record: &mut Record) -> Result<(), Unsound> {
         &record.memory,
         &record.probe_baseline_ns,
     );
+    plausible::stopped(&ask, stop, summary.as_ref())?;
     record.grade = summary.as_ref().and_then(|summary| {
         grade(&GradeInput {
             kind: record.kind,
@@ -152,11 +165,22 @@ fn serve(record: &mut Record) -> Result<(), Unsound> {
 
 fn judge(record: &mut Record, visit: impl Fn(RecordId) -> Option<Record>) -> Result<(), Unsound> {
     let Some(experiment) = record.experiment.as_mut() else { return Ok(()) };
+    let run_id = record.run_id;
+    let mut counted = BTreeSet::new();
     let mut visits = Vec::with_capacity(experiment.visits.len());
     let mut resources = Vec::with_capacity(experiment.visits.len());
     for made in &experiment.visits {
         let found = made.records.iter().map(|&id| visit(id).ok_or(Unsound::VisitMissing { id }));
         let records = found.collect::<Result<Vec<Record>, Unsound>>()?;
+        for (n, found) in records.iter().enumerate() {
+            let is_own = found.run_id == run_id && found.visit.as_ref() == Some(&made.visit);
+            let test = experiment.design.tests.get(n);
+            let is_of_test = found.serving.is_some() || test == Some(&found.test);
+            if !is_own || !is_of_test || !counted.insert(found.id) {
+                let why = "a record is of one visit of its own run, and of its test";
+                return Err(Unsound::Impossible { field: "experiment/visits".to_owned(), why });
+            }
+        }
         let tests = experiment.design.tests.iter().enumerate();
         let times = tests.map(|(n, test)| visit_time(records.get(n)?, test)).collect();
         resources.push(visit_resources(&made.visit, &records));

@@ -49,7 +49,8 @@ fn serve(args: &ServeArgs) -> anyhow::Result<Exit> {
         let token = printed_token(&store).await?;
         let options = ServerOptions {
             hosts: args.host.clone(),
-            public: is_local || args.public,
+            // Whoever names a host serves others, through a proxy.
+            public: (is_local && args.host.is_empty()) || args.public,
             content: crate::shipped::content()?,
             trusted: args.trust.iter().cloned().collect(),
             lease: args.lease,
@@ -193,9 +194,14 @@ fn restore(args: &BackupArgs) -> anyhow::Result<Exit> {
         std::fs::rename(file, &kept)
             .with_context(|| format!("cannot keep the old database as {}", kept.display()))?;
         for end in ["-wal", "-shm"] {
-            let mut beside = file.as_os_str().to_owned();
+            // What was not yet moved into the database goes with it.
+            let [mut beside, mut kept] = [file, &*kept].map(|name| name.as_os_str().to_owned());
             beside.push(end);
-            let _ = std::fs::remove_file(Path::new(&beside));
+            kept.push(end);
+            if Path::new(&beside).exists() {
+                std::fs::rename(&beside, &kept)
+                    .with_context(|| format!("cannot keep {}", beside.display()))?;
+            }
         }
         output::say!("the old database is kept as {}", kept.display());
     }

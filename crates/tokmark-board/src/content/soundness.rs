@@ -38,7 +38,7 @@ pub(super) fn faults(record: &Record) -> Vec<Fault> {
 fn unsound(record: &Record) -> Option<Fault> {
     let unsound = tokmark_stats::recomputed(record, |_| None).err()?;
     let field = match &unsound {
-        Unsound::Differs { field, .. } => field.as_str(),
+        Unsound::Differs { field, .. } | Unsound::Impossible { field, .. } => field.as_str(),
         Unsound::WithoutSamples { field } => field,
         Unsound::Events { .. } => "serving/events",
         Unsound::VisitMissing { .. } => "experiment",

@@ -246,12 +246,23 @@ fn inert(data: &PlotData) -> String {
 }
 
 /// Filters of a list.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct FilterForm {
     pub(crate) action: String,
     pub(crate) fields: Vec<FilterField>,
     /// Names and values that the form sends along.
     pub(crate) kept: Vec<(String, String)>,
+    /// What its button says: [`FILTER`], or what is done instead.
+    pub(crate) verb: &'static str,
+}
+
+/// The verb of a form that narrows a list down.
+pub(crate) const FILTER: &str = "Filter";
+
+impl FilterForm {
+    pub(crate) fn is_filter(&self) -> bool {
+        self.verb == FILTER
+    }
 }
 
 /// One filter; without choices a free text.

@@ -7,7 +7,7 @@ use tokmark_model::{BoardRow, RecordKind};
 use tokmark_store::BoardChoices;
 
 use super::Shown;
-use super::block::{Block, Cell, Column, FilterField, FilterForm, Group, Page, TableView};
+use super::block::{self, Block, Cell, Column, FilterField, FilterForm, Group, Page, TableView};
 use super::{record, words};
 use crate::access::Reader;
 use crate::error::ServerError;
@@ -159,6 +159,7 @@ fn filters(action: &str, query: &Query, choices: &BoardChoices) -> FilterForm {
             words("level", "Ranked among", words::word(&query.level).replace(' ', "_"), &levels),
         ],
         kept,
+        verb: block::FILTER,
     }
 }
 

@@ -49,6 +49,7 @@ async fn whole(
             ..FilterField::default()
         }],
         kept: Vec::new(),
+        verb: "Compare",
     }));
     if together.trim().is_empty() {
         page.lead = "Each record is set against the first: how far the two may be compared, their \

@@ -5,7 +5,7 @@ use tokmark_plot::{Axis, LinePoint, LineSeries, Plot, Reading, TimeMark, TimeSer
 use tokmark_stats::{Changes, Direction, Watched};
 
 use super::Shown;
-use super::block::{Block, Cell, Column, FilterField, FilterForm, Page, PlotView, TableView};
+use super::block::{self, Block, Cell, Column, FilterField, FilterForm, Page, PlotView, TableView};
 use super::{record, words};
 use crate::access::Reader;
 use crate::api::comparison::{HISTORY, series};
@@ -57,6 +57,7 @@ async fn whole(
             field("machine", "Machine", &query.machine),
         ],
         kept: Vec::new(),
+        verb: block::FILTER,
     }));
     let changed: usize = watched.iter().map(n_changes).sum();
     let shown = watched.len().min(SERIES);

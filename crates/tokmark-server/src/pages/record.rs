@@ -1,7 +1,7 @@
 //! One record with everything that it holds.
 
 use axum::extract::{Path, State as Shared};
-use tokmark_model::{Record, RecordId};
+use tokmark_model::{Nanos, Record, RecordId, RequestSample, TokenCount};
 use tokmark_plot::{Axis, LinePoint, LineSeries, Lines, Plot, Reading, TimeSeries, Unit, XAxis};
 
 use super::Shown;
@@ -59,6 +59,7 @@ async fn whole(
             ..FilterField::default()
         }],
         kept: vec![("ids".to_owned(), record.id.to_string())],
+        verb: "Compare",
     }));
     let (json, csv) = (
         format!("/api/benchmarks/{}", record.id),
@@ -126,8 +127,11 @@ fn facts(page: &mut Page, record: &Record, signed: Option<String>) {
     add("Engine", format!("{} {}", engine.name, engine.version));
     add("Back ends", engine.backends.clone());
     add("Devices", record.devices_used.join(", "));
-    add("Settings", record.params.settings());
-    add("Process", record.process.settings());
+    // A server has settings that nobody here knows, and an experiment those of its variants.
+    if record.serving.is_none() && record.experiment.is_none() {
+        add("Settings", record.params.settings());
+        add("Process", record.process.settings());
+    }
     add("Processor", machine.cpu.model.clone().unwrap_or_default());
     for gpu in &machine.gpus {
         add("GPU", gpu.name.clone());
@@ -287,9 +291,7 @@ fn requests(page: &mut Page, serving: &tokmark_model::Serving) {
     if let Some(summary) = &serving.summary {
         let line = |name: &str, found: &Option<tokmark_model::Distribution>| {
             let found = found.as_ref()?;
-            let quantile = |q: f64| {
-                found.quantile(q).map_or_else(String::new, |found| words::number(found.value))
-            };
+            let quantile = |q: f64| found.quantile(q).map_or_else(String::new, words::quantile);
             Some(vec![
                 Cell::text(name),
                 Cell::text(words::number(found.mean)),
@@ -317,32 +319,31 @@ fn requests(page: &mut Page, serving: &tokmark_model::Serving) {
             columns: vec![
                 Column::named("Figure"),
                 Column::number("Mean"),
-                Column::number("p50"),
-                Column::number("p90"),
-                Column::number("p99"),
+                Column::number("p50").defined(words::QUANTILE),
+                Column::number("p90").defined(words::QUANTILE),
+                Column::number("p99").defined(words::QUANTILE),
                 Column::number("Values"),
             ],
             rows: rows.into_iter().flatten().collect(),
         }));
     }
-    let ms = |from: u64, to: Option<tokmark_model::Nanos>| {
-        let to = to.map(|to| to.get().saturating_sub(from) as f64 / 1e6);
-        to.map_or_else(String::new, words::number)
-    };
-    let row = |(n, request): (usize, &tokmark_model::RequestSample)| {
-        let value = serde_json::to_value(request).unwrap_or_default();
-        let time = |name: &str| value[name].as_u64().map(tokmark_model::Nanos);
-        let sent = time("sent_ns").map_or(0, tokmark_model::Nanos::get);
+    let row = |(n, request): (usize, &RequestSample)| {
+        // What failed has no latency.
+        let after_ms = |at: Option<Nanos>| {
+            let at = at.filter(|_| request.error.is_none());
+            let after = at.map(|at| at.get().saturating_sub(request.sent_ns.get()) as f64 / 1e6);
+            after.map_or_else(String::new, words::number)
+        };
         let count =
-            |name: &str| value[name]["n"].as_u64().map_or_else(String::new, |n| n.to_string());
+            |count: Option<TokenCount>| count.map_or_else(String::new, |count| count.n.to_string());
         let error = request.error.as_ref().map_or_else(String::new, |error| error.label());
         vec![
             Cell::text((n + 1).to_string()),
-            Cell::text(words::number(sent as f64 / 1e9)),
-            Cell::text(ms(sent, time("first_text_ns"))),
-            Cell::text(ms(sent, time("last_text_ns"))),
-            Cell::text(count("prompt_tokens")),
-            Cell::text(count("output_tokens")),
+            Cell::text(format!("{:.3}", request.sent_ns.get() as f64 / 1e9)),
+            Cell::text(after_ms(request.first_text_ns)),
+            Cell::text(after_ms(request.last_text_ns)),
+            Cell::text(count(request.prompt_tokens)),
+            Cell::text(count(request.output_tokens)),
             Cell::text(error),
         ]
     };

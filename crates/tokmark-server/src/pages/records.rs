@@ -4,7 +4,9 @@ use axum::extract::State as Shared;
 use tokmark_store::RecordRow;
 
 use super::Shown;
-use super::block::{Block, Cell, Column, FilterField, FilterForm, Group, Page, TableView, link};
+use super::block::{
+    self, Block, Cell, Column, FilterField, FilterForm, Group, Page, TableView, link,
+};
 use super::words;
 use crate::access::Reader;
 use crate::api::records::{Asked, asked};
@@ -147,5 +149,6 @@ fn filters(query: &ListQuery) -> FilterForm {
             ),
         ],
         kept: Vec::new(),
+        verb: block::FILTER,
     }
 }

@@ -1,6 +1,8 @@
 //! Figures and facts in words, and what columns mean.
 
-use tokmark_model::{BoardRow, Bytes, GradeLetter, RecordKind, Timestamp, TokensPerSecond, Uuid};
+use tokmark_model::{
+    BoardRow, Bytes, GradeLetter, Quantile, RecordKind, Timestamp, TokensPerSecond, Uuid,
+};
 
 pub(crate) const RATE: &str = "Tokens per second: of a test its tokens over the median time of \
 its repetitions, of a load point the output tokens of all requests together.";
@@ -8,6 +10,8 @@ pub(crate) const GRADE: &str = "How far a figure can be believed, A to F: by the
 interval and by what else the machine did meanwhile.";
 pub(crate) const INTERVAL: &str = "95 % interval of the median, or where a source publishes no \
 samples the range that it gives.";
+pub(crate) const QUANTILE: &str = "Quantile over the requests, with its 95 % interval; with too few \
+requests for that its upper bound at 95 %, or nothing.";
 pub(crate) const TTFT: &str = "Time to first token: from sending the request to the first token \
 of its answer.";
 pub(crate) const CONCURRENCY: &str =
@@ -46,6 +50,18 @@ pub(crate) fn rate(rate: Option<TokensPerSecond>) -> String {
 pub(crate) fn rate_or_range(row: &BoardRow) -> String {
     let texts = [rate(row.rate_tps), ends(row.rate_low_tps, row.rate_high_tps)];
     texts.into_iter().find(|text| !text.is_empty()).unwrap_or_else(|| "-".to_owned())
+}
+
+/// `50.1 (50.0 to 50.3)`; where there is no interval, that stands there.
+pub(crate) fn quantile(found: &Quantile) -> String {
+    let value = number(found.value);
+    match (&found.interval, found.upper_bound) {
+        (Some(interval), _) => {
+            format!("{value} ({} to {})", number(interval.low), number(interval.high))
+        }
+        (None, Some(bound)) => format!("{value} (at most {})", number(bound)),
+        (None, None) => format!("{value} (too few)"),
+    }
 }
 
 /// `405 to 419`.
