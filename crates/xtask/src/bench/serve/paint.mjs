@@ -8,7 +8,7 @@ const TIMES = 5;
 
 const [base, runPath] = process.argv.slice(2);
 const require = createRequire(join(process.env.TOKMARK_TEST_BROWSER, "package.json"));
-const { chromium } = await import(pathToFileURL(require.resolve("playwright-core")).href);
+const { chromium } = (await import(pathToFileURL(require.resolve("playwright-core")).href)).default;
 
 const browser = await chromium.launch({
   executablePath: process.env.TOKMARK_TEST_CHROMIUM ?? "/usr/bin/chromium",
