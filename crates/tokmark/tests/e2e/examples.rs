@@ -76,6 +76,14 @@ fn run(home: &Home, args: &[String]) -> crate::support::Ran {
     home.run_with(args, &[("PYTHONPATH", servers().join("xllamacpp"))])
 }
 
+/// The words of each example in the help of a command, `tokmark` left out.
+pub fn examples(home: &Home, command: &[&str]) -> Vec<Vec<String>> {
+    let help = home.run(&[command, &["--help"]].concat()).stdout;
+    let examples = help.split("Examples:\n").nth(1).unwrap_or_default();
+    let lines = examples.lines().map(str::trim).filter(|line| line.starts_with("tokmark"));
+    lines.map(|line| words(line)[1..].to_vec()).collect()
+}
+
 /// In an order in which each finds what it needs.
 const COMMANDS: [&str; 17] = [
     "models", "quick", "bench", "load", "gap", "compare", "ab", "watch", "stub", "history", "show",
@@ -90,16 +98,15 @@ fn every_example_in_a_help_text_works() {
     assert_eq!(named.code, Some(0), "{named:?}");
     let stub = Stub::start(&home, &[]);
     for command in COMMANDS {
-        let help = home.run(&[command, "--help"]).stdout;
-        let examples = help.split("Examples:\n").nth(1).unwrap_or_default();
-        for line in examples.lines().map(str::trim).filter(|line| line.starts_with("tokmark")) {
-            let mut args = adapted(words(line)[1..].to_vec(), &stub.url);
-            if line.contains("--full") {
+        for example in examples(&home, &[command]) {
+            let is_full = example.iter().any(|word| word == "--full");
+            let mut args = adapted(example, &stub.url);
+            if is_full {
                 // The full suite takes minutes; its shape is what the example shows.
                 args.extend(["-p", "32", "-n", "4", "-r", "5"].map(str::to_owned));
             }
             let ran = run(&home, &args);
-            assert_eq!(ran.code, Some(0), "{line}: {ran:?}");
+            assert_eq!(ran.code, Some(0), "{args:?}: {ran:?}");
         }
     }
 }

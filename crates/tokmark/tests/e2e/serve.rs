@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokmark_model::Record;
 
+use crate::examples::examples;
 use crate::support::{Home, signal, wait_for};
 
 /// A running `tokmark serve` with the token that it printed.
@@ -291,11 +292,7 @@ fn every_example_in_the_help_of_the_servers_commands_works() {
         &["serve", "backup"],
         &["serve", "restore"],
     ] {
-        let help = home.run(&[command, &["--help"]].concat()).stdout;
-        let examples = help.split("Examples:\n").nth(1).unwrap_or_default();
-        for line in examples.lines().map(str::trim).filter(|line| line.starts_with("tokmark")) {
-            let mut args: Vec<String> =
-                line.split_whitespace().skip(1).map(str::to_owned).collect();
+        for mut args in examples(&home, command) {
             for arg in &mut args {
                 *arg = arg
                     .replace("http://127.0.0.1:8080", &served.url)
@@ -310,7 +307,7 @@ fn every_example_in_the_help_of_the_servers_commands_works() {
                 let _ = std::fs::remove_file(home.path("tokmark-backup.db"));
             }
             let ran = home.run_with(&args, &env);
-            assert_eq!(ran.code, Some(0), "{line}: {ran:?}");
+            assert_eq!(ran.code, Some(0), "{args:?}: {ran:?}");
             n += 1;
         }
     }

@@ -242,7 +242,6 @@ impl Run {
         let at_ms = self.at_ms;
         self.at_ms += RECORD_MS;
         Record {
-            signature: None,
             record_version: RECORD_VERSION,
             id: id(at_ms, &mut self.dice),
             run_id: self.id,
@@ -274,6 +273,7 @@ impl Run {
             visit: None,
             experiment: None,
             published: None,
+            signature: None,
             notes: Vec::new(),
             tags: Vec::new(),
             newer: Default::default(),
