@@ -98,7 +98,7 @@ impl Content {
 
     /// The rows of a leaderboard that the records give.
     pub fn rows(&self) -> Vec<BoardRow> {
-        self.records().filter_map(BoardRow::of).collect()
+        self.records().filter_map(tokmark_stats::board_row).collect()
     }
 
     /// The machine that a row's hardware names.
@@ -171,7 +171,7 @@ impl Reading {
         let is_clean = hidden.is_empty();
         self.findings.extend(hidden);
         match form.read(&node.value()) {
-            Ok(value) => Some(value).filter(|_| is_clean),
+            Ok(value) => is_clean.then_some(value),
             Err(faults) => {
                 self.add(faults, text, node);
                 None
@@ -230,15 +230,20 @@ impl Reading {
         if let Some(rig) = &rig {
             self.check_rig(rig, node.place_of(["rig"]), file);
         }
-        for record in &records {
-            self.add(soundness::faults(record), text, node);
-            if let Some(other) = self.seen.insert(record.id, file.clone()) {
+        let mut sound = Vec::with_capacity(records.len());
+        for record in records {
+            let id = record.id;
+            match soundness::sound(record) {
+                Ok(record) => sound.push(record),
+                Err(faults) => self.add(faults, text, node),
+            }
+            if let Some(other) = self.seen.insert(id, file.clone()) {
                 let place = node.place_of(["record", "id"]);
                 let problem = format!("the same run stands in {other} already");
                 let allowed = "take one of the two files away";
                 self.findings.push(place.finding(file, problem, allowed));
             }
         }
-        self.content.runs.push(RunFile { file: file.clone(), records, rig });
+        self.content.runs.push(RunFile { file: file.clone(), records: sound, rig });
     }
 }

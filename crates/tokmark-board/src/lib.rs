@@ -30,7 +30,7 @@
 //!   all workloads: [181.1, 195.1]
 //! ",
 //! )?;
-//! let rows: Vec<_> = records.iter().filter_map(BoardRow::of).collect();
+//! let rows: Vec<_> = records.iter().filter_map(tokmark_stats::board_row).collect();
 //! let board = leaderboard(&rows, &Families::default(), &Query::default());
 //! assert_eq!(board.groups[0].family, "Gemma-4");
 //! assert_eq!(board.groups[0].rows[0].rate_text, "181.1–195.1");

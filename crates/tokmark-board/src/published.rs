@@ -2,9 +2,8 @@
 
 use tokmark_model::{
     Bytes, Device, DeviceKind, Distribution, EngineFacts, EngineParams, Load, MachineFacts,
-    ModelFacts, NoInterval, Note, ProcessParams, Published, Quantile, RECORD_VERSION, Record,
-    RecordKind, ServerFacts, Serving, ServingSummary, Status, Test, Timestamp, TokensPerSecond,
-    Tool, Uuid, Workload,
+    ModelFacts, NoInterval, Note, ProcessParams, Published, Quantile, Record, RecordKind,
+    ServerFacts, Serving, ServingSummary, Test, Timestamp, TokensPerSecond, Tool, Uuid, Workload,
 };
 
 use crate::compact::{CompactRun, FigureOf, SourceKind};
@@ -61,18 +60,13 @@ fn record(
     let notes = run.notes.iter().map(|text| Note { at: created_at, text: text.clone() });
     let flags = run.params_billion.map(|_| PARAMS_NOMINAL.to_owned());
     let devices = devices(run);
+    let kind = match run.kind {
+        SourceKind::Published => RecordKind::Published,
+        SourceKind::ImportedSummary => RecordKind::ImportedSummary,
+    };
+    let tool = Tool { name: "tokmark-board".to_owned(), version: run.tokmark_run.to_string() };
     Record {
-        record_version: RECORD_VERSION,
         id: Uuid::new_v5(&run_id, shape.as_bytes()),
-        run_id,
-        kind: match run.kind {
-            SourceKind::Published => RecordKind::Published,
-            SourceKind::ImportedSummary => RecordKind::ImportedSummary,
-        },
-        created_at,
-        tool: Tool { name: "tokmark-board".to_owned(), version: run.tokmark_run.to_string() },
-        status: Status::Ok,
-        status_reason: None,
         // Of a load point nothing is known but that it generated: no test has no token at all.
         test: Test { n_parallel, ..test.unwrap_or(Test::tg(1)) },
         params: EngineParams {
@@ -81,8 +75,6 @@ fn record(
             ..EngineParams::default()
         },
         process: ProcessParams { env: run.env.clone(), ..ProcessParams::default() },
-        repetitions: None,
-        tokens: None,
         model: model(run),
         engine: EngineFacts {
             name: run.engine.clone(),
@@ -92,28 +84,16 @@ fn record(
             ..EngineFacts::default()
         },
         devices_used: devices.into_iter().map(|device| device.name).collect(),
-        tensor_parallel: None,
         machine: MachineFacts { power_cap_w: run.power_cap_w, ..MachineFacts::default() },
-        load: None,
-        memory: Default::default(),
-        warmup_ns: Vec::new(),
-        probe_baseline_ns: Vec::new(),
-        samples: Vec::new(),
-        summary: None,
-        grade: None,
         flags: flags.into_iter().collect(),
-        speculation: None,
         serving: match test {
             Some(_) => None,
             None => Some(Box::new(serving(run, shape, n_parallel, figure))),
         },
-        visit: None,
-        experiment: None,
         published: Some(published(run, shape, figure)),
-        signature: None,
         notes: notes.collect(),
         tags: run.tags.clone(),
-        newer: Default::default(),
+        ..Record::new(run_id, kind, created_at, tool)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use tokmark_board::{Content, Level, Query, RowFilter, leaderboard, read_run, run_schema};
-use tokmark_model::{BoardRow, RecordKind, TokensPerSecond};
+use tokmark_model::{BoardRow, Grade, GradeLetter, Record, RecordKind, TokensPerSecond};
 
 fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../content/benchmarks"))
@@ -208,7 +208,7 @@ fn machines_are_found_by_the_names_that_runs_use() {
         assert_eq!(row.disputed, machine.disputed);
     }
     for run in content.runs.iter().filter(|run| run.rig.is_some()) {
-        let row = BoardRow::of(&run.records[0]).unwrap();
+        let row = tokmark_stats::board_row(&run.records[0]).unwrap();
         let machine = content.hardware_of(&row.hardware).unwrap();
         assert_eq!(run.rig.as_deref(), Some(machine.slug.as_str()));
     }
@@ -272,4 +272,30 @@ fn the_schema_takes_what_the_reader_takes() {
         let value: serde_json::Value = serde_saphyr::from_str(&written).unwrap();
         assert!(validator.is_valid(&value), "{} as a record", run.file);
     }
+}
+
+#[test]
+fn figures_of_older_statistics_are_made_anew() {
+    let samples: Vec<_> = (0..9)
+        .map(|n| serde_json::json!({ "start_ns": n * 300, "duration_ns": 310_000_000 + 1_000 * n }))
+        .collect();
+    let bare: Record = serde_json::from_value(serde_json::json!({
+        "record_version": 1, "id": "01930000-0000-7000-8000-000000000001",
+        "run_id": "01930000-0000-7000-8000-000000000002", "kind": "measured",
+        "created_at": "2026-11-20T10:00:00Z", "tool": { "name": "tokmark", "version": "0.1.0" },
+        "status": "ok", "test": { "n_prompt": 0, "n_gen": 128 }, "params": {},
+        "model": { "name": "Tiny-1B" }, "engine": { "name": "llama.cpp" }, "machine": {},
+        "samples": samples,
+    }))
+    .unwrap();
+    let honest = tokmark_stats::recomputed(&bare, |_| None).unwrap();
+    let mut forged = honest.clone();
+    let summary = forged.summary.as_mut().unwrap();
+    summary.statistics_version = 1;
+    summary.rate.rate_tps = TokensPerSecond(99_999.0);
+    forged.grade = Some(Grade { letter: GradeLetter::A, reasons: Vec::new() });
+    let text = tokmark_board::write_run(&forged);
+    let (content, findings) = Content::check_texts([("runs/forged.yaml", text.as_str())]);
+    assert_eq!(findings, []);
+    assert_eq!(content.records().collect::<Vec<_>>(), [&honest]);
 }

@@ -1,7 +1,7 @@
 //! Foreign YAML read by a map.
 
 use tokmark_board::{NamedText, read_foreign};
-use tokmark_model::{BoardRow, Record};
+use tokmark_model::Record;
 
 const FOREIGN: &str = "meta: {harness: 1.2}
 runs:
@@ -47,7 +47,7 @@ fn each_foreign_row_becomes_a_record() {
     let shown: Vec<_> = records
         .iter()
         .map(|record| {
-            let row = BoardRow::of(record).unwrap();
+            let row = tokmark_stats::board_row(record).unwrap();
             let rate = row.rate_tps.unwrap().get();
             let quantization = row.quantization.unwrap_or_default();
             format!(

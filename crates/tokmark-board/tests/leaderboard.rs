@@ -1,7 +1,7 @@
 //! Grouping, ranges, filters, order and ranks of a leaderboard.
 
 use tokmark_board::{Column, Families, Family, Leaderboard, Line, NoRank, Query, leaderboard};
-use tokmark_model::{BoardRow, GradeLetter, RecordKind, TokensPerSecond, Uuid};
+use tokmark_model::{BoardRow, Conditions, GradeLetter, RecordKind, TokensPerSecond, Uuid};
 
 fn row(model: &str, shape: &str, rate: f64) -> BoardRow {
     let n = model
@@ -39,7 +39,24 @@ fn row(model: &str, shape: &str, rate: f64) -> BoardRow {
         grade: Some(GradeLetter::A),
         source: None,
         disputed: None,
+        conditions: Conditions::default(),
     }
+}
+
+/// The row with the conditions that its other fields tell of.
+fn told(row: &BoardRow) -> BoardRow {
+    let name = |text: String| Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes());
+    let machine = Some(&row.machine_fingerprint).filter(|own| !own.is_empty());
+    let stack = row.model_sha256.as_ref().map(|hash| {
+        let BoardRow { engine, engine_version, backends, settings, .. } = row;
+        format!("{hash} {engine} {engine_version} {backends} {settings}")
+    });
+    let conditions = Conditions {
+        workload: Some(name(format!("{:?} {}", row.kind, row.label))),
+        stack: stack.map(name),
+        hardware: machine.map(|machine| name(machine.clone())),
+    };
+    BoardRow { conditions, ..row.clone() }
 }
 
 fn chat(model: &str, concurrency: u32, rate: f64, ttft: f64) -> BoardRow {
@@ -69,7 +86,8 @@ fn published(model: &str, low: f64, high: f64) -> BoardRow {
 }
 
 fn board(rows: &[BoardRow], query: &str) -> Leaderboard {
-    leaderboard(rows, &Families::default(), &Query::parse(query).unwrap())
+    let rows: Vec<BoardRow> = rows.iter().map(told).collect();
+    leaderboard(&rows, &Families::default(), &Query::parse(query).unwrap())
 }
 
 fn lines(rows: &[BoardRow], query: &str) -> Vec<Line> {
@@ -379,6 +397,21 @@ fn levels_of_comparability_have_rankings_of_their_own() {
     assert_eq!(of("none"), ["–"; 4]);
     let why: Vec<_> = ranks(&rows, "level=same_stack").into_iter().map(|line| line.2).collect();
     assert_eq!(why, [None, Some(NoRank::Alone), None, Some(NoRank::Unknown)]);
+}
+
+#[test]
+fn what_no_column_shows_keeps_lines_apart() {
+    let mut rows = [told(&row("m-1B", "tg128", 100.0)), told(&row("m-1B", "tg128", 80.0))];
+    rows[1].conditions.stack = Some(Uuid::from_u128(7));
+    let query = Query::parse("level=same_stack").unwrap();
+    let shown = leaderboard(&rows, &Families::default(), &query);
+    let why: Vec<_> = shown.groups[0].rows.iter().map(|line| line.no_rank).collect();
+    assert_eq!(why, [Some(NoRank::Alone); 2]);
+    rows[1] = told(&row("m-2B", "tg128", 80.0));
+    rows[1].conditions.workload = Some(Uuid::from_u128(8));
+    let query = Query::parse("level=workload_only").unwrap();
+    let shown = leaderboard(&rows, &Families::default(), &query);
+    assert!(shown.groups[0].rows.iter().all(|line| line.no_rank == Some(NoRank::Alone)));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `tokmark bench` with the flags of llama-bench.
 
-use tokmark_model::{EngineParams, Record, Repetitions};
+use tokmark_model::{EngineParams, Numa, ProcessParams, Record, Repetitions};
 
 use crate::shell;
 
@@ -8,7 +8,13 @@ use crate::shell;
 /// was fixed, and every setting that is not the default.
 pub(crate) fn command(record: &Record) -> String {
     let test = &record.test;
-    let mut words = vec!["tokmark".to_owned(), "bench".to_owned()];
+    let ProcessParams { numa, prio, rpc, verbose: _, env } = &record.process;
+    let mut words = Vec::new();
+    if !env.is_empty() {
+        words.push("env".to_owned());
+        words.extend(env.iter().map(|(name, value)| format!("{name}={value}")));
+    }
+    words.extend(["tokmark".to_owned(), "bench".to_owned()]);
     let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
     let model = &record.model;
     let source = model.source.as_deref().filter(|source| !source.is_empty());
@@ -30,6 +36,15 @@ pub(crate) fn command(record: &Record) -> String {
     }
     if let Some(Repetitions::Fixed { n }) = &record.repetitions {
         add("-r", n.to_string());
+    }
+    if *numa != Numa::Disabled {
+        add("--numa", numa.to_string());
+    }
+    if *prio != 0 {
+        add("--prio", prio.to_string());
+    }
+    if !rpc.is_empty() {
+        add("-rpc", rpc.join(","));
     }
     settings(&record.params, &mut add);
     shell::line(&words)

@@ -1,9 +1,9 @@
 use std::path::Path;
 
 use tokmark_model::{
-    EngineFacts, EngineParams, LoadTime, MachineFacts, MemoryUse, ModelFacts, Nanos, PlannedTest,
-    ProcessParams, RECORD_VERSION, Record, RecordKind, Repetition, Repetitions, Status,
-    StatusReason, StopReason, Test, Timestamp, TokenSource, Tool, Uuid, Visit,
+    EngineFacts, LoadTime, MachineFacts, MemoryUse, ModelFacts, Nanos, PlannedTest, ProcessParams,
+    Record, RecordKind, Repetition, Repetitions, Status, StatusReason, StopReason, Timestamp,
+    TokenSource, Tool, Uuid, Visit,
 };
 use tokmark_stats::GradeInput;
 
@@ -86,45 +86,10 @@ impl Draft {
     }
 }
 
-/// A record without any facts or figures.
+/// A record by this program without any facts or figures.
 pub(crate) fn blank(run_id: Uuid, kind: RecordKind, created_at: Timestamp) -> Record {
-    Record {
-        record_version: RECORD_VERSION,
-        id: Uuid::now_v7(),
-        run_id,
-        kind,
-        created_at,
-        tool: Tool { name: "tokmark".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-        status: Status::Ok,
-        status_reason: None,
-        test: Test { n_prompt: 0, n_gen: 0, n_depth: 0, n_parallel: 1 },
-        params: EngineParams::default(),
-        process: ProcessParams::default(),
-        repetitions: None,
-        tokens: None,
-        model: ModelFacts::default(),
-        engine: EngineFacts::default(),
-        devices_used: Vec::new(),
-        tensor_parallel: None,
-        machine: MachineFacts::default(),
-        load: None,
-        memory: MemoryUse::default(),
-        warmup_ns: Vec::new(),
-        probe_baseline_ns: Vec::new(),
-        samples: Vec::new(),
-        summary: None,
-        grade: None,
-        flags: Vec::new(),
-        speculation: None,
-        serving: None,
-        visit: None,
-        experiment: None,
-        published: None,
-        signature: None,
-        notes: Vec::new(),
-        tags: Vec::new(),
-        newer: Default::default(),
-    }
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Record::new(run_id, kind, created_at, Tool { name: "tokmark".to_owned(), version })
 }
 
 /// `reason` without the folders of this machine, which hold user names: those of the model

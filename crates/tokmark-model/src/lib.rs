@@ -48,7 +48,7 @@ pub use job::{
     AgentHello, Job, JobEnd, JobOrder, JobOutcome, JobProgress, JobReport, JobSpec, JobState,
     UnsoundJob,
 };
-pub use leaderboard::BoardRow;
+pub use leaderboard::{BoardRow, Conditions};
 pub use machine::{Cache, CpuFacts, Gpu, MachineFacts, MemoryFacts, OsFacts, PowerSource};
 pub use model::{ModelFacts, TensorTypeCount};
 pub use noise::{Noise, Repetition};

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::{
     Bytes, EngineFacts, EngineParams, Estimate, Experiment, Grade, MachineFacts, ModelFacts, Nanos,
-    ProcessParams, Repetition, Repetitions, Serving, Signature, Summary, Test, TokenSource,
-    TokensPerSecond, Visit,
+    ProcessParams, RECORD_VERSION, Repetition, Repetitions, Serving, Signature, Summary, Test,
+    TokenSource, TokensPerSecond, Visit,
 };
 
 /// A record's name: UUID version 7, so that names sort by time.
@@ -258,6 +258,48 @@ pub struct Record {
 }
 
 impl Record {
+    /// A record with a name of its own, without any facts or figures: of a test that ended well
+    /// and did nothing.
+    pub fn new(run_id: Uuid, kind: RecordKind, created_at: Timestamp, tool: Tool) -> Record {
+        Record {
+            record_version: RECORD_VERSION,
+            id: Uuid::now_v7(),
+            run_id,
+            kind,
+            created_at,
+            tool,
+            status: Status::Ok,
+            status_reason: None,
+            test: Test { n_prompt: 0, n_gen: 0, n_depth: 0, n_parallel: 1 },
+            params: EngineParams::default(),
+            process: ProcessParams::default(),
+            repetitions: None,
+            tokens: None,
+            model: ModelFacts::default(),
+            engine: EngineFacts::default(),
+            devices_used: Vec::new(),
+            tensor_parallel: None,
+            machine: MachineFacts::default(),
+            load: None,
+            memory: MemoryUse::default(),
+            warmup_ns: Vec::new(),
+            probe_baseline_ns: Vec::new(),
+            samples: Vec::new(),
+            summary: None,
+            grade: None,
+            flags: Vec::new(),
+            speculation: None,
+            serving: None,
+            visit: None,
+            experiment: None,
+            published: None,
+            signature: None,
+            notes: Vec::new(),
+            tags: Vec::new(),
+            newer: BTreeMap::new(),
+        }
+    }
+
     /// What was measured, as tables name it: `tg128 @ d512`, `chat x 4` of a load point, `ab`
     /// of an experiment.
     pub fn label(&self) -> String {
@@ -282,6 +324,21 @@ impl Record {
             interval: rate.interval,
             no_interval: rate.no_interval,
         })
+    }
+
+    /// The record without what statistics made of its samples.
+    pub fn without_figures(mut self) -> Record {
+        (self.summary, self.grade) = (None, None);
+        if let Some(serving) = &mut self.serving {
+            serving.summary = None;
+        }
+        if let Some(experiment) = &mut self.experiment {
+            experiment.statistics_version = 0;
+            (experiment.n_disturbed, experiment.overall) = (0, None);
+            experiment.contests.clear();
+            experiment.resources.clear();
+        }
+        self
     }
 
     /// Version of the statistics that made the summary.

@@ -44,8 +44,8 @@ impl Record {
     /// What a [`Signature`] covers: the facts and the raw samples, and nothing that a server
     /// makes anew or that is added later. Left out are `summary`, `grade`, `notes`, `tags`,
     /// `signature`, `serving.summary`, and of `experiment` what is made of its visits:
-    /// `contests`, `resources`, `overall`, `statistics_version`. So a signature still fits when
-    /// the figures were made anew under other statistics.
+    /// `contests`, `resources`, `overall`, `n_disturbed`, `statistics_version`. So a signature
+    /// still fits when the figures were made anew under other statistics.
     ///
     /// The bytes are the line `tokmark record 1`, and then the rest of the record as JSON:
     ///
@@ -84,7 +84,9 @@ impl Place {
         let names: &[&str] = match self {
             Place::Record => &["summary", "grade", "notes", "tags", "signature"],
             Place::Serving => &["summary"],
-            Place::Experiment => &["contests", "resources", "overall", "statistics_version"],
+            Place::Experiment => {
+                &["contests", "resources", "overall", "n_disturbed", "statistics_version"]
+            }
             Place::Other => &[],
         };
         names.contains(&name)
@@ -288,7 +290,8 @@ mod tests {
             Canonical(place).deserialize(&mut reader).unwrap()
         };
         let whole = r#"{"grade":{"letter":"A"},"summary":{"n":1},"serving":{"summary":{"n":1},"recipe":"r"},
-            "experiment":{"contests":[1],"resources":[1],"overall":"same","statistics_version":3,
+            "experiment":{"contests":[1],"resources":[1],"overall":"same","n_disturbed":2,
+            "statistics_version":3,
             "visits":[{"summary":1}]}}"#;
         assert_eq!(
             read(whole, Place::Record),

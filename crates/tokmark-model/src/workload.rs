@@ -274,6 +274,33 @@ impl Workload {
         }
     }
 
+    /// What was asked of the requests beside shape and load, in the flags that ask for it; empty
+    /// where nothing was.
+    pub fn settings(&self) -> String {
+        let mut words = Vec::new();
+        match self.api {
+            Api::Chat => {}
+            Api::Completions => words.push("--api completions".to_owned()),
+            Api::OllamaChat => words.push("--api ollama-chat".to_owned()),
+            Api::OllamaGenerate => words.push("--api ollama-generate".to_owned()),
+        }
+        match self.think {
+            Think::Auto => {}
+            Think::On => words.push("--think on".to_owned()),
+            Think::Off => words.push("--think off".to_owned()),
+        }
+        match self.cache {
+            CacheMode::Bust => {}
+            CacheMode::Share { share } => words.push(format!("--cache share:{}%", share * 100.0)),
+            CacheMode::Own => words.push("--cache own".to_owned()),
+            CacheMode::Keep => words.push("--cache keep".to_owned()),
+        }
+        words.extend(self.temperature.map(|degrees| format!("--temperature {degrees}")));
+        words.extend((!self.stream).then(|| "--no-stream".to_owned()));
+        words.extend((!self.reuse_connections).then(|| "--no-reuse".to_owned()));
+        words.join(" ")
+    }
+
     /// `chat x 4`, `rag 2/s poisson`: the name of the point in tables.
     pub fn label(&self) -> String {
         format!("{} {}", self.shape, self.arrival.label())

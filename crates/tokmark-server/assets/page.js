@@ -68,10 +68,12 @@ function sortAndFilter(main) {
   const said = main.querySelector("#count");
   const value = (row, at) => {
     const text = row.cells[at].textContent.trim();
+    // A date sorts as it is written; of 405 (400-410) the figure before the bracket counts.
+    if (/^\d{4}-\d{2}/.test(text)) return text;
     const number = parseFloat(text.replace(/,/g, ""));
     return /^[\d.]/.test(text) && !Number.isNaN(number) ? number : text.toLowerCase();
   };
-  const known = (one) => one !== "" && one !== "unknown";
+  const known = (one) => !["", "unknown", "none", "-", "\u2013"].includes(one);
   const order = (name, ascending) => {
     for (const table of tables) {
       const heads = [...table.tHead.rows[0].cells];

@@ -17,6 +17,9 @@ use crate::state::State;
 /// Cookie in which a browser keeps its token.
 pub(crate) const COOKIE: &str = "tokmark_token";
 
+/// Unknown tokens that an address may try. Its known ones wait with it.
+const GUESSES_PER_MINUTE: u32 = 120;
+
 /// A token as its owner holds it. The store has only its hash.
 #[derive(Clone)]
 pub struct Token(String);
@@ -142,14 +145,23 @@ async fn caller(
     else {
         return Ok(Caller { name: address, scopes: open, has_token: false });
     };
+    // Guesses are slowed down before they cost a query.
+    let guesser = format!("{address}, unknown tokens");
+    let slower = |after_s| ServerError::TooMany { after_s };
+    state.pace.look(&guesser, GUESSES_PER_MINUTE).map_err(slower)?;
     let now = (state.options.clock)();
     match state.store.tokens().find(&hash_token(token), now).await? {
         Some(row) => {
             Ok(Caller { name: format!("token {}", row.name), scopes: row.scopes, has_token: true })
         }
-        None if from_header => Err(ServerError::UnknownToken),
-        // A browser keeps a cookie longer than a token lives.
-        None => Ok(Caller { name: address, scopes: open, has_token: false }),
+        None => {
+            state.pace.take(&guesser, true, GUESSES_PER_MINUTE).map_err(slower)?;
+            match from_header {
+                true => Err(ServerError::UnknownToken),
+                // A browser keeps a cookie longer than a token lives.
+                false => Ok(Caller { name: address, scopes: open, has_token: false }),
+            }
+        }
     }
 }
 

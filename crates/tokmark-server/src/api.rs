@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 use crate::error::ServerError;
 use crate::state::State;
-use crate::{access, assets, metrics, pages};
+use crate::{access, assets, kept, listen, metrics, pages};
 
 /// What the description knows.
 pub(crate) fn routes() -> OpenApiRouter<State> {
@@ -33,6 +33,8 @@ pub(crate) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(board::models))
         .routes(routes!(comparison::compare))
         .routes(routes!(comparison::changes))
+        .routes(routes!(comparison::experiments))
+        .routes(routes!(comparison::experiment))
         .routes(routes!(jobs::submit, jobs::list))
         .routes(routes!(jobs::get))
         .routes(routes!(jobs::cancel))
@@ -48,6 +50,10 @@ pub(crate) fn router(state: State) -> Router {
     let (api, _) = routes().split_for_parts();
     let asked = api
         .merge(pages::routes())
+        .layer(middleware::from_fn_with_state(state.clone(), listen::in_time))
+        // Inside of what keeps answers: they are kept as they are sent.
+        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn_with_state(state.clone(), kept::keep))
         .layer(middleware::from_fn_with_state(state.clone(), access::admit));
     Router::new()
         .merge(asked)

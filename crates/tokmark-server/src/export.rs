@@ -54,13 +54,15 @@ struct Reading {
     format: Format,
     after: Option<Cursor>,
     n: u64,
+    /// At most so many.
+    most: u64,
     is_over: bool,
 }
 
 /// All records under `filter`, read in pieces, so that a large store needs little memory.
-pub(crate) fn stream(store: Store, filter: Filter, format: Format) -> Response {
-    let filter = Filter { limit: Some(PIECE), ..filter };
-    let reading = Reading { store, filter, format, after: None, n: 0, is_over: false };
+pub(crate) fn stream(store: Store, filter: Filter, format: Format, most: u64) -> Response {
+    let filter = Filter { limit: Some(PIECE.min(most)), ..filter };
+    let reading = Reading { store, filter, format, after: None, n: 0, most, is_over: false };
     let pieces = stream::unfold(Some(reading), |reading| async {
         let mut reading = reading?;
         match reading.next().await {
@@ -90,7 +92,8 @@ impl Reading {
                 Format::Jsonl | Format::Yaml => {}
             }
         }
-        for row in &page.rows {
+        let left = self.most - self.n;
+        for row in page.rows.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
             if self.format == Format::Csv {
                 line(&mut text, row);
             } else {
@@ -100,7 +103,7 @@ impl Reading {
             self.n += 1;
         }
         self.after = page.next;
-        self.is_over = self.after.is_none();
+        self.is_over = self.after.is_none() || self.n >= self.most;
         if self.is_over && self.format == Format::Json {
             text.push_str("]\n");
         }

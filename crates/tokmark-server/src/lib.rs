@@ -27,6 +27,7 @@ mod api;
 mod assets;
 mod error;
 mod export;
+mod kept;
 mod listen;
 mod metrics;
 mod openapi;
@@ -40,6 +41,7 @@ mod state;
 
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
 
 use tokio::net::TcpListener;
 use tokmark_store::Store;
@@ -47,6 +49,8 @@ use tokmark_store::Store;
 pub use access::{Token, hash_token, new_token};
 pub use options::{Limits, ServerOptions};
 pub use site::{Built, SiteError, SiteOptions, build_site};
+
+type Ready<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A store with a face.
 #[derive(Debug, Clone)]
@@ -74,7 +78,13 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
+        self.answers(listener, Box::pin(shutdown)).await
+    }
+
+    /// One type for every `shutdown`, so that the server is compiled here and not by everybody
+    /// who runs one.
+    fn answers(self, listener: TcpListener, shutdown: Ready<()>) -> Ready<io::Result<()>> {
         let limits = self.state.options.limits.clone();
-        listen::serve(listener, api::router(self.state), limits, shutdown).await
+        Box::pin(listen::serve(listener, api::router(self.state), limits, shutdown))
     }
 }

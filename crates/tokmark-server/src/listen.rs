@@ -7,8 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::body::{Body, BodyDataStream, HttpBody as _};
+use axum::extract::{ConnectInfo, State as Shared};
+use axum::middleware::Next;
+use axum::response::Response;
+use futures_util::{StreamExt as _, stream};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -17,15 +20,35 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tower::ServiceExt;
 
 use crate::options::Limits;
+use crate::state::State;
 
 /// How long requests under way may take to end after the server was told to.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long to wait when no connection can be taken (out of descriptors).
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Ends a body that takes longer than it may, whoever reads it.
+pub(crate) async fn in_time(
+    Shared(state): Shared<State>,
+    request: Request<Body>,
+    next: Next,
+) -> Response {
+    let end = Instant::now() + state.options.limits.body_time;
+    let pieces = move |mut stream: BodyDataStream| async move {
+        let late = || axum::Error::new(io::Error::from(io::ErrorKind::TimedOut));
+        let piece = timeout_at(end, stream.next()).await.unwrap_or_else(|_| Some(Err(late())));
+        piece.map(|piece| (piece, stream))
+    };
+    let timed = |body: Body| match body.is_end_stream() {
+        true => body,
+        false => Body::from_stream(stream::unfold(body.into_data_stream(), pieces)),
+    };
+    next.run(request.map(timed)).await
+}
 
 /// Answers connections until `shutdown`, then waits for those under way.
 pub(crate) async fn serve(

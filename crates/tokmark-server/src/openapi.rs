@@ -44,6 +44,24 @@ fn add<T: JsonSchema>(generator: &mut SchemaGenerator) {
     let _ = generator.subschema_for::<T>();
 }
 
+/// What every operation may answer: status, why, and whether only what takes a body does.
+const EVERYWHERE: [(&str, &str, bool); 8] = [
+    ("400", "a parameter or the body is wrong", false),
+    ("401", "no token, or an unknown, expired or revoked one", false),
+    ("403", "the token lacks the scope, or another site's page asks", false),
+    ("421", "the server is not asked under this name", false),
+    ("429", "too many requests; see Retry-After", false),
+    ("503", "the database is away; see Retry-After", false),
+    ("408", "the body did not arrive in time", true),
+    ("413", "the body is too large", true),
+];
+
+/// Every operation of every path.
+fn operations(whole: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let paths = whole["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
+    paths.filter_map(Value::as_object_mut).flat_map(Map::values_mut)
+}
+
 /// OpenAPI 3.1, in which schemas are JSON Schema.
 pub(crate) fn description() -> Value {
     let (_, api) = crate::api::routes().split_for_parts();
@@ -56,6 +74,17 @@ pub(crate) fn description() -> Value {
     });
     whole["components"]["securitySchemes"] =
         json!({ "token": { "type": "http", "scheme": "bearer" } });
+    for operation in operations(&mut whole) {
+        let has_body = operation.get("requestBody").is_some();
+        if let Some(responses) = operation["responses"].as_object_mut() {
+            for (status, description, of_bodies) in EVERYWHERE {
+                if has_body || !of_bodies {
+                    let told = json!({ "description": description });
+                    responses.entry(status).or_insert(told);
+                }
+            }
+        }
+    }
     let settings = schemars::generate::SchemaSettings::draft2020_12()
         .with(|settings| settings.definitions_path = "/components/schemas".into());
     let mut generator = settings.into_generator();

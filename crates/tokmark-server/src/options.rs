@@ -50,12 +50,16 @@ pub struct Limits {
     pub unpacked_bytes: usize,
     /// Records of one batch.
     pub batch_records: usize,
+    /// Objects of JSON in one batch: records, their samples and requests, and what these hold.
+    pub batch_objects: usize,
     /// Repetitions or requests of one record.
     pub record_samples: usize,
     /// Time for the head of a request to arrive.
     pub head_time: Duration,
     /// Time for its body.
     pub body_time: Duration,
+    /// Time for which a large body may keep others waiting before it has to come fast.
+    pub held_time: Duration,
     /// Requests that change something, a minute and caller.
     pub writes_per_minute: u32,
     /// Requests that read, a minute and caller.
@@ -70,9 +74,11 @@ impl Default for Limits {
             body_bytes: 32 << 20,
             unpacked_bytes: 64 << 20,
             batch_records: 10_000,
-            record_samples: 1_000_000,
+            batch_objects: 300_000,
+            record_samples: 250_000,
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(60),
+            held_time: Duration::from_secs(5),
             writes_per_minute: 6_000,
             reads_per_minute: 60_000,
             connections: 1_024,

@@ -26,6 +26,15 @@ impl Pace {
         self.take_at(caller, writes, per_minute, Instant::now())
     }
 
+    /// The same without taking: whether there is one.
+    pub(crate) fn look(&self, caller: &str, per_minute: u32) -> Result<(), u32> {
+        let (most, per_s) = (f64::from(per_minute), f64::from(per_minute) / 60.0);
+        let buckets = self.buckets.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let Some(bucket) = buckets.get(&(caller.to_owned(), true)) else { return Ok(()) };
+        let left = (bucket.left + bucket.at.elapsed().as_secs_f64() * per_s).min(most);
+        if left < 1.0 { Err(((1.0 - left) / per_s).ceil().max(1.0) as u32) } else { Ok(()) }
+    }
+
     fn take_at(&self, caller: &str, writes: bool, limit: u32, now: Instant) -> Result<(), u32> {
         let (most, per_s) = (f64::from(limit), f64::from(limit) / 60.0);
         let mut buckets = self.buckets.lock().unwrap_or_else(|poisoned| poisoned.into_inner());

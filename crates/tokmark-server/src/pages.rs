@@ -10,6 +10,7 @@ mod login;
 pub(crate) mod model;
 mod record;
 mod records;
+mod trace;
 pub(crate) mod words;
 
 use askama::Template as _;

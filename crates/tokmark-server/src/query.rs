@@ -1,6 +1,8 @@
 //! What addresses ask for: filters, order and pages of lists.
 
+use axum::extract::{FromRequestParts, Path};
 use axum::http::Uri;
+use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use tokmark_board::Query;
 use tokmark_model::{GradeLetter, Status, Timestamp};
@@ -211,4 +213,19 @@ pub(crate) fn words_of_status() -> Vec<String> {
     all.iter()
         .filter_map(|status| Some(serde_json::to_value(status).ok()?.as_str()?.to_owned()))
         .collect()
+}
+
+/// A whole id in an address.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Id(pub(crate) Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = ServerError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ServerError> {
+        match Path::<Uuid>::from_request_parts(parts, state).await {
+            Ok(Path(id)) => Ok(Id(id)),
+            Err(_) => Err(ServerError::bad("id", "the id in this address is none")),
+        }
+    }
 }

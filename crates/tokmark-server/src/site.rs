@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use askama::Template as _;
 use serde_json::json;
-use tokmark_board::{Content, PlannedState, Query, leaderboard};
+use tokmark_board::{Content, Query, leaderboard};
 use tokmark_model::BoardRow;
 
 use crate::pages::block::{Block, Cell, Page, PageTemplate};
@@ -150,22 +150,22 @@ fn leaderboard_page(content: &Content, rows: &[BoardRow]) -> Page {
     page.lead = board::LEAD.to_owned();
     page.blocks.push(Block::Live(found.sentence.clone()));
     page.blocks.extend(board::groups(&found, &query));
-    if !content.planned.is_empty() {
-        page.blocks.push(Block::Heading("Coming soon".to_owned()));
-        let planned = content.planned.iter().map(|one| {
-            let state = match one.state {
-                PlannedState::Queued => "queued",
-                PlannedState::Blocked => "blocked",
-            };
-            (one.title.clone(), Cell::text(one.why.clone()).tagged(state))
-        });
-        page.blocks.push(Block::Facts(planned.collect()));
-    }
+    page.blocks.extend(board::planned(content));
     page
 }
 
-/// A name as a folder: letters, digits and hyphens.
+/// A name as a folder: letters, digits and hyphens. A name that loses anything else has a mark
+/// of its own at the end, so that no two names share a folder.
 pub(crate) fn slug(name: &str) -> String {
+    let slug = plain(name);
+    if slug == name {
+        return slug;
+    }
+    let mark = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()).simple().to_string();
+    format!("{slug}-{}", &mark[..6])
+}
+
+fn plain(name: &str) -> String {
     let mut slug = String::new();
     for c in name.chars() {
         match c {
@@ -217,7 +217,8 @@ impl Site<'_> {
 
 /// An Atom feed: an entry for each file of runs, the newest first.
 fn feed(content: &Content, options: &SiteOptions, base: &str) -> String {
-    let site = options.site_url.as_deref().unwrap_or("urn:tokmark:site").trim_end_matches('/');
+    let site = options.site_url.as_deref().map(|url| url.trim_end_matches('/'));
+    let id = site.map_or_else(|| "urn:tokmark:site".to_owned(), |site| format!("{site}{base}/"));
     let mut runs: Vec<_> =
         content.runs.iter().filter_map(|run| Some((run.records.first()?, run))).collect();
     runs.sort_by_key(|(record, _)| std::cmp::Reverse(record.created_at));
@@ -225,18 +226,21 @@ fn feed(content: &Content, options: &SiteOptions, base: &str) -> String {
         runs.first().map_or_else(String::new, |(record, _)| record.created_at.to_string());
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<feed xmlns=\"http://www.w3.org/2005/Atom\">\n\
-         <title>Leaderboard</title>\n<id>{site}{base}/</id>\n<updated>{updated}</updated>\n"
+         <title>Leaderboard</title>\n<id>{id}</id>\n<updated>{updated}</updated>\n"
     );
     for (record, run) in runs.iter().take(100) {
         let name = &record.model.name;
-        let link = format!("{site}{base}/models/{}/", slug(name));
+        // Without the site's address a reader has nothing to open.
+        let link = site.map_or_else(String::new, |site| {
+            let href = format!("{site}{base}/models/{}/", slug(name));
+            format!("<link href=\"{}\"/>", escaped(&href))
+        });
         let title = escaped(&format!("{name}, {} rates", run.records.len()));
         text += &format!(
             "<entry><title>{title}</title><id>urn:uuid:{}</id><updated>{}</updated>\
-             <link href=\"{}\"/><summary>{}</summary></entry>\n",
+             {link}<summary>{}</summary></entry>\n",
             record.id,
             record.created_at,
-            escaped(&link),
             escaped(&run.file)
         );
     }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokmark_board::Query;
 use tokmark_model::{BoardRow, Record, RecordId};
-use tokmark_store::{BoardChoices, BoardFilter, Store, StoreError};
+use tokmark_store::{BoardChoices, BoardFilter, Filter, Store, StoreError};
 
 use crate::error::ServerError;
+use crate::kept::Kept;
 use crate::metrics::Metrics;
 use crate::options::ServerOptions;
 use crate::pace::Pace;
@@ -23,6 +24,7 @@ pub(crate) struct State {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pace: Arc<Pace>,
     pub(crate) admissions: Arc<Semaphore>,
+    pub(crate) kept: Arc<Kept>,
     beside: Arc<Beside>,
 }
 
@@ -43,6 +45,7 @@ impl State {
             pace: Arc::new(Pace::default()),
             metrics: Arc::new(Metrics::default()),
             admissions: Arc::new(Semaphore::new(ADMITTED_AT_ONCE)),
+            kept: Arc::new(Kept::default()),
             options: Arc::new(options),
         }
     }
@@ -59,28 +62,61 @@ impl State {
         }
     }
 
-    /// The leaderboard's rows under a query, fastest first, and how many there are. `generates`
-    /// leaves rates of prompts out.
+    /// The leaderboard's rows under a query, fastest first, and how many more there are.
+    /// `generates` leaves rates of prompts out; what is limited and left out then are
+    /// configurations, each with all of its shapes.
     pub(crate) async fn rows(
         &self,
         query: &Query,
         generates: bool,
     ) -> Result<(Vec<BoardRow>, u64), ServerError> {
-        let filter = BoardFilter { generates, ..board_filter(query) };
+        let filter = BoardFilter { generates, by_configuration: generates, ..board_filter(query) };
+        let most = filter.limit.unwrap_or(BOARD_ROWS);
         let board = self.store.board();
         let (mut rows, n_kept) = (board.rows(&filter).await?, board.count(&filter).await?);
         let known: Vec<RecordId> = rows.iter().map(|row| row.id).collect();
         let beside = self.beside.rows.iter().filter(|row| query.filter.takes(row));
-        let beside: Vec<BoardRow> =
-            beside.filter(|row| !known.contains(&row.id)).cloned().collect();
-        let n_rows = n_kept + beside.len() as u64;
-        rows.extend(beside);
+        rows.extend(beside.filter(|row| !known.contains(&row.id)).cloned());
         let rate = |row: &BoardRow| {
             row.rate_tps.or(row.rate_low_tps).map_or(f64::NEG_INFINITY, |rate| rate.get())
         };
         rows.sort_by(|a, b| rate(b).total_cmp(&rate(a)));
-        rows.truncate(query.filter.limit.unwrap_or(BOARD_ROWS).min(BOARD_ROWS) as usize);
-        Ok((rows, n_rows))
+        let mut n_left_out = n_kept.saturating_sub(most);
+        if !generates {
+            n_left_out += (rows.len() as u64).saturating_sub(most);
+            rows.truncate(most as usize);
+        }
+        Ok((rows, n_left_out))
+    }
+
+    /// The records beside the store that a list's filter takes, the newest first. They have no
+    /// grade and are of no machine.
+    pub(crate) fn beside(&self, filter: &Filter) -> Vec<&Record> {
+        let part = |whole: &str, part: &Option<String>| {
+            let part = part.as_ref().map(|part| part.to_lowercase());
+            part.is_none_or(|part| whole.to_lowercase().contains(&part))
+        };
+        let is = |own: &str, asked: &Option<String>| {
+            asked.as_ref().is_none_or(|asked| asked.eq_ignore_ascii_case(own))
+        };
+        let takes = |record: &&Record| {
+            let (model, engine) = (&record.model, &record.engine);
+            part(&model.name, &filter.model)
+                && part(&engine.backends, &filter.backend)
+                && is(&engine.name, &filter.engine)
+                && is(&record.label(), &filter.test)
+                && is(model.sha256.as_deref().unwrap_or_default(), &filter.model_sha256)
+                && filter.kind.is_none_or(|kind| kind == record.kind)
+                && filter.status.is_none_or(|status| status == record.status)
+                && filter.tag.as_ref().is_none_or(|tag| record.tags.contains(tag))
+                && filter.run_id.is_none_or(|run| run == record.run_id)
+                && filter.since.is_none_or(|since| record.created_at >= since)
+                && filter.until.is_none_or(|until| record.created_at < until)
+                && (filter.grade_at_least, &filter.machine) == (None, &None)
+        };
+        let mut found: Vec<&Record> = self.beside.records.values().filter(takes).collect();
+        found.sort_by_key(|record| std::cmp::Reverse((record.created_at, record.id)));
+        found
     }
 
     /// What the filters' menus offer.

@@ -108,6 +108,13 @@ pub(crate) fn workload(record: &Record) -> BTreeMap<String, String> {
     Findings::needed(Level::WorkloadOnly, record)
 }
 
+/// What `level` itself needs equal of a record, by field; `None` where the record leaves one of
+/// these unknown without which the level can't be reached.
+pub(crate) fn needed(record: &Record, level: Level) -> Option<BTreeMap<String, String>> {
+    let is_known = Findings::between(record, record).against(level).is_empty();
+    is_known.then(|| Findings::needed(level, record))
+}
+
 /// Differences, comparability and figures of two records.
 pub fn explain(a: &Record, b: &Record) -> Explanation {
     let findings = Findings::between(a, b);

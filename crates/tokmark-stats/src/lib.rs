@@ -25,6 +25,7 @@
 //! assert_eq!(summary.half_width, Some(0.01));
 //! ```
 
+mod board_row;
 mod change;
 mod compare;
 mod dependence;
@@ -51,6 +52,7 @@ mod summary;
 mod tokens;
 mod trend;
 
+pub use board_row::{board_row, family};
 pub use change::{
     ChangeLevel, ChangeOptions, ChangePoint, Changes, DEFAULT_CHANGE_ALPHA, DEFAULT_MIN_SEGMENT,
     DEFAULT_SMALLEST_STEP, Dependence, Direction, MIN_PERMUTATIONS, RatioInterval, Regression,

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tokmark_model::{Record, RecordId, RecordKind, Repetitions, Status, StopReason};
+use tokmark_model::{Grade, Record, RecordId, RecordKind, Repetitions, StopReason, Variant};
 
 use crate::plausible;
 use crate::serving::RequestsWithEvents;
 use crate::{
-    GradeInput, STATISTICS_VERSION, ServingInput, VisitTimes, grade, judge_experiment,
-    judge_resources, overall, summarize, summarize_serving, visit_resources, visit_time,
+    GradeInput, STATISTICS_VERSION, ServingGradeInput, ServingInput, VisitTimes, grade,
+    grade_serving, is_disturbed, judge_experiment, judge_resources, overall, summarize,
+    summarize_serving, visit_resources, visit_time,
 };
 
 /// Largest relative difference between two figures of the same samples.
@@ -155,12 +156,45 @@ fn serve(record: &mut Record) -> Result<(), Unsound> {
         }
         None => Vec::new(),
     };
+    let requests = RequestsWithEvents { requests: &serving.requests, times: &times };
     serving.summary = summarize_serving(&ServingInput {
         workload: &serving.workload,
-        requests: &RequestsWithEvents { requests: &serving.requests, times: &times },
+        requests: &requests,
         cold: serving.cold.as_ref(),
     });
+    let made = serving.summary.as_ref().map(|summary| {
+        grade_serving(&ServingGradeInput {
+            status: record.status,
+            workload: &serving.workload,
+            requests: &requests,
+            summary,
+            client: &serving.client,
+            is_local: serving.server.is_local,
+            // The record does not hold them: the claimed grade says what they did.
+            other_cores: Some(0.0),
+            stolen_share: None,
+            asked_half_width: match record.repetitions {
+                Some(Repetitions::Adaptive { half_width, .. }) => Some(half_width),
+                _ => None,
+            },
+            abort_error_share: None,
+            prefill_ceiling_tps: None,
+        })
+    });
+    record.grade = match (record.grade.take(), made) {
+        _ if record.kind != RecordKind::Measured => None,
+        (Some(claimed), Some(made)) => Some(worse(claimed, made)),
+        (_, made) => made,
+    };
     Ok(())
+}
+
+/// The grade with the worse letter, the claimed one where they are the same.
+fn worse(claimed: Grade, made: Grade) -> Grade {
+    let decides = claimed.reasons.iter().map(|reason| reason.letter).max();
+    let claimed =
+        Grade { letter: claimed.letter.max(decides.unwrap_or(claimed.letter)), ..claimed };
+    if made.letter > claimed.letter { made } else { claimed }
 }
 
 fn judge(record: &mut Record, visit: impl Fn(RecordId) -> Option<Record>) -> Result<(), Unsound> {
@@ -169,6 +203,7 @@ fn judge(record: &mut Record, visit: impl Fn(RecordId) -> Option<Record>) -> Res
     let mut counted = BTreeSet::new();
     let mut visits = Vec::with_capacity(experiment.visits.len());
     let mut resources = Vec::with_capacity(experiment.visits.len());
+    let mut n_disturbed = 0;
     for made in &experiment.visits {
         let found = made.records.iter().map(|&id| visit(id).ok_or(Unsound::VisitMissing { id }));
         let records = found.collect::<Result<Vec<Record>, Unsound>>()?;
@@ -176,13 +211,16 @@ fn judge(record: &mut Record, visit: impl Fn(RecordId) -> Option<Record>) -> Res
             let is_own = found.run_id == run_id && found.visit.as_ref() == Some(&made.visit);
             let test = experiment.design.tests.get(n);
             let is_of_test = found.serving.is_some() || test == Some(&found.test);
-            if !is_own || !is_of_test || !counted.insert(found.id) {
-                let why = "a record is of one visit of its own run, and of its test";
+            let variant = experiment.variants.get(made.visit.variant as usize);
+            let is_of_variant = variant.is_some_and(|variant| is_of(found, variant));
+            if !is_own || !is_of_test || !is_of_variant || !counted.insert(found.id) {
+                let why = "a record is of one visit of its own run, of its test and its variant";
                 return Err(Unsound::Impossible { field: "experiment/visits".to_owned(), why });
             }
         }
         let tests = experiment.design.tests.iter().enumerate();
         let times = tests.map(|(n, test)| visit_time(records.get(n)?, test)).collect();
+        n_disturbed += u32::from(records.iter().any(is_disturbed));
         resources.push(visit_resources(&made.visit, &records));
         visits.push(VisitTimes { visit: made.visit.clone(), times });
     }
@@ -191,11 +229,18 @@ fn judge(record: &mut Record, visit: impl Fn(RecordId) -> Option<Record>) -> Res
     experiment.contests = judge_experiment(&experiment.design, &is_measured, &visits);
     experiment.resources = judge_resources(&experiment.design, &is_measured, &resources);
     experiment.overall = experiment.overall.map(|_| overall(&experiment.contests));
+    experiment.n_disturbed = n_disturbed;
     experiment.statistics_version = STATISTICS_VERSION;
-    if record.status == Status::Ok {
-        record.grade = None;
-    }
+    // Its visits have grades; an experiment has verdicts.
+    record.grade = None;
     Ok(())
+}
+
+/// The record may be of a visit to the variant: the same model file, where both say which.
+fn is_of(visit: &Record, variant: &Variant) -> bool {
+    let (own, other) = (&visit.model.sha256, &variant.model.sha256);
+    let is_model = own == other || (variant.endpoint.is_some() && own.is_none());
+    is_model && visit.experiment.is_none()
 }
 
 /// Whether two values in JSON are the same, numbers to within [`SAME_FIGURE`].

@@ -12,7 +12,7 @@ use tokmark_model::{
 };
 
 use crate::catalogue::EVERY_ROW;
-use crate::entity::{board, board_values, machines, models};
+use crate::entity::{board, board_values, machines, models, revision};
 use crate::filter::{at_least, containing};
 use crate::row::{self, clipped, word};
 use crate::tables::CHUNK;
@@ -70,6 +70,8 @@ pub struct BoardFilter {
     pub generates: bool,
     /// At most so many.
     pub limit: Option<u64>,
+    /// The limit is of configurations, each with all of its tests and shapes; it counts them too.
+    pub by_configuration: bool,
 }
 
 /// What the menus of the filters offer: values with the number of rows that have them, the
@@ -127,6 +129,20 @@ impl Store {
 }
 
 impl Board<'_> {
+    /// How often leaderboard, machines or models changed: what was made of them holds as long as
+    /// this number stands, whichever program writes.
+    ///
+    /// # Errors
+    ///
+    /// None of its own.
+    pub async fn revision(&self) -> Result<u64, StoreError> {
+        let row = revision::Entity::find()
+            .one(&self.store.db)
+            .await
+            .map_err(|error| self.store.origin.db(error))?;
+        Ok(row.map_or(0, |row| row.n_changes.unsigned_abs()))
+    }
+
     /// The rows under a filter, fastest first (rows without a rate by the lower end of their
     /// range), the newest first among equals.
     ///
@@ -139,6 +155,14 @@ impl Board<'_> {
         let condition = self.condition(filter).await?;
         // Keys alone are sorted; bodies are wide.
         let found = filter.limit.map(|limit| {
+            if filter.by_configuration {
+                let keys = board::Entity::find().select_only().column(C::LineKey);
+                let fastest = Expr::col(C::RateTps).max();
+                let keys = keys.filter(condition.clone()).group_by(C::LineKey);
+                let keys = keys.order_by(fastest, Order::Desc).order_by(C::LineKey, Order::Asc);
+                let meant = C::LineKey.in_subquery(keys.limit(limit).into_query());
+                return condition.clone().add(meant);
+            }
             let keys = board::Entity::find().select_only().column(C::Key).filter(condition.clone());
             let keys = fastest_first(keys).limit(limit).into_query();
             Condition::all().add(C::Key.in_subquery(keys))
@@ -152,13 +176,19 @@ impl Board<'_> {
         found.into_iter().map(|(id, body)| self.parse(id, &body)).collect()
     }
 
-    /// How many rows are under a filter, whatever its limit.
+    /// How many rows or configurations are under a filter, whatever its limit.
     ///
     /// # Errors
     ///
     /// None of its own.
     pub async fn count(&self, filter: &BoardFilter) -> Result<u64, StoreError> {
         let sorted = |error| self.store.origin.db(error);
+        if filter.by_configuration {
+            let condition = self.condition(filter).await?;
+            let keys = board::Entity::find().select_only().column(board::Column::LineKey);
+            let keys = keys.filter(condition).distinct();
+            return keys.count(&self.store.db).await.map_err(sorted);
+        }
         if (BoardFilter { limit: None, ..filter.clone() }) == BoardFilter::default() {
             // Counted already.
             let counts = board_values::Entity::find()

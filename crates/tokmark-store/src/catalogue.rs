@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, ExprTrait, IntoActiveModel};
-use tokmark_model::{BoardRow, Published, Record, RecordId, Status, TokensPerSecond};
+use tokmark_model::{BoardRow, Record, RecordId, TokensPerSecond};
+use tokmark_stats::{board_row, family};
 use uuid::Uuid;
 
-use crate::entity::{board, board_values, bodies, machines, models};
+use crate::entity::{board, board_values, bodies, machines, models, revision};
 use crate::newest::{self, Change};
 use crate::row::{clipped, letter, storable, word};
 use crate::tables::pieces;
@@ -34,7 +35,7 @@ impl Entry {
     /// A figure that JSON can't hold, which a record that was read back has not.
     pub fn of(record: Record) -> Result<Entry, serde_json::Error> {
         let (id, at_us) = (record.id, record.created_at.as_microsecond());
-        let row = BoardRow::of(&record);
+        let row = board_row(&record);
         let machine = match record.machine.fingerprint.as_str() {
             "" => None,
             fingerprint => Some(machines::Model {
@@ -50,7 +51,7 @@ impl Entry {
         let key = model_key(record.model.sha256.as_deref(), &record.model.name);
         let family = match &row {
             Some(row) => row.family.clone(),
-            None => family(record),
+            None => family(&record.model.name),
         };
         let model = key.map(|key| models::Model {
             key,
@@ -114,6 +115,19 @@ pub(crate) async fn take_out(
     change_values(db, deltas).await
 }
 
+/// Says that leaderboard, machines and models changed. The last write of a transaction: whoever
+/// comes next waits for its end.
+pub(crate) async fn changed(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    revision::Entity::update_many()
+        .col_expr(
+            revision::Column::NChanges,
+            ExprTrait::add(Expr::col(revision::Column::NChanges), 1),
+        )
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
 /// The key of a model: by its hash, else by its name; `None` without both.
 pub(crate) fn model_key(sha256: Option<&str>, name: &str) -> Option<Uuid> {
     match sha256 {
@@ -135,22 +149,23 @@ fn board_key(row: &BoardRow) -> Uuid {
         fingerprint => fingerprint,
     };
     let engine = (&row.engine, &row.engine_version, &row.backends, &row.settings);
-    let test = (&row.label, row.is_serving);
-    key(&(row.kind, model, &row.quantization, machine, engine, test, &row.source))
+    let conditions = (row.conditions.workload, row.conditions.stack);
+    let test = (&row.label, row.is_serving, row.power_cap_w);
+    key(&(row.kind, model, &row.quantization, machine, engine, conditions, test, &row.source))
+}
+
+/// Rows of one configuration, whatever was measured, have the same.
+fn line_key(row: &BoardRow) -> Uuid {
+    let model = (row.model_sha256.as_ref().unwrap_or(&row.model_name), &row.quantization);
+    let machine = (&row.machine_fingerprint, &row.hardware);
+    let engine = (&row.engine, &row.engine_version, &row.backends, row.conditions.stack);
+    key(&(row.kind, model, machine, engine, row.is_serving, row.concurrency))
 }
 
 /// The key of these parts, whatever stands in them.
 fn key(parts: &impl serde::Serialize) -> Uuid {
     let text = serde_json::to_string(parts).expect("texts and flags are written to memory");
     Uuid::new_v5(&NAMESPACE, text.as_bytes())
-}
-
-/// Family of the model of a record that has no place in the leaderboard.
-fn family(mut record: Record) -> String {
-    (record.status, record.visit, record.experiment) = (Status::Ok, None, None);
-    record.published =
-        Some(Published { rate_tps: Some(TokensPerSecond(1.0)), ..Default::default() });
-    BoardRow::of(&record).map(|row| row.family).unwrap_or_default()
 }
 
 fn board_columns(row: &BoardRow) -> Result<board::Model, serde_json::Error> {
@@ -176,6 +191,7 @@ fn board_columns(row: &BoardRow) -> Result<board::Model, serde_json::Error> {
         grade: row.grade.map(letter),
         rate_tps: speed,
         body: serde_json::to_string(row)?,
+        line_key: Some(line_key(row)),
     })
 }
 

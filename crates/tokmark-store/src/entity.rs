@@ -4,7 +4,7 @@
 mod catalogue;
 mod work;
 
-pub use catalogue::{board, board_values, machines, models};
+pub use catalogue::{board, board_values, machines, models, revision};
 pub use work::{agents, job_models, jobs, tokens};
 
 /// The searched columns of a record.

@@ -13,7 +13,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use crate::upgrade;
 
 /// Version of the tables that this program makes and reads.
-pub const SCHEMA_VERSION: i64 = 4;
+pub const SCHEMA_VERSION: i64 = 5;
 
 /// What is found in a database before it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,7 @@ pub(crate) async fn migrate(db: &impl ConnectionTrait, found: i64) -> Result<(),
             2 => add_settings(db, backend).await?,
             3 => add_is_visit(db).await?,
             4 => upgrade::to_version_4(db, backend).await?,
+            5 => upgrade::to_version_5(db, backend).await?,
             other => unreachable!("version {other} has no step"),
         }
         let sql = format!("INSERT INTO tokmark_schema (version) VALUES ({version})");

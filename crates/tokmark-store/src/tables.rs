@@ -98,7 +98,10 @@ impl Store {
             self.add_notes(transaction, record.id, &record.notes).await?;
             self.add_tags(transaction, record.id, &record.tags).await?;
         }
-        catalogue::add(transaction, entries).await.map_err(sorted)?;
+        if !inserted.is_empty() {
+            catalogue::add(transaction, entries).await.map_err(sorted)?;
+            catalogue::changed(transaction).await.map_err(sorted)?;
+        }
         Ok(inserted.len())
     }
 
@@ -177,7 +180,8 @@ impl Store {
         }
         catalogue::take_out(transaction, id, board_key, &machine_fingerprint, model_key)
             .await
-            .map_err(sorted)
+            .map_err(sorted)?;
+        catalogue::changed(transaction).await.map_err(sorted)
     }
 
     fn conflict(&self, id: RecordId) -> StoreError {
@@ -185,12 +189,19 @@ impl Store {
     }
 
     /// Whether two bodies say the same, whoever signed them. Texts may differ where another
-    /// version wrote them.
+    /// version wrote them, and figures where another version of the statistics made them.
     fn same(&self, id: RecordId, kept: &str, new: &str) -> Result<bool, StoreError> {
         let unsigned = |body: &str| -> Result<Record, StoreError> {
             Ok(Record { signature: None, ..self.parse(id, body)? })
         };
-        Ok(kept == new || unsigned(kept)? == unsigned(new)?)
+        if kept == new {
+            return Ok(true);
+        }
+        let (mut kept, mut new) = (unsigned(kept)?, unsigned(new)?);
+        if kept.statistics_version() != new.statistics_version() {
+            (kept, new) = (kept.without_figures(), new.without_figures());
+        }
+        Ok(kept == new)
     }
 
     pub(crate) async fn add_notes(

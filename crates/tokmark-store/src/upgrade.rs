@@ -1,5 +1,5 @@
-//! The step to version 4: leaderboard, machines, models, jobs, agents and tokens, filled
-//! with what older records say.
+//! The step to version 4, leaderboard, machines, models, jobs, agents and tokens; and that to
+//! version 5, which fills the first three with what the records say.
 
 use sea_orm::sea_query::{
     ColumnDef, Expr, ForeignKey, ForeignKeyAction, Index, Table, TableCreateStatement,
@@ -51,8 +51,6 @@ pub(crate) async fn to_version_4(
     ] {
         db.execute(&table).await?;
     }
-    fill(db).await?;
-    // After filling: an index is made faster than it is kept.
     for (name, table, columns) in INDEXES {
         db.execute(&index(name, table, columns)).await?;
     }
@@ -69,6 +67,26 @@ pub(crate) async fn to_version_4(
         db.execute_unprepared(sql).await?;
     }
     Ok(())
+}
+
+/// How often leaderboard, machines and models changed; and all of them made anew, with keys by
+/// what records must have in common to be compared.
+pub(crate) async fn to_version_5(
+    db: &impl ConnectionTrait,
+    backend: DbBackend,
+) -> Result<(), DbErr> {
+    let mut table = Table::create();
+    table.table("tokmark_revision");
+    table.col(ColumnDef::new("id").big_integer().not_null().primary_key());
+    db.execute(&with(table, &["n_changes"], NUMBER, backend)).await?;
+    db.execute_unprepared("INSERT INTO tokmark_revision (id, n_changes) VALUES (1, 0)").await?;
+    for table in [BOARD, "tokmark_board_values", "tokmark_machines", "tokmark_models"] {
+        db.execute_unprepared(&format!("DELETE FROM {table}")).await?;
+    }
+    let mut table = Table::alter();
+    db.execute(table.table(BOARD).add_column(ColumnDef::new("line_key").uuid())).await?;
+    db.execute(&index("tokmark_board_by_line", BOARD, &["line_key", "rate_tps"])).await?;
+    fill(db).await
 }
 
 /// Each ends in what lists are sorted by, so that a page is read from one place of it.

@@ -1,6 +1,6 @@
 //! `tokmark serve`: the store with a face, and an agent beside it.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use anyhow::{Context, bail, ensure};
 use tokmark_model::{Timestamp, Uuid};
 use tokmark_server::{Server, ServerOptions, Token, hash_token, new_token};
 use tokmark_store::{NewToken, Scope, Store, StoreUrl};
+use tracing_subscriber::filter::LevelFilter as Level;
 
 use crate::args::serve::{BackupArgs, ServeArgs, ServeCommand, TokenArgs};
 use crate::exit::Exit;
@@ -32,6 +33,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
 }
 
 fn serve(args: &ServeArgs) -> anyhow::Result<Exit> {
+    log(args.log.as_deref());
     let url = store_url(&args.store)?;
     let interrupt = wiring::interrupt();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -78,6 +80,23 @@ fn serve(args: &ServeArgs) -> anyhow::Result<Exit> {
         anyhow::Ok(())
     })?;
     Ok(Exit::Done)
+}
+
+/// One line for each request, and what went wrong, to standard error.
+fn log(form: Option<&str>) {
+    let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false);
+    let level = match form {
+        None if std::io::stderr().is_terminal() => Level::WARN,
+        _ => Level::INFO,
+    };
+    let lines = lines.with_max_level(level);
+    // The first of a process stands; there is none before it.
+    let _ = match form {
+        Some("none") => Ok(()),
+        Some("text") => lines.try_init(),
+        None if level == Level::WARN => lines.try_init(),
+        _ => lines.json().flatten_event(true).with_current_span(false).try_init(),
+    };
 }
 
 async fn printed_token(store: &Store) -> anyhow::Result<Token> {

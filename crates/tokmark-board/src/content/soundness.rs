@@ -5,8 +5,11 @@ use tokmark_stats::Unsound;
 
 use crate::form::Fault;
 
-/// Every fault of a record that stands whole in a file.
-pub(super) fn faults(record: &Record) -> Vec<Fault> {
+/// A record that stands whole in a file, with the figures and the grade that its samples give.
+///
+/// # Errors
+/// Every fault.
+pub(super) fn sound(record: Record) -> Result<Record, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut fault = |field: &str, problem: &str, allowed: &str| {
         faults.push(Fault::new(&["record", field], problem, allowed));
@@ -26,23 +29,24 @@ pub(super) fn faults(record: &Record) -> Vec<Fault> {
         }
         RecordKind::Measured | RecordKind::Imported => {
             // An experiment's visits are records of their own, which need not stand here.
-            if record.experiment.is_none() {
-                faults.extend(unsound(record));
+            if record.experiment.is_none() && faults.is_empty() {
+                return recomputed(&record).map_err(|fault| vec![fault]);
             }
         }
     }
-    faults
+    if faults.is_empty() { Ok(record) } else { Err(faults) }
 }
 
-/// The figure that the samples do not give.
-fn unsound(record: &Record) -> Option<Fault> {
-    let unsound = tokmark_stats::recomputed(record, |_| None).err()?;
-    let field = match &unsound {
-        Unsound::Differs { field, .. } | Unsound::Impossible { field, .. } => field.as_str(),
-        Unsound::WithoutSamples { field } => field,
-        Unsound::Events { .. } => "serving/events",
-        Unsound::VisitMissing { .. } => "experiment",
-    };
-    let path: Vec<&str> = ["record"].into_iter().chain(field.split('/')).collect();
-    Some(Fault::new(&path, unsound.to_string(), "figures as Tokmark wrote them"))
+/// The record made anew, or the figure that its samples do not give.
+fn recomputed(record: &Record) -> Result<Record, Fault> {
+    tokmark_stats::recomputed(record, |_| None).map_err(|unsound| {
+        let field = match &unsound {
+            Unsound::Differs { field, .. } | Unsound::Impossible { field, .. } => field.as_str(),
+            Unsound::WithoutSamples { field } => field,
+            Unsound::Events { .. } => "serving/events",
+            Unsound::VisitMissing { .. } => "experiment",
+        };
+        let path: Vec<&str> = ["record"].into_iter().chain(field.split('/')).collect();
+        Fault::new(&path, unsound.to_string(), "figures as Tokmark wrote them")
+    })
 }

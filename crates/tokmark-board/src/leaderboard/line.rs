@@ -2,20 +2,23 @@
 
 use serde::Serialize;
 use tokmark_model::{
-    BoardRow, Bytes, GradeLetter, RecordId, RecordKind, Timestamp, TokensPerSecond,
+    BoardRow, Bytes, Conditions, GradeLetter, RecordId, RecordKind, Timestamp, TokensPerSecond,
+    Uuid,
 };
 use tokmark_stats::Rank;
 
 use super::NoRank;
 use crate::words;
 
-/// What makes rows one line: all but the shape.
+/// What makes rows one line: all but the shape. Two builds or settings that no column shows are
+/// two lines: one must not stand for the other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key<'a> {
     family: &'a str,
     model: (&'a str, Option<&'a str>, Option<&'a str>),
     hardware: (&'a str, &'a str, Option<u64>),
     engine: (&'a str, &'a str, &'a str, &'a str),
+    stack: Option<Uuid>,
     load: (bool, Option<u32>, &'a str),
     kind: u8,
     source: (Option<&'a str>, Option<&'a str>),
@@ -28,6 +31,7 @@ impl<'a> Key<'a> {
             model: (&row.model_name, row.model_sha256.as_deref(), row.quantization.as_deref()),
             hardware: (&row.hardware, &row.machine_fingerprint, row.power_cap_w.map(f64::to_bits)),
             engine: (&row.engine, &row.engine_version, &row.backends, &row.settings),
+            stack: row.conditions.stack,
             load: (row.is_serving, row.concurrency, load(row)),
             kind: match row.kind {
                 RecordKind::Measured => 0,
@@ -128,6 +132,9 @@ pub struct Line {
     /// What the label says beside the shape.
     #[serde(skip)]
     pub(super) load: String,
+    /// What the newest record asks of others.
+    #[serde(skip)]
+    pub(super) conditions: Conditions,
     /// A load point on a server, not a test of an engine.
     pub is_serving: bool,
     /// The shapes, by name; at least one.
@@ -219,6 +226,7 @@ impl Line {
                 None => load.to_owned(),
             },
             load: load.to_owned(),
+            conditions: newest.conditions,
             is_serving: newest.is_serving,
             shape_text: match shapes.as_slice() {
                 [one] => one.shape.clone(),

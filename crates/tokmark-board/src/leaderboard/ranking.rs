@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tokmark_model::RecordKind;
+use tokmark_model::{Conditions, RecordKind};
 use tokmark_stats::{Ends, Level, Rank, ranks};
 
 use super::Line;
@@ -43,9 +43,10 @@ impl NoRank {
 /// What all lines of one ranking have in common, as far as a level asks for it.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Class<'a> {
-    work: (RecordKindOrder, bool, &'a str, &'a str),
-    stack: Option<[&'a str; 5]>,
-    machine: Option<(&'a str, &'a str)>,
+    kind: RecordKindOrder,
+    /// As a person reads it; the conditions hold what stands behind it.
+    work: (bool, &'a str, &'a str),
+    conditions: Conditions,
 }
 
 /// Kinds by their place in the type: they have no order of their own.
@@ -99,18 +100,18 @@ fn class(line: &Line, level: Level) -> Result<Class<'_>, NoRank> {
     if interval(line).is_none() {
         return Err(NoRank::NoInterval);
     }
-    let known = |text: &str| !text.is_empty();
-    let sha256 = line.model_sha256.as_deref().unwrap_or_default();
-    let stack = [sha256, &line.engine, &line.engine_version, &line.backends, &line.settings];
-    let needs_stack = level >= Level::SameStack;
-    let needs_machine = level >= Level::SameHardwareAndStack;
-    let lacks_stack = needs_stack && !(known(sha256) && known(&line.engine_version));
-    if lacks_stack || (needs_machine && !known(&line.machine_fingerprint)) {
+    let (is_stack, is_hardware) = (level >= Level::SameStack, level >= Level::SameHardwareAndStack);
+    let Conditions { workload, stack, hardware } = line.conditions;
+    let conditions = Conditions {
+        workload,
+        stack: stack.filter(|_| is_stack),
+        hardware: hardware.filter(|_| is_hardware),
+    };
+    let is_known = workload.is_some()
+        && conditions.stack.is_some() == is_stack
+        && conditions.hardware.is_some() == is_hardware;
+    if !is_known {
         return Err(NoRank::Unknown);
     }
-    Ok(Class {
-        work: (kind, line.is_serving, &shape.shape, &line.load),
-        stack: needs_stack.then_some(stack),
-        machine: needs_machine.then_some((line.machine_fingerprint.as_str(), &line.hardware)),
-    })
+    Ok(Class { kind, work: (line.is_serving, &shape.shape, &line.load), conditions })
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 use tokmark_model::{
-    Arrivals, CacheMode, EventLog, Load, ModelFacts, Nanos, RECORD_VERSION, Record, RecordKind,
-    RequestError, RequestSample, ServerFacts, Serving, ServingSummary, Speculation, Status,
-    StatusReason, Test, Timestamp, Tool, Uuid, Workload,
+    Arrivals, CacheMode, EventLog, Load, ModelFacts, Nanos, Record, RecordKind, RequestError,
+    RequestSample, ServerFacts, Serving, ServingSummary, Speculation, Status, StatusReason, Test,
+    Timestamp, Tool, Uuid, Workload,
 };
 
 use super::flags;
@@ -82,35 +82,17 @@ impl Point {
         let run_id = source.run_id();
         let (status, status_reason) = self.status();
         let test = self.test();
+        let kind = match self.summary {
+            None => RecordKind::Imported,
+            Some(_) => RecordKind::ImportedSummary,
+        };
+        let created_at = self.began_at.unwrap_or(source.written_at);
         Record {
-            record_version: RECORD_VERSION,
             id: Uuid::new_v5(&run_id, position.to_string().as_bytes()),
-            run_id,
-            kind: match self.summary {
-                None => RecordKind::Imported,
-                Some(_) => RecordKind::ImportedSummary,
-            },
-            created_at: self.began_at.unwrap_or(source.written_at),
-            tool: self.tool,
             status,
             status_reason,
             test,
-            params: Default::default(),
-            process: Default::default(),
-            repetitions: None,
-            tokens: None,
             model: ModelFacts { name: self.server.model.clone(), ..Default::default() },
-            engine: Default::default(),
-            devices_used: Vec::new(),
-            tensor_parallel: None,
-            machine: Default::default(),
-            load: None,
-            memory: Default::default(),
-            warmup_ns: Vec::new(),
-            probe_baseline_ns: Vec::new(),
-            samples: Vec::new(),
-            summary: None,
-            grade: None,
             flags: self.flags.into_iter().map(str::to_owned).collect(),
             speculation: self.speculation,
             serving: Some(Box::new(Serving {
@@ -126,13 +108,7 @@ impl Point {
                 timeline: Vec::new(),
                 recipe: None,
             })),
-            visit: None,
-            experiment: None,
-            published: None,
-            signature: None,
-            notes: Vec::new(),
-            tags: Vec::new(),
-            newer: Default::default(),
+            ..Record::new(run_id, kind, created_at, self.tool)
         }
     }
 

@@ -1,15 +1,15 @@
 use axum::Json;
+use axum::extract::State as Shared;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tokmark_model::{AgentHello, Job, JobEnd, JobOrder, JobReport};
-use uuid::Uuid;
 
 use super::jobs::body;
 use crate::access::Submitter;
 use crate::error::ServerError;
 use crate::openapi;
+use crate::query::Id;
 use crate::state::State;
 
 /// An agent says what it is and asks for work.
@@ -22,7 +22,7 @@ use crate::state::State;
 pub(crate) async fn claim(
     Shared(state): Shared<State>,
     _: Submitter,
-    Path(agent): Path<Uuid>,
+    Id(agent): Id,
     hello: Result<Json<AgentHello>, JsonRejection>,
 ) -> Result<Response, ServerError> {
     let hello = body(hello)?;
@@ -45,7 +45,7 @@ pub(crate) async fn claim(
 pub(crate) async fn report(
     Shared(state): Shared<State>,
     _: Submitter,
-    Path(id): Path<Uuid>,
+    Id(id): Id,
     report: Result<Json<JobReport>, JsonRejection>,
 ) -> Result<Json<JobOrder>, ServerError> {
     let report = body(report)?;
@@ -63,7 +63,7 @@ pub(crate) async fn report(
 pub(crate) async fn end(
     Shared(state): Shared<State>,
     _: Submitter,
-    Path(id): Path<Uuid>,
+    Id(id): Id,
     end: Result<Json<JobEnd>, JsonRejection>,
 ) -> Result<Json<Job>, ServerError> {
     let end = body(end)?;

@@ -80,8 +80,8 @@ pub(crate) async fn leaderboard(
     _: Reader,
     uri: Uri,
 ) -> Result<Json<Rows>, ServerError> {
-    let (rows, n_rows) = state.rows(&board_query(&uri)?, false).await?;
-    Ok(Json(Rows { rows, n_rows }))
+    let (rows, n_left_out) = state.rows(&board_query(&uri)?, false).await?;
+    Ok(Json(Rows { n_rows: rows.len() as u64 + n_left_out, rows }))
 }
 
 /// The machines that measured.

@@ -1,14 +1,15 @@
 use axum::Json;
-use axum::extract::State as Shared;
+use axum::extract::{Path, State as Shared};
 use serde::{Deserialize, Serialize};
-use tokmark_model::RecordId;
+use tokmark_model::{Record, RecordId};
 use tokmark_stats::{ChangeOptions, Explanation, Watched, explain, watch};
-use tokmark_store::{Direction, Filter, Sort, SortKey};
+use tokmark_store::{Direction, Filter, RecordRow, Sort, SortKey};
 use utoipa::{IntoParams, ToSchema};
 
 use super::records::{Asked, asked};
 use crate::access::Reader;
 use crate::error::ServerError;
+use crate::openapi;
 use crate::query::ListQuery;
 use crate::state::State;
 
@@ -100,4 +101,65 @@ pub(crate) async fn series(state: &State, filter: Filter) -> Result<Vec<Watched>
     let watched =
         tokio::task::spawn_blocking(move || watch(&records, &ChangeOptions::default())).await;
     watched.map_err(|_| ServerError::Internal)
+}
+
+/// An experiment with the rows of its visits.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ExperimentWithVisits {
+    /// Its record: design, verdicts, and which records its visits are.
+    #[schema(value_type = openapi::Record)]
+    record: Record,
+    /// The records of its visits, in the order in which they were made.
+    #[schema(value_type = Vec<Object>)]
+    visits: Vec<RecordRow>,
+}
+
+/// Labels of experiments.
+const EXPERIMENTS: [&str; 4] = ["ab", "compare 2", "compare 3", "compare 4"];
+/// Experiments of one sort in an answer, and visits of one.
+const LISTED: u64 = 1_000;
+
+/// The experiments, the newest first.
+#[utoipa::path(
+    get, path = "/api/experiments", tag = "comparison",
+    responses((status = 200, description = "rows, as /api/benchmarks has them"))
+)]
+pub(crate) async fn experiments(
+    Shared(state): Shared<State>,
+    _: Reader,
+) -> Result<Json<Vec<RecordRow>>, ServerError> {
+    let mut rows = Vec::new();
+    for label in EXPERIMENTS {
+        let filter =
+            Filter { test: Some(label.to_owned()), limit: Some(LISTED), ..Filter::default() };
+        rows.extend(state.store.list(&filter).await?);
+    }
+    rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
+    Ok(Json(rows))
+}
+
+/// One experiment with its visits.
+#[utoipa::path(
+    get, path = "/api/experiments/{id}", tag = "comparison",
+    params(("id" = String, Path, description = "its id, or the first digits of it")),
+    responses((status = 200, body = ExperimentWithVisits), (status = 404, description = "unknown"))
+)]
+pub(crate) async fn experiment(
+    Shared(state): Shared<State>,
+    _: Reader,
+    Path(id): Path<String>,
+) -> Result<Json<ExperimentWithVisits>, ServerError> {
+    let record = state.record(&id).await?;
+    if record.experiment.is_none() {
+        return Err(ServerError::not_found("experiment of this id"));
+    }
+    let filter = Filter {
+        run_id: Some(record.run_id),
+        is_visit: Some(true),
+        limit: Some(LISTED),
+        sort: Sort { key: SortKey::Time, direction: Direction::Ascending },
+        ..Filter::default()
+    };
+    let visits = state.store.list(&filter).await?;
+    Ok(Json(ExperimentWithVisits { record, visits }))
 }

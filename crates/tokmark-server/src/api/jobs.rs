@@ -2,8 +2,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::State as Shared;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, stream};
@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::access::{Reader, Submitter};
 use crate::error::ServerError;
 use crate::openapi;
+use crate::query::Id;
 use crate::state::State;
 
 /// Jobs in a list.
@@ -51,13 +52,15 @@ pub(crate) fn body<T>(json: Result<Json<T>, JsonRejection>) -> Result<T, ServerE
 )]
 pub(crate) async fn submit(
     Shared(state): Shared<State>,
-    _: Submitter,
+    Submitter(caller): Submitter,
     headers: HeaderMap,
     job: Result<Json<NewJob>, JsonRejection>,
 ) -> Result<Json<Job>, ServerError> {
     let job = body(job)?;
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
-    Ok(Json(written(&state, &job, key).await?))
+    // Another caller's key is another key.
+    let key = key.map(|key| format!("{}: {key}", caller.name));
+    Ok(Json(written(&state, &job, key.as_deref()).await?))
 }
 
 /// The job, kept.
@@ -93,7 +96,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     Shared(state): Shared<State>,
     _: Reader,
-    Path(id): Path<Uuid>,
+    Id(id): Id,
 ) -> Result<Json<Job>, ServerError> {
     Ok(Json(job(&state, id).await?))
 }
@@ -114,7 +117,7 @@ pub(crate) async fn job(state: &State, id: Uuid) -> Result<Job, ServerError> {
 pub(crate) async fn cancel(
     Shared(state): Shared<State>,
     _: Submitter,
-    Path(id): Path<Uuid>,
+    Id(id): Id,
 ) -> Result<Json<Job>, ServerError> {
     Ok(Json(cancelled(&state, id).await?))
 }
@@ -133,7 +136,7 @@ pub(crate) async fn cancelled(state: &State, id: Uuid) -> Result<Job, ServerErro
 pub(crate) async fn events(
     Shared(state): Shared<State>,
     _: Reader,
-    Path(id): Path<Uuid>,
+    Id(id): Id,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ServerError> {
     let first = job(&state, id).await?;
     let changes =

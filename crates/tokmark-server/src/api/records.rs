@@ -7,14 +7,13 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tokmark_store::RecordRow;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::access::{Reader, Submitter};
 use crate::admission::{self, Admitted};
 use crate::error::ServerError;
 use crate::export::{self, Format};
 use crate::openapi;
-use crate::query::ListQuery;
+use crate::query::{Id, ListQuery};
 use crate::state::State;
 
 /// One page of a list.
@@ -126,8 +125,9 @@ pub(crate) async fn export(
     query: Asked<ListQuery>,
 ) -> Result<Response, ServerError> {
     let format = Format::of(asked(format)?.format.as_deref().unwrap_or("json"))?;
-    let (filter, _) = asked(query)?.filter()?;
-    Ok(export::stream(state.store.clone(), filter, format))
+    let query = asked(query)?;
+    let (filter, _) = query.filter()?;
+    Ok(export::stream(state.store.clone(), filter, format, query.limit.unwrap_or(u64::MAX)))
 }
 
 /// The records of one command line.
@@ -139,7 +139,7 @@ pub(crate) async fn export(
 pub(crate) async fn run(
     Shared(state): Shared<State>,
     _: Reader,
-    Path(run_id): Path<Uuid>,
+    Id(run_id): Id,
 ) -> Result<Json<PageOfRows>, ServerError> {
     let filter = tokmark_store::Filter {
         run_id: Some(run_id),

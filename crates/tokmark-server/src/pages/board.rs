@@ -2,7 +2,9 @@
 
 use axum::extract::State as Shared;
 use axum::http::Uri;
-use tokmark_board::{Column as Key, Leaderboard, Line, Query, leaderboard as grouped};
+use tokmark_board::{
+    Column as Key, Content, Leaderboard, Line, PlannedState, Query, leaderboard as grouped,
+};
 use tokmark_model::{BoardRow, RecordKind};
 use tokmark_store::BoardChoices;
 
@@ -75,8 +77,12 @@ fn hardware(row: &BoardRow) -> Cell {
     }
 }
 
-fn back_end(row: &BoardRow) -> String {
-    format!("{} {} ({})", row.engine, row.engine_version, row.backends)
+pub(super) fn back_end(row: &BoardRow) -> String {
+    let mut text = format!("{} {}", row.engine, row.engine_version).trim_end().to_owned();
+    if !row.backends.is_empty() {
+        text += &format!(" ({})", row.backends);
+    }
+    text
 }
 
 /// What was measured, with what is to be known of it.
@@ -170,22 +176,38 @@ pub(crate) async fn leaderboard(Shared(state): Shared<State>, reader: Read, uri:
 async fn leaderboard_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, ServerError> {
     reader?;
     let query = board_query(uri)?;
-    let (rows, n_rows) = state.rows(&query, query.filter.shape.is_none()).await?;
+    let (rows, n_left_out) = state.rows(&query, query.filter.shape.is_none()).await?;
     let choices = state.choices().await?;
     let found = grouped(&rows, &state.options.content.families, &query);
     let mut page = Page::new("/leaderboard", "Leaderboard");
     page.lead = LEAD.to_owned();
     page.blocks.push(Block::Filters(filters("/leaderboard", &query, &choices)));
-    page.blocks.push(Block::Live(match n_rows > rows.len() as u64 {
-        true => format!(
-            "{} The first {} of {n_rows} configurations are shown.",
-            found.sentence,
-            rows.len()
-        ),
-        false => found.sentence.clone(),
+    page.blocks.push(Block::Live(match n_left_out {
+        0 => found.sentence.clone(),
+        n => format!("{}; {n} slower ones are not shown", found.sentence),
     }));
     page.blocks.extend(groups(&found, &query));
+    page.blocks.extend(planned(&state.options.content));
     Ok(page)
+}
+
+/// What is coming, and what holds it up.
+pub(crate) fn planned(content: &Content) -> Vec<Block> {
+    if content.planned.is_empty() {
+        return Vec::new();
+    }
+    let facts = content.planned.iter().map(|one| {
+        let state = match one.state {
+            PlannedState::Queued => "queued",
+            PlannedState::Blocked => "blocked",
+        };
+        (one.title.clone(), Cell::text(one.why.clone()).tagged(state))
+    });
+    let mut blocks = vec![Block::Heading("Coming soon".to_owned()), Block::Facts(facts.collect())];
+    blocks.extend(
+        content.planned_by.as_ref().map(|by| Block::Text(format!("Planned by {}.", by.name))),
+    );
+    blocks
 }
 
 pub(crate) fn groups(found: &Leaderboard, query: &Query) -> Vec<Block> {
@@ -204,7 +226,8 @@ pub(crate) fn groups(found: &Leaderboard, query: &Query) -> Vec<Block> {
     let is_open = found.groups.len() <= 3;
     let group = |(n, group): (usize, &tokmark_board::Group)| {
         let released = group.released.as_ref();
-        let released = released.map_or_else(String::new, |month| format!(", released {month}"));
+        let by = group.source.as_ref().map_or_else(String::new, |by| format!(" ({})", by.name));
+        let released = released.map_or_else(String::new, |month| format!(", released {month}{by}"));
         Block::Group(Group {
             name: group.family.clone(),
             remark: format!("({}){released}", group.rows.len()),

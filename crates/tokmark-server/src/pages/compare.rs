@@ -4,11 +4,11 @@ use axum::extract::State as Shared;
 use serde::Deserialize;
 use tokmark_model::Record;
 use tokmark_plot::{BarSeries, Bars, Reading, Unit};
-use tokmark_stats::{Explanation, Figure, Level, explain};
+use tokmark_stats::{Explanation, Figure, Level, board_row, explain};
 
 use super::Shown;
 use super::block::{Block, Cell, Column, FilterField, FilterForm, Page, PlotView, TableView};
-use super::{record, words};
+use super::{model, record, words};
 use crate::access::Reader;
 use crate::api::comparison::ComparisonQuery;
 use crate::api::records::{Asked, asked};
@@ -76,7 +76,7 @@ fn name(record: &Record) -> String {
 
 fn bars(page: &mut Page, records: &[Record]) {
     let reading = |record: &Record| match record.rate() {
-        None => Reading::missing("no rate"),
+        None => board_row(record).map_or(Reading::missing("no rate"), |row| model::reading(&row)),
         Some(rate) => match rate.interval {
             Some(interval) => Reading::within(rate.rate_tps.get(), interval.low, interval.high),
             None => Reading::value(rate.rate_tps.get()),

@@ -1,13 +1,14 @@
 //! What an experiment found, on the page of its record.
 
 use tokmark_model::{
-    Comparison, Contest, Estimate, Experiment, FoundAs, Interval, Pairing, Power, Question, Record,
-    Standing, Status, Verdict,
+    Comparison, Contest, Estimate, Experiment, FoundAs, Interval, ModelFacts, Pairing, Power,
+    Question, Record, Standing, Status, Verdict,
 };
+use tokmark_plot::{BarSeries, Bars, Plot, Reading, Unit};
 use tokmark_store::Filter;
 
-use super::block::{Block, Cell, Column, Page, TableView};
-use super::{records, words};
+use super::block::{Block, Cell, Column, Page, PlotView, TableView};
+use super::{jobs, records, words};
 use crate::error::ServerError;
 use crate::state::State;
 
@@ -41,6 +42,14 @@ pub(crate) async fn blocks(
     let Some(experiment) = &record.experiment else { return Ok(()) };
     page.blocks.push(Block::Heading("Variants".to_owned()));
     page.blocks.push(Block::Table(variants(experiment)));
+    if experiment.question == Question::Compare {
+        let models: Vec<&ModelFacts> = experiment.variants.iter().map(|own| &own.model).collect();
+        page.blocks.push(Block::Table(jobs::specifications(&models)));
+    }
+    for (n, contest) in experiment.contests.iter().enumerate() {
+        let plot = bars(experiment, contest);
+        page.blocks.extend(plot.map(|plot| Block::Plot(PlotView::of(&plot, &format!("test{n}")))));
+    }
     page.blocks.push(Block::Heading("Verdicts".to_owned()));
     for contest in &experiment.contests {
         page.blocks.push(Block::Table(rates(experiment, contest)));
@@ -90,6 +99,35 @@ pub(crate) async fn blocks(
 
 fn name(experiment: &Experiment, n: usize) -> String {
     experiment.variants.get(n).map_or_else(String::new, |one| one.name.clone())
+}
+
+/// The rates of one test as bars, the best marked where the pairs say so.
+fn bars(experiment: &Experiment, contest: &Contest) -> Option<Plot> {
+    let category = |(n, standing): (usize, &Standing)| match standing {
+        Standing::Best => format!("{} (best)", name(experiment, n)),
+        _ => name(experiment, n),
+    };
+    let reading = |rate: &Option<Estimate>| match rate {
+        None => Reading::missing("not measured"),
+        Some(Estimate { rate_tps, interval: Some(ends), .. }) => {
+            Reading::within(rate_tps.get(), ends.low, ends.high)
+        }
+        Some(rate) => Reading::value(rate.rate_tps.get()),
+    };
+    Bars {
+        title: contest.test.label(),
+        category: "Variant".to_owned(),
+        value: "Rate".to_owned(),
+        unit: Unit::symbol("tok/s"),
+        categories: contest.standings.iter().enumerate().map(category).collect(),
+        series: vec![BarSeries {
+            label: String::new(),
+            readings: contest.rates.iter().map(reading).collect(),
+        }],
+        intervals: "95 % interval".to_owned(),
+    }
+    .plot()
+    .ok()
 }
 
 fn variants(experiment: &Experiment) -> TableView {

@@ -1,8 +1,9 @@
 //! Series over time, with what changed.
 
 use axum::extract::State as Shared;
+use tokmark_model::Timestamp;
 use tokmark_plot::{Axis, LinePoint, LineSeries, Plot, Reading, TimeMark, TimeSeries, Unit, XAxis};
-use tokmark_stats::{Changes, Direction, Watched};
+use tokmark_stats::{Changes, Difference, Direction, Watched};
 
 use super::Shown;
 use super::block::{self, Block, Cell, Column, FilterField, FilterForm, Page, PlotView, TableView};
@@ -83,20 +84,14 @@ fn add(page: &mut Page, n: usize, series: &Watched) {
     if let Some(plot) = plot(series) {
         page.blocks.push(Block::Plot(PlotView::of(&plot, &format!("series{n}"))));
     }
+    annotations(page, series);
     let Some(points) = series.changes.points().filter(|points| !points.is_empty()) else { return };
     let row = |change: &tokmark_stats::ChangePoint| {
         let point = series.points.get(change.index);
         let when = point.map_or_else(String::new, |point| words::time(point.at));
         let href = point.map_or_else(String::new, |point| record::address(point.id));
-        let causes: Vec<String> = series
-            .causes(change)
-            .flat_map(|cause| &cause.differences)
-            .map(|found| {
-                let side =
-                    |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
-                format!("{} {} to {}", found.field, side(&found.a), side(&found.b))
-            })
-            .collect();
+        let causes: Vec<String> =
+            series.causes(change).flat_map(|cause| &cause.differences).map(difference).collect();
         let interval = change.interval.as_ref();
         vec![
             Cell::link(when, href),
@@ -124,6 +119,38 @@ fn add(page: &mut Page, n: usize, series: &Watched) {
             Column::named("What changed beside it"),
         ],
         rows: points.iter().map(row).collect(),
+    }));
+}
+
+fn difference(found: &Difference) -> String {
+    let side = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
+    format!("{} {} to {}", found.field, side(&found.a), side(&found.b))
+}
+
+/// What changed in engine, system and machine, whether or not the rate did, and what people
+/// noted.
+fn annotations(page: &mut Page, series: &Watched) {
+    let own = series.annotations.iter().filter_map(|annotation| {
+        let point = series.points.get(annotation.index)?;
+        let texts: Vec<String> = annotation.differences.iter().map(difference).collect();
+        Some((point.at, record::address(point.id), texts.join(", ")))
+    });
+    let mut rows: Vec<_> = own.collect();
+    for point in &series.points {
+        let notes = point.notes.iter();
+        rows.extend(notes.map(|note| (note.at, record::address(point.id), note.text.clone())));
+    }
+    if rows.is_empty() {
+        return;
+    }
+    rows.sort_by_key(|(at, ..)| *at);
+    let cells = |(at, href, text): (Timestamp, String, String)| {
+        vec![Cell::link(words::time(at), href), Cell::text(text)]
+    };
+    page.blocks.push(Block::Table(TableView {
+        caption: "Annotations".to_owned(),
+        columns: vec![Column::named("From"), Column::named("What changed, or was noted")],
+        rows: rows.into_iter().map(cells).collect(),
     }));
 }
 
@@ -156,13 +183,17 @@ fn plot(series: &Watched) -> Option<Plot> {
         let label = format!("change, {:+.1} %", 100.0 * (change.ratio - 1.0));
         Some(TimeMark { x: at(change.index)?, label })
     });
+    let annotated = series.annotations.iter().filter_map(|annotation| {
+        let fields: Vec<&str> = annotation.differences.iter().map(|d| d.field.as_str()).collect();
+        Some(TimeMark { x: at(annotation.index)?, label: fields.join(", ") })
+    });
     TimeSeries {
         title: format!("{} of {}", series.key.test, series.key.model),
         x: XAxis::Utc { title: "Begun".to_owned() },
         y: Axis::linear("Rate", Unit::symbol("tok/s")),
         series: vec![LineSeries { label: "rate".to_owned(), points: points.collect() }],
         intervals: "95 % interval".to_owned(),
-        marks: changes.collect(),
+        marks: changes.chain(annotated).collect(),
     }
     .plot()
     .ok()

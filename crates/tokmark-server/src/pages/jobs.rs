@@ -1,7 +1,7 @@
 //! Work: the wizard, and jobs as they go on.
 
 use axum::body::Bytes;
-use axum::extract::{Path, State as Shared};
+use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use std::time::Duration;
@@ -13,10 +13,11 @@ use super::Shown;
 use super::block::{
     Block, Cell, Column, Input, InputKind, InputSet, JobView, Page, TableView, WorkForm, link,
 };
-use super::words;
+use super::{experiment, words};
 use crate::access::{Reader, Submitter};
 use crate::api::jobs as api;
 use crate::error::ServerError;
+use crate::query::Id;
 use crate::state::State;
 
 /// Jobs in a list.
@@ -174,7 +175,7 @@ async fn wizard_page(
     Ok(page)
 }
 
-fn specifications(models: &[&ModelFacts]) -> TableView {
+pub(super) fn specifications(models: &[&ModelFacts]) -> TableView {
     let unknown = || "unknown".to_owned();
     let row = |facts: &&ModelFacts| {
         let quantization = facts.label.clone().or_else(|| facts.quantization.clone());
@@ -406,7 +407,7 @@ async fn list_page(
 pub(crate) async fn job(
     Shared(state): Shared<State>,
     reader: Result<Reader, ServerError>,
-    Path(id): Path<Uuid>,
+    id: Result<Id, ServerError>,
 ) -> Shown {
     Shown(job_page(&state, reader, id).await)
 }
@@ -414,9 +415,9 @@ pub(crate) async fn job(
 async fn job_page(
     state: &State,
     reader: Result<Reader, ServerError>,
-    id: Uuid,
+    id: Result<Id, ServerError>,
 ) -> Result<Page, ServerError> {
-    let Reader(caller) = reader?;
+    let (Reader(caller), Id(id)) = (reader?, id?);
     let job = api::job(state, id).await?;
     let label = job.spec.label();
     let mut first = label.chars();
@@ -450,6 +451,10 @@ async fn job_page(
         let rows = state.store.list(&filter).await?;
         page.blocks.push(Block::Heading("What it found".to_owned()));
         page.blocks.push(Block::Table(super::records::table(&rows, "Its records")));
+        for row in rows.iter().filter(|_| matches!(job.spec, JobSpec::Compare { .. })) {
+            let record = state.store.get(row.id).await?;
+            experiment::blocks(state, &mut page, &record).await?;
+        }
     }
     Ok(page)
 }
@@ -457,13 +462,20 @@ async fn job_page(
 pub(crate) async fn cancel(
     Shared(state): Shared<State>,
     submitter: Result<Submitter, ServerError>,
-    Path(id): Path<Uuid>,
+    id: Result<Id, ServerError>,
 ) -> Response {
-    if let Err(error) = submitter {
-        return Shown(Err(error)).into_response();
-    }
-    match api::cancelled(&state, id).await {
-        Ok(_) => Redirect::to(&format!("/jobs/{id}")).into_response(),
+    match cancelled(&state, submitter, id).await {
+        Ok(id) => Redirect::to(&format!("/jobs/{id}")).into_response(),
         Err(error) => Shown(Err(error)).into_response(),
     }
+}
+
+async fn cancelled(
+    state: &State,
+    submitter: Result<Submitter, ServerError>,
+    id: Result<Id, ServerError>,
+) -> Result<Uuid, ServerError> {
+    let (_, Id(id)) = (submitter?, id?);
+    api::cancelled(state, id).await?;
+    Ok(id)
 }

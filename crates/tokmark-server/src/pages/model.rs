@@ -94,6 +94,17 @@ async fn without_figures(state: &State, name: &str) -> Result<Page, ServerError>
     let filter = Filter { model: Some(name.to_owned()), ..Filter::default() };
     let mut found = state.store.page(&filter, None).await?.rows;
     found.retain(|row| row.model_name == name);
+    // The same file may have another name by now.
+    if let Some(hash) = found.iter().find_map(|row| row.model_sha256.clone()) {
+        let filter =
+            RowFilter { model_sha256: Some(hash), limit: Some(ROWS), ..RowFilter::default() };
+        let (rows, _) = state.rows(&Query { filter, ..Query::default() }, false).await?;
+        if let Some(first) = rows.first() {
+            let mut page = blocks(name, &rows, true);
+            page.lead += &format!(" The same file was last measured as {}.", first.model_name);
+            return Ok(page);
+        }
+    }
     if found.is_empty() {
         return Err(ServerError::not_found("model of this name"));
     }
@@ -138,7 +149,8 @@ pub(crate) fn blocks(name: &str, rows: &[BoardRow], has_server: bool) -> Page {
     page
 }
 
-fn reading(row: &BoardRow) -> Reading {
+/// The rate of a row for a plot.
+pub(super) fn reading(row: &BoardRow) -> Reading {
     match (row.rate_tps, row.rate_low_tps, row.rate_high_tps, row.is_range) {
         (Some(rate), Some(low), Some(high), false) => {
             Reading::within(rate.get(), low.get(), high.get())
@@ -151,14 +163,40 @@ fn reading(row: &BoardRow) -> Reading {
     }
 }
 
-/// The output rate against requests at once, a line for each shape and machine.
+/// Names of rows by what tells them apart: those of `parts` in which any two differ.
+fn names(rows: &[&BoardRow], parts: &[fn(&BoardRow) -> String]) -> Vec<String> {
+    let texts: Vec<Vec<String>> =
+        rows.iter().map(|row| parts.iter().map(|part| part(row)).collect()).collect();
+    let differs = |at: &usize| texts.iter().any(|own| own[*at] != texts[0][*at]);
+    let shown: Vec<usize> = (0..parts.len()).filter(differs).collect();
+    let name = |own: &Vec<String>| {
+        let known = shown.iter().map(|at| own[*at].as_str()).filter(|text| !text.is_empty());
+        known.collect::<Vec<_>>().join(", ")
+    };
+    texts.iter().map(name).collect()
+}
+
+/// What may tell rows of one model apart, beside the shape.
+const PARTS: [fn(&BoardRow) -> String; 7] = [
+    |row| row.quantization.clone().unwrap_or_else(|| "unknown".to_owned()),
+    |row| row.hardware.clone(),
+    |row| row.power_cap_w.map_or_else(String::new, |watts| format!("capped at {watts} W")),
+    |row| board::back_end(row),
+    |row| row.settings.clone(),
+    |row| row.source.clone().unwrap_or_default(),
+    |row| row.machine_fingerprint.chars().take(6).collect(),
+];
+
+/// The output rate against requests at once, a line for each shape and configuration.
 fn over_concurrency(rows: &[BoardRow]) -> Option<Plot> {
     let mut series: Vec<LineSeries> = Vec::new();
     let mut sorted: Vec<&BoardRow> =
         rows.iter().filter(|row| row.concurrency.is_some() && row.rate_tps.is_some()).collect();
     sorted.sort_by_key(|row| row.concurrency);
-    for row in sorted {
-        let label = format!("{} on {}", row.shape, row.hardware);
+    let mut parts: Vec<fn(&BoardRow) -> String> = vec![|row| row.shape.clone()];
+    parts.extend(PARTS);
+    for (row, name) in sorted.iter().zip(names(&sorted, &parts)) {
+        let label = if name.is_empty() { row.shape.clone() } else { name };
         let x = f64::from(row.concurrency?);
         let point = LinePoint { x, reading: reading(row) };
         match series.iter_mut().find(|one| one.label == label) {
@@ -189,19 +227,19 @@ fn over_concurrency(rows: &[BoardRow]) -> Option<Plot> {
 fn by_quantization(rows: &[BoardRow]) -> Option<Plot> {
     let first = rows.iter().find(|row| row.shape.starts_with("tg") || row.is_serving)?;
     let alike = rows.iter().filter(|row| {
-        row.shape == first.shape && row.kind == first.kind && row.concurrency == first.concurrency
+        row.label == first.label && row.kind == first.kind && row.is_serving == first.is_serving
     });
     let alike: Vec<&BoardRow> = alike.take(20).collect();
-    let name = |row: &&BoardRow| {
-        let quantization = row.quantization.as_deref().unwrap_or("unknown");
-        format!("{quantization}, {}, {} {}", row.hardware, row.engine, row.backends)
-    };
+    let mut categories = names(&alike, &PARTS);
+    if let [only] = categories.as_mut_slice() {
+        *only = format!("{}, {}", PARTS[0](first), first.hardware);
+    }
     Bars {
-        title: format!("Rates of {}", first.shape),
+        title: format!("Rates of {}", first.label),
         category: "Configuration".to_owned(),
         value: "Rate".to_owned(),
         unit: Unit::symbol("tok/s"),
-        categories: alike.iter().map(name).collect(),
+        categories,
         series: vec![BarSeries {
             label: String::new(),
             readings: alike.iter().map(|row| reading(row)).collect(),
@@ -351,8 +389,6 @@ async fn hardware_page(
         add("Power cap", facts.power_cap_w.map(|watts| format!("{} W", words::number(watts))));
         page.blocks.push(Block::Facts(shown));
     }
-    page.blocks.push(Block::Heading("Ceilings".to_owned()));
-    page.blocks.push(Block::Text("No record of this machine has a measured ceiling.".to_owned()));
     page.blocks.push(Block::Heading("Best row of each model".to_owned()));
     let mut best: Vec<BoardRow> = Vec::new();
     for row in rows {

@@ -1,12 +1,12 @@
 //! One record with everything that it holds.
 
 use axum::extract::{Path, State as Shared};
-use tokmark_model::{Nanos, Record, RecordId, RequestSample, TokenCount};
-use tokmark_plot::{Axis, LinePoint, LineSeries, Lines, Plot, Reading, TimeSeries, Unit, XAxis};
+use tokmark_model::{Nanos, Record, RecordId, RecordKind, RequestSample, TokenCount};
+use tokmark_stats::board_row;
 
 use super::Shown;
 use super::block::{Block, Cell, Column, FilterField, FilterForm, Page, PlotView, TableView, link};
-use super::{experiment, words};
+use super::{experiment, trace, words};
 use crate::access::Reader;
 use crate::error::ServerError;
 use crate::signature;
@@ -48,8 +48,10 @@ async fn whole(
     if record.experiment.is_some() {
         experiment::blocks(state, &mut page, &record).await?;
     }
-    page.blocks.push(Block::Heading("The same again".to_owned()));
-    page.blocks.push(Block::Command(tokmark_command::command(&record)));
+    if record.kind == RecordKind::Measured {
+        page.blocks.push(Block::Heading("The same again".to_owned()));
+        page.blocks.push(Block::Command(tokmark_command::command(&record)));
+    }
     page.blocks.push(Block::Heading("Against another record".to_owned()));
     page.blocks.push(Block::Filters(FilterForm {
         action: "/compare".to_owned(),
@@ -83,6 +85,14 @@ fn lead(record: &Record) -> String {
     if let Some(experiment) = &record.experiment {
         return experiment::lead(record, experiment);
     }
+    if let (Some(published), Some(row)) = (&record.published, board_row(record)) {
+        let on = published.date.as_ref().map_or_else(String::new, |date| format!(" on {date}"));
+        let rate = words::rate_or_range(&row);
+        return format!(
+            "{rate} tok/s, published by {}{on}: no samples, no grade.",
+            published.source
+        );
+    }
     let Some(estimate) = record.rate() else {
         return format!("{}, no rate.", words::word(&record.status));
     };
@@ -107,7 +117,10 @@ fn facts(page: &mut Page, record: &Record, signed: Option<String>) {
         }
     };
     let (model, engine, machine) = (&record.model, &record.engine, &record.machine);
-    add("Begun", record.created_at.to_string());
+    // A source says when it published, not when it measured.
+    if record.kind != RecordKind::Published {
+        add("Begun", record.created_at.to_string());
+    }
     add("Kind", words::kind(record.kind));
     add("Status", words::word(&record.status));
     add("Signature", signed.unwrap_or_default());
@@ -128,7 +141,8 @@ fn facts(page: &mut Page, record: &Record, signed: Option<String>) {
     add("Back ends", engine.backends.clone());
     add("Devices", record.devices_used.join(", "));
     // A server has settings that nobody here knows, and an experiment those of its variants.
-    if record.serving.is_none() && record.experiment.is_none() {
+    let has_samples = matches!(record.kind, RecordKind::Measured | RecordKind::Imported);
+    if record.serving.is_none() && record.experiment.is_none() && has_samples {
         add("Settings", record.params.settings());
         add("Process", record.process.settings());
     }
@@ -154,11 +168,14 @@ fn facts(page: &mut Page, record: &Record, signed: Option<String>) {
     if let Some(version) = record.statistics_version() {
         add("Statistics version", version.to_string());
     }
-    let hardware = format!("/hardware/{}", words::escaped(&machine.fingerprint));
-    facts.push((
-        "Machine".to_owned(),
-        Cell::link(machine.fingerprint.chars().take(12).collect::<String>(), hardware),
-    ));
+    if let Some(hardware) = record.published.as_ref().and_then(|own| own.hardware.clone()) {
+        facts.push(("Hardware".to_owned(), Cell::text(hardware)));
+    }
+    if !machine.fingerprint.is_empty() {
+        let hardware = format!("/hardware/{}", words::escaped(&machine.fingerprint));
+        let name: String = machine.fingerprint.chars().take(12).collect();
+        facts.push(("Machine".to_owned(), Cell::link(name, hardware)));
+    }
     let of_model = format!("/models/{}", words::escaped(&model.name));
     facts.push(("Model".to_owned(), Cell::link(model.name.clone(), of_model)));
     page.blocks.push(Block::Facts(facts));
@@ -190,11 +207,13 @@ fn samples(page: &mut Page, record: &Record) {
         return;
     }
     page.blocks.push(Block::Heading("Every repetition".to_owned()));
-    if let Some(plot) = rates_plot(record) {
-        page.blocks.push(Block::Plot(PlotView::of(&plot, "repetitions")));
-    }
-    if let Some(plot) = tokens_plot(record) {
-        page.blocks.push(Block::Plot(PlotView::of(&plot, "tokens")));
+    let plots = [
+        (trace::rates(record), "repetitions"),
+        (trace::noise(record), "noise"),
+        (trace::tokens(record), "tokens"),
+    ];
+    for (plot, id) in plots {
+        page.blocks.extend(plot.map(|plot| Block::Plot(PlotView::of(&plot, id))));
     }
     let outliers = record.summary.as_ref().map(|summary| summary.outliers.clone());
     let outliers = outliers.unwrap_or_default();
@@ -242,50 +261,6 @@ fn samples(page: &mut Page, record: &Record) {
     }));
 }
 
-/// The rate of each repetition, over the time of the test.
-fn rates_plot(record: &Record) -> Option<Plot> {
-    let tokens = record.test.n_tokens().get() as f64;
-    let point = |sample: &tokmark_model::Repetition| LinePoint {
-        x: sample.start_ns.as_secs_f64(),
-        reading: Reading::value(tokens / sample.duration_ns.as_secs_f64().max(1e-12)),
-    };
-    TimeSeries {
-        title: "Rate of each repetition".to_owned(),
-        x: XAxis::Numeric(Axis::linear("Since the first repetition", Unit::Seconds)),
-        y: Axis::linear("Rate", Unit::symbol("tok/s")),
-        series: vec![LineSeries {
-            label: "rate".to_owned(),
-            points: record.samples.iter().map(point).collect(),
-        }],
-        intervals: String::new(),
-        marks: Vec::new(),
-    }
-    .plot()
-    .ok()
-}
-
-/// The time of each token of the first repetition.
-fn tokens_plot(record: &Record) -> Option<Plot> {
-    let first = record.samples.first().filter(|sample| sample.token_ns.len() > 1)?;
-    let point = |(n, time): (usize, &tokmark_model::Nanos)| LinePoint {
-        x: n as f64 + 1.0,
-        reading: Reading::value(time.as_secs_f64()),
-    };
-    Lines {
-        title: "Time of each token of the first repetition".to_owned(),
-        x: XAxis::Numeric(Axis::linear("Token", Unit::counted("token", "tokens"))),
-        y: Axis::linear("Time", Unit::Seconds),
-        series: vec![LineSeries {
-            label: "time".to_owned(),
-            points: first.token_ns.iter().enumerate().map(point).collect(),
-        }],
-        intervals: String::new(),
-        limits: Vec::new(),
-    }
-    .plot()
-    .ok()
-}
-
 fn requests(page: &mut Page, serving: &tokmark_model::Serving) {
     page.blocks.push(Block::Heading("Requests".to_owned()));
     if let Some(summary) = &serving.summary {
@@ -326,6 +301,9 @@ fn requests(page: &mut Page, serving: &tokmark_model::Serving) {
             ],
             rows: rows.into_iter().flatten().collect(),
         }));
+    }
+    for (plot, id) in [(trace::load(serving), "load"), (trace::cores(serving), "cores")] {
+        page.blocks.extend(plot.map(|plot| Block::Plot(PlotView::of(&plot, id))));
     }
     let row = |(n, request): (usize, &RequestSample)| {
         // What failed has no latency.

@@ -1,13 +1,15 @@
 //! Every run, newest first.
 
 use axum::extract::State as Shared;
+use tokmark_model::BoardRow;
+use tokmark_stats::board_row;
 use tokmark_store::RecordRow;
 
 use super::Shown;
 use super::block::{
     self, Block, Cell, Column, FilterField, FilterForm, Group, Page, TableView, link,
 };
-use super::words;
+use super::{board, words};
 use crate::access::Reader;
 use crate::api::records::{Asked, asked};
 use crate::error::ServerError;
@@ -34,15 +36,29 @@ async fn page(
     let mut page = Page::new("/benchmarks", "Benchmarks");
     page.lead = "Every run, newest first. A run is one command; its tests unfold.".to_owned();
     page.blocks.push(Block::Filters(filters(&query)));
+    let beside = if cursor.is_none() { state.beside(&filter) } else { Vec::new() };
     let n = found.rows.len();
     let more = if found.next.is_some() { ", more on the next page" } else { "" };
-    page.blocks.push(Block::Live(format!("{n} records{more}")));
+    let published = match beside.len() {
+        0 => String::new(),
+        n => format!("; {n} published figures below them"),
+    };
+    page.blocks.push(Block::Live(format!("{n} records{more}{published}")));
     for run in found.rows.chunk_by(|a, b| a.run_id == b.run_id) {
         page.blocks.push(Block::Group(group(run)));
     }
-    if let Some(next) = found.next {
+    if let Some(next) = &found.next {
         let query = ListQuery { cursor: Some(next.to_string()), ..query.clone() };
         page.blocks.push(link("Next page", &format!("/benchmarks?{}", words::query(&query))));
+    }
+    if !beside.is_empty() {
+        let rows: Vec<BoardRow> = beside.into_iter().filter_map(board_row).collect();
+        page.blocks.push(Block::Group(Group {
+            name: "Published figures".to_owned(),
+            remark: format!("{}, not measured here, no grade", rows.len()),
+            is_open: found.rows.is_empty(),
+            table: board::plain(&rows, "Figures of sources, newest first"),
+        }));
     }
     let all = words::query(&ListQuery { cursor: None, limit: None, ..query });
     let and = if all.is_empty() { "" } else { "&" };

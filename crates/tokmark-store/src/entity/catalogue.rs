@@ -32,6 +32,8 @@ pub mod board {
         /// The rate, else the lower end of its range: what rows are sorted by.
         pub rate_tps: f64,
         pub body: String,
+        /// Rows that differ in what was measured alone have the same.
+        pub line_key: Option<Uuid>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -99,6 +101,25 @@ pub mod models {
         pub family: String,
         /// As JSON.
         pub facts: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// One row: how often leaderboard, machines or models changed. Whoever keeps what he made of
+/// them makes it anew when it moved.
+pub mod revision {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "tokmark_revision")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i64,
+        pub n_changes: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

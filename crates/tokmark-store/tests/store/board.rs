@@ -18,6 +18,9 @@ on_both_databases!(
     long_and_awkward_texts_are_kept_and_found,
     records_without_a_place_have_no_row,
     names_that_no_database_could_index_are_refused,
+    a_limit_of_configurations_leaves_none_of_them_in_part,
+    the_revision_moves_with_every_change_and_with_nothing_else,
+    the_same_samples_under_other_statistics_are_the_same_record,
 );
 
 /// What somebody does to a store.
@@ -108,7 +111,7 @@ async fn assert_right(store: &Store) {
     let records = store.records(&Filter::default()).await.unwrap();
     let (mut rows, mut machines, mut models) = (Newest::new(), Newest::new(), Newest::new());
     for record in &records {
-        if let Some(row) = BoardRow::of(record) {
+        if let Some(row) = tokmark_stats::board_row(record) {
             take(&mut rows, configuration(&row), record, row);
         }
         let fingerprint = record.machine.fingerprint.clone();
@@ -282,7 +285,7 @@ async fn rows_come_fastest_first(place: &Place) {
         })
     };
     records[3].summary = None;
-    records[3].published = range(8.0);
+    (records[3].kind, records[3].published) = (RecordKind::Published, range(8.0));
     store.save_all(&records).await.unwrap();
     let rows = store.board().rows(&BoardFilter::default()).await.unwrap();
     let ids: Vec<RecordId> = rows.iter().map(|row| row.id).collect();
@@ -309,7 +312,7 @@ async fn long_and_awkward_texts_are_kept_and_found(place: &Place) {
         ..BoardFilter::default()
     };
     let rows = store.board().rows(&filter).await.unwrap();
-    assert_eq!(rows, [BoardRow::of(&long).unwrap()]);
+    assert_eq!(rows, [tokmark_stats::board_row(&long).unwrap()]);
     let choices = store.board().choices().await.unwrap();
     let offered = choices.engines.iter().find(|(engine, _)| engine.starts_with(&name[..50]));
     let filter = BoardFilter { engine: Some(offered.unwrap().0.clone()), ..Default::default() };
@@ -347,4 +350,72 @@ async fn names_that_no_database_could_index_are_refused(place: &Place) {
         assert!(matches!(error, StoreError::InvalidRecord { .. }), "{error}");
     }
     assert!(store.list(&Filter::default()).await.unwrap().is_empty());
+}
+
+async fn a_limit_of_configurations_leaves_none_of_them_in_part(place: &Place) {
+    let store = place.open().await;
+    // Three models with four tests each; the tests of the fastest model are far apart.
+    let of = |model: u64, test: u32, rate: f64| {
+        let mut record = record(10 * model + u64::from(test));
+        record.model.name = format!("M{model}-1B");
+        record.model.sha256 = Some(model.to_string().repeat(64));
+        record.test = Test::tg(8 << test);
+        record.summary = Some(summary(rate));
+        record
+    };
+    let mut records = Vec::new();
+    for test in 0..4 {
+        records.push(of(1, test, 100.0 / f64::from(1 + 30 * test)));
+        records.push(of(2, test, 50.0 - f64::from(test)));
+        records.push(of(3, test, 40.0 - f64::from(test)));
+    }
+    store.save_all(&records).await.unwrap();
+    for (limit, models) in [(1, vec!["M1-1B"]), (2, vec!["M1-1B", "M2-1B"])] {
+        let filter =
+            BoardFilter { limit: Some(limit), by_configuration: true, ..BoardFilter::default() };
+        let rows = store.board().rows(&filter).await.unwrap();
+        assert_eq!(rows.len(), 4 * models.len());
+        let found: BTreeSet<&str> = rows.iter().map(|row| row.model_name.as_str()).collect();
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), models);
+        assert_eq!(store.board().count(&filter).await.unwrap(), 3);
+    }
+    let one =
+        BoardFilter { shape: Some("tg8".into()), by_configuration: true, ..Default::default() };
+    assert_eq!(store.board().rows(&one).await.unwrap().len(), 3);
+}
+
+async fn the_revision_moves_with_every_change_and_with_nothing_else(place: &Place) {
+    let store = place.open().await;
+    let mut last = store.board().revision().await.unwrap();
+    store.save(&record(1)).await.unwrap();
+    let mut moved = store.board().revision().await.unwrap();
+    assert!(moved > last);
+    last = moved;
+    store.save(&record(1)).await.unwrap();
+    store.get(record(1).id).await.unwrap();
+    assert_eq!(store.board().revision().await.unwrap(), last);
+    // Another program's writes count as well.
+    let other = place.open().await;
+    other.save_all(&[record(2), record(3)]).await.unwrap();
+    moved = store.board().revision().await.unwrap();
+    assert!(moved > last);
+    last = moved;
+    other.remove(record(1).id).await.unwrap();
+    assert!(store.board().revision().await.unwrap() > last);
+}
+
+async fn the_same_samples_under_other_statistics_are_the_same_record(place: &Place) {
+    let store = place.open().await;
+    store.save(&record(1)).await.unwrap();
+    let mut newer = record(1);
+    newer.summary = Some(summary(99.0));
+    let error = store.save_all(std::slice::from_ref(&newer)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Conflict { .. }), "{error}");
+    newer.summary.as_mut().unwrap().statistics_version += 1;
+    newer.grade = None;
+    assert_eq!(store.save_all(std::slice::from_ref(&newer)).await.unwrap(), 0);
+    assert_eq!(store.get(newer.id).await.unwrap(), record(1));
+    newer.samples[0].duration_ns = Nanos(7);
+    let error = store.save_all(&[newer]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Conflict { .. }), "{error}");
 }

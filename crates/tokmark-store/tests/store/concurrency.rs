@@ -1,6 +1,6 @@
 //! Several writers at once, and writers that are killed.
 
-use tokmark_model::{BoardRow, Note, Record};
+use tokmark_model::{Note, Record};
 use tokmark_store::{BoardFilter, Filter, Store};
 
 use crate::place::{Place, on_both_databases};
@@ -116,7 +116,7 @@ async fn batches_of_one_configuration_saved_at_once_are_all_counted(place: &Plac
             ..BoardFilter::default()
         };
         let rows = store.board().rows(&filter).await.unwrap();
-        assert_eq!(rows, [BoardRow::of(&kept[0]).unwrap()]);
+        assert_eq!(rows, [tokmark_stats::board_row(&kept[0]).unwrap()]);
     }
     assert_eq!(store.board().models(10).await.unwrap()[0].n_records, 180);
 }

@@ -26,19 +26,8 @@ pub fn run_id(n: u64) -> Uuid {
 
 pub fn record(n: u64) -> Record {
     Record {
-        record_version: RECORD_VERSION,
         id: id(time(n), n),
-        run_id: run_id(n / 10),
-        kind: RecordKind::Measured,
-        created_at: time(n),
-        tool: Tool { name: "tokmark".into(), version: "0.1.0".into() },
-        status: Status::Ok,
-        status_reason: None,
         test: Test::tg(128),
-        params: EngineParams::default(),
-        process: ProcessParams::default(),
-        repetitions: None,
-        tokens: None,
         model: ModelFacts {
             name: "SmolLM2 135M Instruct".into(),
             file_name: "SmolLM2-135M-Instruct.Q4_1.gguf".into(),
@@ -53,25 +42,17 @@ pub fn record(n: u64) -> Record {
             ..EngineFacts::default()
         },
         devices_used: vec!["CPU".into()],
-        tensor_parallel: None,
         machine: MachineFacts { fingerprint: "machine-1".into(), ..MachineFacts::default() },
-        load: None,
-        memory: MemoryUse::default(),
         warmup_ns: vec![Nanos(500)],
-        probe_baseline_ns: Vec::new(),
         samples: vec![sample(0, n), sample(1, n)],
         summary: Some(summary(100.0 + n as f64)),
         grade: Some(Grade { letter: GradeLetter::A, reasons: Vec::new() }),
-        flags: Vec::new(),
-        speculation: None,
-        serving: None,
-        visit: None,
-        experiment: None,
-        published: None,
-        signature: None,
-        notes: Vec::new(),
-        tags: Vec::new(),
-        newer: BTreeMap::new(),
+        ..Record::new(
+            run_id(n / 10),
+            RecordKind::Measured,
+            time(n),
+            Tool { name: "tokmark".into(), version: "0.1.0".into() },
+        )
     }
 }
 

@@ -211,7 +211,7 @@ async fn a_body_that_cannot_be_read_stops_no_upgrade(place: &Place) {
     let rows = store.list(&Filter::default()).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [record(2).id, record(1).id]);
     let rows = store.board().rows(&BoardFilter::default()).await.unwrap();
-    assert_eq!(rows, [BoardRow::of(&record(1)).unwrap()]);
+    assert_eq!(rows, [tokmark_stats::board_row(&record(1)).unwrap()]);
     assert_eq!(store.board().machines(9).await.unwrap()[0].n_records, 1);
     let of_model = Filter { model_sha256: Some("ab".repeat(32)), ..Filter::default() };
     assert_eq!(store.count(&of_model).await.unwrap(), 2);

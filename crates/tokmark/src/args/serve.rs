@@ -31,6 +31,10 @@ pub(crate) struct ServeArgs {
     /// Name of a key that signs records, KEY=NAME with the key's 64 digits; may be repeated
     #[arg(long, value_name = "KEY=NAME", value_parser = trusted_key)]
     pub(crate) trust: Vec<(String, String)>,
+    /// What is written to standard error of each request, with its id: json or text lines, or
+    /// none [default: json; on a terminal text, and only what went wrong]
+    #[arg(long, value_name = "FORM", value_parser = PossibleValuesParser::new(["json", "text", "none"]))]
+    pub(crate) log: Option<String>,
     /// How long an agent may say nothing before another may take its job
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) lease: Duration,

@@ -1,6 +1,6 @@
 //! Several servers on one PostgreSQL.
 
-#[path = "../../../tokmark-server/tests/support/postgres.rs"]
+#[path = "../../../tokmark-server/tests/server/support/postgres.rs"]
 mod postgres;
 
 use std::path::PathBuf;

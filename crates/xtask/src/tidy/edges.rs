@@ -50,7 +50,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
         &["tokmark-stub"],
     ),
     ("tokmark-stats", &[], &[]),
-    ("tokmark-store", &[], &[]),
+    ("tokmark-store", &["tokmark-stats"], &[]),
     ("tokmark-stub", &["tokmark-run"], &[]),
     ("tokmark-tokenizer", &[], &[]),
     ("tokmark-wire", &[], &[]),

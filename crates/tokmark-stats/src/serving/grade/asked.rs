@@ -90,7 +90,7 @@ fn cache(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
             n_prompt += u64::from(prompt.n);
         }
     });
-    let share = Some(n_cached as f64 / n_prompt as f64).filter(|_| n_prompt > 0)?;
+    let share = (n_prompt > 0).then(|| n_cached as f64 / n_prompt as f64)?;
     let beyond = share - repeated;
     let letter = if beyond > CACHE_HIT_TOUCHED { GradeLetter::D } else { GradeLetter::B };
     let mut text = format!("{:.0} % of the prompts came from the server's cache", share * 100.0);

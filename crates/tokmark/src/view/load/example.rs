@@ -438,45 +438,23 @@ fn timeline(n_slots: f64) -> Vec<TimelinePoint> {
 
 fn record(id: u128, serving: Serving) -> Record {
     Record {
-        visit: None,
-        experiment: None,
-        record_version: 1,
         id: Uuid::from_u128(0x01a2_00ad_bf58_760b_bf8d_3aea_0000_0000 + id),
-        run_id: Uuid::from_u128(0x01a2_00ac_d2c0_70b6_b3fc_c31f_0aa7_5d73),
-        kind: RecordKind::Measured,
-        created_at: Timestamp::UNIX_EPOCH,
-        tool: Tool { name: "tokmark".to_owned(), version: "0.1.0".to_owned() },
-        status: Status::Ok,
-        status_reason: None,
         test: Test { n_prompt: 36, n_gen: 100, n_depth: 0, n_parallel: 1 },
-        params: Default::default(),
-        process: Default::default(),
         repetitions: Some(Repetitions::Adaptive {
             half_width: 0.05,
             budget_ns: Nanos(60_000 * MS),
             at_least: 1,
         }),
-        tokens: None,
         model: ModelFacts { name: serving.server.model.clone(), ..ModelFacts::default() },
         engine: EngineFacts { name: serving.server.dialect.clone(), ..EngineFacts::default() },
-        devices_used: Vec::new(),
-        tensor_parallel: None,
         machine: machine(),
-        load: None,
-        memory: Default::default(),
-        warmup_ns: Vec::new(),
-        probe_baseline_ns: Vec::new(),
-        samples: Vec::new(),
-        summary: None,
-        grade: None,
-        flags: Vec::new(),
-        speculation: None,
         serving: Some(Box::new(serving)),
-        published: None,
-        signature: None,
-        notes: Vec::new(),
-        tags: Vec::new(),
-        newer: BTreeMap::new(),
+        ..Record::new(
+            Uuid::from_u128(0x01a2_00ac_d2c0_70b6_b3fc_c31f_0aa7_5d73),
+            RecordKind::Measured,
+            Timestamp::UNIX_EPOCH,
+            Tool { name: "tokmark".to_owned(), version: "0.1.0".to_owned() },
+        )
     }
 }
 

@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use tokmark_model::{
-    Bytes, LoadTime, MemoryUse, ModelFacts, Nanos, Noise, ProcessParams, RECORD_VERSION, Record,
-    RecordKind, Repetition, Repetitions, Status, StatusReason, Test, Timestamp, TokenKind,
-    TokenSource, Tool, Uuid,
+    Bytes, LoadTime, MemoryUse, ModelFacts, Nanos, Noise, Record, RecordKind, Repetition,
+    Repetitions, Status, StatusReason, Test, Timestamp, TokenKind, TokenSource, Tool, Uuid,
 };
 use tokmark_stats::recomputed;
 
@@ -242,41 +241,22 @@ impl Run {
         let at_ms = self.at_ms;
         self.at_ms += RECORD_MS;
         Record {
-            record_version: RECORD_VERSION,
             id: id(at_ms, &mut self.dice),
-            run_id: self.id,
-            kind: RecordKind::Measured,
-            created_at: Timestamp::UNIX_EPOCH + Duration::from_millis(at_ms),
-            tool: Tool { name: "tokmark".to_owned(), version: "0.1.0".to_owned() },
-            status: Status::Ok,
-            status_reason: None,
             test,
             params: self.machine.params.clone(),
-            process: ProcessParams::default(),
             repetitions: Some(Repetitions::Fixed { n: self.n_repetitions }),
             tokens: Some(TokenSource { kind: TokenKind::Random, seed: 42, sha256: None }),
             model: self.model.clone(),
             engine: self.machine.engine(self.build),
             devices_used: self.machine.devices_used(),
-            tensor_parallel: None,
             machine: self.machine.facts.clone(),
             load: Some(LoadTime { duration_ns: self.nanos(8e8, 0.1), resident_share: Some(1.0) }),
-            memory: MemoryUse::default(),
-            warmup_ns: Vec::new(),
-            probe_baseline_ns: Vec::new(),
-            samples: Vec::new(),
-            summary: None,
-            grade: None,
-            flags: Vec::new(),
-            speculation: None,
-            serving: None,
-            visit: None,
-            experiment: None,
-            published: None,
-            signature: None,
-            notes: Vec::new(),
-            tags: Vec::new(),
-            newer: Default::default(),
+            ..Record::new(
+                self.id,
+                RecordKind::Measured,
+                Timestamp::UNIX_EPOCH + Duration::from_millis(at_ms),
+                Tool { name: "tokmark".to_owned(), version: "0.1.0".to_owned() },
+            )
         }
     }
 }
@@ -350,7 +330,7 @@ mod tests {
     fn family(name: &str) -> String {
         let mut record = WORLD.rows(1).unwrap().remove(0);
         record.model.name = name.to_owned();
-        tokmark_model::BoardRow::of(&record).unwrap().family
+        tokmark_stats::board_row(&record).unwrap().family
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! A running server over a store of its own, and records to send to it.
 
-#![allow(dead_code, reason = "each test file needs a part of it")]
-
 pub mod postgres;
 pub mod wire;
 
@@ -44,14 +42,14 @@ macro_rules! on_both_databases {
         mod sqlite {
             $(#[test]
             fn $test() {
-                super::support::keep_in(super::support::Kept::Sqlite);
+                $crate::support::keep_in($crate::support::Kept::Sqlite);
                 super::$test();
             })*
         }
         mod postgres {
             $(#[test]
             fn $test() {
-                super::support::keep_in(super::support::Kept::Postgres);
+                $crate::support::keep_in($crate::support::Kept::Postgres);
                 super::$test();
             })*
         }
@@ -89,6 +87,15 @@ impl Running {
 
     /// Over the store that lies there.
     pub fn at(url: StoreUrl, options: ServerOptions) -> Self {
+        Running::over(url, options, true)
+    }
+
+    /// The same beside another server that has made the tokens.
+    pub fn open(url: StoreUrl, options: ServerOptions) -> Self {
+        Running::over(url, options, false)
+    }
+
+    fn over(url: StoreUrl, options: ServerOptions, makes_tokens: bool) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let (told, address) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -96,7 +103,9 @@ impl Running {
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
             runtime.unwrap().block_on(async {
                 let store = Store::open(&url).await.unwrap();
-                tokens(&store).await;
+                if makes_tokens {
+                    tokens(&store).await;
+                }
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 told.send(listener.local_addr().unwrap()).unwrap();
                 let shutdown = async {

@@ -1,11 +1,9 @@
 //! The interface for programs, over HTTP.
 
-mod support;
-
 use std::io::{Read as _, Write as _};
 
+use crate::support::{ADMIN, EXPIRED, READ, Running, SUBMIT, small, sound};
 use serde_json::{Value, json};
-use support::{ADMIN, EXPIRED, READ, Running, SUBMIT, small, sound};
 use tokmark_model::Record;
 
 crate::on_both_databases! {

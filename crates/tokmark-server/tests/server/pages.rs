@@ -1,9 +1,7 @@
 //! Pages: whole without a script, harmless whatever stands in records.
 
-mod support;
-
+use crate::support::{Running, SUBMIT, sound};
 use serde_json::Value;
-use support::{Running, SUBMIT, sound};
 
 /// Every page that has an address of its own.
 const PAGES: [&str; 14] = [

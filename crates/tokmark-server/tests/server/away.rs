@@ -1,13 +1,11 @@
 //! The database goes and comes back while records are sent.
 
-mod support;
-
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use support::postgres::Database;
-use support::wire::Wire;
-use support::{Running, SUBMIT, sound};
+use crate::support::postgres::Database;
+use crate::support::wire::Wire;
+use crate::support::{Running, SUBMIT, sound};
 use tokmark_server::ServerOptions;
 use tokmark_store::StoreUrl;
 

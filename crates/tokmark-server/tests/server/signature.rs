@@ -1,12 +1,10 @@
 //! Signatures of records, from their arrival to their page.
 
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::{Running, sound};
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
-use support::{Running, sound};
 use tokmark_model::{Note, Record, Signature};
 use tokmark_server::ServerOptions;
 
