@@ -112,11 +112,11 @@ fn settings(record: &Record) -> String {
     words.join(" ")
 }
 
-/// What a level needs of a record, as one name each.
+/// What each level needs of a record, as one name.
 fn conditions(record: &Record) -> Conditions {
+    let needed = needed(record);
     let name = |level: Level, more: &[String]| {
-        let fields = needed(record, level)?;
-        let text = serde_json::to_string(&(level, fields, more)).ok()?;
+        let text = serde_json::to_string(&(level, needed.get(&level)?, more)).ok()?;
         Some(Uuid::new_v5(&CONDITIONS, text.as_bytes()))
     };
     Conditions {

@@ -105,14 +105,13 @@ pub fn differences(a: &Record, b: &Record) -> Vec<Difference> {
 /// What [`Level::WorkloadOnly`] needs equal of a record, by field; an unknown field is absent. Two
 /// records of equal fields did the same work.
 pub(crate) fn workload(record: &Record) -> BTreeMap<String, String> {
-    Findings::needed(Level::WorkloadOnly, record)
+    Findings::needed(record, false).remove(&Level::WorkloadOnly).unwrap_or_default()
 }
 
-/// What `level` itself needs equal of a record, by field; `None` where the record leaves one of
-/// these unknown without which the level can't be reached.
-pub(crate) fn needed(record: &Record, level: Level) -> Option<BTreeMap<String, String>> {
-    let is_known = Findings::between(record, record).against(level).is_empty();
-    is_known.then(|| Findings::needed(level, record))
+/// What each level itself needs equal of a record, by field; without the levels for which the
+/// record leaves something unknown that they can't be reached without.
+pub(crate) fn needed(record: &Record) -> BTreeMap<Level, BTreeMap<String, String>> {
+    Findings::needed(record, true)
 }
 
 /// Differences, comparability and figures of two records.

@@ -8,14 +8,16 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sea_orm::sea_query::{Expr, Value};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
 use tokmark_model::RecordId;
 
 use crate::entity::records::{self, Column as C};
 use crate::filter::newest_first;
-use crate::row::clipped;
+use crate::row::{clipped, is_cut, storable};
+use crate::schema;
 use crate::{Direction, Filter, RecordRow, Sort, SortKey, Store, StoreError};
 
 /// Rows of a page when nobody says how many.
@@ -29,6 +31,23 @@ const MAX_CURSOR_BYTES: usize = 2000;
 
 /// Last of the classes in an order by rate, see `rate_class` of a record's columns.
 const LAST_CLASS: i64 = 3;
+
+/// Names that are looked through for a part of one.
+const MOST_NAMES: usize = 5_000;
+
+/// Names that are read one by one.
+const MOST_MEANT: usize = 16;
+
+/// Every name of a model once, from one point of its index to the next: there are few names
+/// and many records.
+const NAMES: &str = "\
+WITH RECURSIVE names (name) AS (
+    SELECT min(model_sort) FROM tokmark_records
+    UNION ALL
+    SELECT (SELECT min(model_sort) FROM tokmark_records WHERE model_sort > names.name)
+    FROM names WHERE names.name IS NOT NULL
+)
+SELECT name FROM names WHERE name IS NOT NULL LIMIT 5001";
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -72,7 +91,29 @@ impl Store {
             return Err(invalid("it belongs to another order"));
         }
         let n_rows = filter.limit.unwrap_or(USUAL_ROWS).clamp(1, MAX_ROWS) as usize;
+        let names = self.meant(filter).await?;
         let mut found: Vec<records::Model> = Vec::new();
+        for name in names.iter().flatten() {
+            // Of each name the index gives its part of the page.
+            let stretch = by_time(filter.sort.direction, after.map(|cursor| &cursor.0));
+            let select = records::Entity::find()
+                .filter(ColumnTrait::eq(&C::ModelSort, name.as_str()))
+                .filter(filter.condition())
+                .filter(stretch.condition)
+                .limit(n_rows as u64 + 1);
+            let select = stretch
+                .order
+                .into_iter()
+                .fold(select, |select, (column, order)| select.order_by(column, order));
+            found.extend(select.all(&self.db).await.map_err(|error| self.origin.db(error))?);
+        }
+        if names.is_some() {
+            found.sort_by_key(|row| (row.created_at_us, row.id));
+            if filter.sort.direction == Direction::Descending {
+                found.reverse();
+            }
+            return self.page_of(found, n_rows, filter.sort).await;
+        }
         for stretch in stretches(filter.sort, after.map(|cursor| &cursor.0)) {
             let n_missing = n_rows + 1 - found.len();
             let select = records::Entity::find()
@@ -88,10 +129,43 @@ impl Store {
                 break;
             }
         }
+        self.page_of(found, n_rows, filter.sort).await
+    }
+
+    /// The first `n_rows` of these, and where the next page begins.
+    async fn page_of(
+        &self,
+        mut found: Vec<records::Model>,
+        n_rows: usize,
+        sort: Sort,
+    ) -> Result<Page, StoreError> {
         let is_more = found.len() > n_rows;
         found.truncate(n_rows);
-        let next = found.last().filter(|_| is_more).map(|last| Cursor::after(filter.sort, last));
+        let next = found.last().filter(|_| is_more).map(|last| Cursor::after(sort, last));
         Ok(Page { rows: self.rows(found).await?, next })
+    }
+
+    /// The names of models that a filter's part of a name means, as the index holds them;
+    /// `None` where they are too many, where it names none, and where another order needs
+    /// another index. A name that is cut may or may not be meant: the filter decides.
+    async fn meant(&self, filter: &Filter) -> Result<Option<Vec<String>>, StoreError> {
+        let Some(part) = filter.model.as_ref().filter(|_| filter.sort.key == SortKey::Time) else {
+            return Ok(None);
+        };
+        let part = storable(part).to_lowercase();
+        let found = self
+            .db
+            .query_all_raw(schema::statement(&self.db, NAMES))
+            .await
+            .map_err(|error| self.origin.db(error))?;
+        if found.len() > MOST_NAMES {
+            return Ok(None);
+        }
+        let names = found.iter().map(|row| row.try_get::<String>("", "name"));
+        let mut names: Vec<String> =
+            names.collect::<Result<_, _>>().map_err(|error| self.origin.db(error))?;
+        names.retain(|name| name.contains(&part) || is_cut(name));
+        Ok((names.len() <= MOST_MEANT).then_some(names))
     }
 }
 

@@ -236,6 +236,11 @@ pub(crate) fn clipped(text: &str) -> String {
     storable(&text[..text.floor_char_boundary(MAX_INDEXED_BYTES)])
 }
 
+/// A text of an index may be the beginning of a longer one.
+pub(crate) fn is_cut(text: &str) -> bool {
+    text.len() + 4 > MAX_INDEXED_BYTES
+}
+
 /// The first `n` characters of a text that somebody sent.
 pub(crate) fn shortened(text: &str, n: usize) -> String {
     storable(text).chars().take(n).collect()

@@ -7,13 +7,17 @@ use tokmark_model::Record;
 use super::shown::Shown;
 use super::{Difference, Group, Level, Weight, record};
 
+/// Values by field.
+pub(super) type Fields = BTreeMap<String, String>;
+
 /// Fields that differ, and fields that both records leave unknown though a level needs them.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     differing: Vec<Difference>,
     unknown: Vec<Difference>,
-    /// Fields and values of the first record that a level needs, where they are asked for.
-    needed: Option<(Level, BTreeMap<String, String>)>,
+    /// Fields and values of the first record by the level that needs them, where they are asked
+    /// for.
+    needed: Option<BTreeMap<Level, Fields>>,
 }
 
 impl Findings {
@@ -24,13 +28,15 @@ impl Findings {
         findings
     }
 
-    /// The fields of a record that `level` itself needs equal, by name, with values that are
-    /// equal where the level takes them as equal. Unknown ones are left out.
-    pub(super) fn needed(level: Level, record: &Record) -> BTreeMap<String, String> {
-        let needed = Some((level, BTreeMap::new()));
-        let mut findings = Findings { needed, ..Findings::default() };
+    /// The fields of a record that each level itself needs equal, by name, with values that are
+    /// equal where the level takes them as equal. Unknown ones are left out; a level for which
+    /// one of them must be known is left out as a whole where `whole` is asked for.
+    pub(super) fn needed(record: &Record, whole: bool) -> BTreeMap<Level, Fields> {
+        let mut findings = Findings { needed: Some(BTreeMap::new()), ..Findings::default() };
         record::compare(&mut findings, record, record);
-        findings.needed.map(|(_, fields)| fields).unwrap_or_default()
+        let mut needed = findings.needed.take().unwrap_or_default();
+        needed.retain(|level, _| !whole || findings.against(*level).is_empty());
+        needed
     }
 
     pub(super) fn differences(&self) -> Vec<Difference> {
@@ -92,9 +98,8 @@ impl Scope<'_> {
 
     fn compare<T: Shown + ?Sized>(&mut self, weight: Weight, field: &str, a: &T, b: &T) {
         let (exact_a, exact_b) = (a.exact(), b.exact());
-        if let Some((level, fields)) = &mut self.findings.needed
-            && self.needed_for == Some(*level)
-        {
+        if let (Some(needed), Some(level)) = (&mut self.findings.needed, self.needed_for) {
+            let fields = needed.entry(level).or_default();
             fields.extend(exact_a.clone().map(|value| (field.to_owned(), value)));
         }
         if exact_a == exact_b {
