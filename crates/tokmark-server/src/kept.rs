@@ -1,4 +1,5 @@
-//! Answers that hold as long as nothing changed in the store: leaderboard, models, machines.
+//! Answers that hold as long as nothing changed in the store: leaderboard, models, machines,
+//! history.
 //!
 //! An answer is made once for all who ask for the same at the same time. What is kept was made
 //! of the store at a revision that every program counts up that writes to it, and is made anew
@@ -20,7 +21,7 @@ use crate::error::ServerError;
 use crate::state::State;
 
 /// Of these routes.
-const KEPT: [&str; 11] = [
+const KEPT: [&str; 13] = [
     "/leaderboard",
     "/workloads",
     "/latency",
@@ -32,6 +33,8 @@ const KEPT: [&str; 11] = [
     "/api/leaderboard",
     "/api/machines",
     "/api/models",
+    "/history",
+    "/api/changes",
 ];
 /// Larger answers are not kept.
 const LARGEST: usize = 4 << 20;

@@ -129,8 +129,8 @@ impl Store {
 }
 
 impl Board<'_> {
-    /// How often leaderboard, machines or models changed: what was made of them holds as long as
-    /// this number stands, whichever program writes.
+    /// How often records, notes or tags changed: what was made of them holds as long as this number
+    /// stands, whichever program writes.
     ///
     /// # Errors
     ///

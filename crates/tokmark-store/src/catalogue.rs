@@ -115,8 +115,8 @@ pub(crate) async fn take_out(
     change_values(db, deltas).await
 }
 
-/// Says that leaderboard, machines and models changed. The last write of a transaction: whoever
-/// comes next waits for its end.
+/// Counts a change of records, notes or tags. The last write of a transaction: whoever comes next
+/// waits for its end.
 pub(crate) async fn changed(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     revision::Entity::update_many()
         .col_expr(

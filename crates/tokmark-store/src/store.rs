@@ -248,6 +248,7 @@ impl Store {
     pub async fn note(&self, id: RecordId, note: &Note) -> Result<(), StoreError> {
         let (transaction, _) = self.begin_on(id).await?;
         self.add_notes(&transaction, id, std::slice::from_ref(note)).await?;
+        self.changed(&transaction).await?;
         self.commit(transaction).await
     }
 
@@ -262,6 +263,7 @@ impl Store {
         check_tags(id, &tags)?;
         let (transaction, _) = self.begin_on(id).await?;
         self.add_tags(&transaction, id, &tags).await?;
+        self.changed(&transaction).await?;
         self.commit(transaction).await
     }
 
@@ -278,6 +280,7 @@ impl Store {
             .exec(&transaction)
             .await
             .map_err(|error| self.origin.db(error))?;
+        self.changed(&transaction).await?;
         self.commit(transaction).await
     }
 

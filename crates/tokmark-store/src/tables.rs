@@ -94,13 +94,17 @@ impl Store {
         self.compare(transaction, &known).await?;
         let entries = new.iter().map(|new| new.entry.clone()).collect();
         self.insert_bodies(transaction, new).await?;
+        let has_remarks =
+            merged.iter().any(|record| !(record.notes.is_empty() && record.tags.is_empty()));
         for record in merged {
             self.add_notes(transaction, record.id, &record.notes).await?;
             self.add_tags(transaction, record.id, &record.tags).await?;
         }
         if !inserted.is_empty() {
             catalogue::add(transaction, entries).await.map_err(sorted)?;
-            catalogue::changed(transaction).await.map_err(sorted)?;
+        }
+        if !inserted.is_empty() || has_remarks {
+            self.changed(transaction).await?;
         }
         Ok(inserted.len())
     }
@@ -181,7 +185,15 @@ impl Store {
         catalogue::take_out(transaction, id, board_key, &machine_fingerprint, model_key)
             .await
             .map_err(sorted)?;
-        catalogue::changed(transaction).await.map_err(sorted)
+        self.changed(transaction).await
+    }
+
+    /// Says that records, notes or tags changed; the last write of a transaction.
+    pub(crate) async fn changed(
+        &self,
+        transaction: &DatabaseTransaction,
+    ) -> Result<(), StoreError> {
+        catalogue::changed(transaction).await.map_err(|error| self.origin.db(error))
     }
 
     fn conflict(&self, id: RecordId) -> StoreError {

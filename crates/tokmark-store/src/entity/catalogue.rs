@@ -109,8 +109,8 @@ pub mod models {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// One row: how often leaderboard, machines or models changed. Whoever keeps what he made of
-/// them makes it anew when it moved.
+/// One row: how often records, notes or tags changed. Whoever keeps what he made of them makes it
+/// anew when it moved.
 pub mod revision {
     use sea_orm::entity::prelude::*;
 

@@ -9,7 +9,7 @@ use tokmark_model::*;
 use tokmark_store::*;
 
 use crate::place::{Place, on_both_databases};
-use crate::sample::{self, NASTY, awkward, record, summary};
+use crate::sample::{self, NASTY, awkward, record, summary, time};
 
 on_both_databases!(
     the_board_follows_saving_replacing_and_removing,
@@ -401,6 +401,20 @@ async fn the_revision_moves_with_every_change_and_with_nothing_else(place: &Plac
     assert!(moved > last);
     last = moved;
     other.remove(record(1).id).await.unwrap();
+    for n in 0..4 {
+        moved = store.board().revision().await.unwrap();
+        assert!(moved > last, "{n}");
+        last = moved;
+        match n {
+            0 => other.note(record(2).id, &Note { at: time(9), text: "n".into() }).await.unwrap(),
+            1 => other.tag(record(2).id, &["t"]).await.unwrap(),
+            2 => other.untag(record(2).id, &["t"]).await.unwrap(),
+            _ => {
+                let tagged = Record { tags: vec!["u".into()], ..record(2) };
+                assert_eq!(other.save_all(&[tagged]).await.unwrap(), 0);
+            }
+        }
+    }
     assert!(store.board().revision().await.unwrap() > last);
 }
 
