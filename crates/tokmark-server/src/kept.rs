@@ -102,6 +102,8 @@ pub(crate) async fn keep(Shared(state): Shared<State>, request: Request, next: N
     if let Some(answer) = kept.as_ref().filter(|answer| answer.revision >= revision) {
         return answer.response();
     }
+    // Others may have written while this one waited: what is made now serves all who wait.
+    let revision = state.store.board().revision().await.unwrap_or(revision);
     let response = next.run(request).await;
     if response.status() != StatusCode::OK {
         return response;
