@@ -26,17 +26,14 @@ impl Pace {
         self.take_at(caller, writes, per_minute, Instant::now())
     }
 
-    /// The same without taking: whether there is one.
+    /// The same without taking, of the bucket of writes: whether there is one.
     pub(crate) fn look(&self, caller: &str, per_minute: u32) -> Result<(), u32> {
-        let (most, per_s) = (f64::from(per_minute), f64::from(per_minute) / 60.0);
         let buckets = self.buckets.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let Some(bucket) = buckets.get(&(caller.to_owned(), true)) else { return Ok(()) };
-        let left = (bucket.left + bucket.at.elapsed().as_secs_f64() * per_s).min(most);
-        if left < 1.0 { Err(((1.0 - left) / per_s).ceil().max(1.0) as u32) } else { Ok(()) }
+        bucket.refilled(per_minute, Instant::now()).map(drop)
     }
 
     fn take_at(&self, caller: &str, writes: bool, limit: u32, now: Instant) -> Result<(), u32> {
-        let (most, per_s) = (f64::from(limit), f64::from(limit) / 60.0);
         let mut buckets = self.buckets.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if buckets.len() >= REMEMBERED {
             let full_after = 60.0;
@@ -44,16 +41,22 @@ impl Pace {
                 now.saturating_duration_since(bucket.at).as_secs_f64() < full_after
             });
         }
-        let bucket =
-            buckets.entry((caller.to_owned(), writes)).or_insert(Bucket { left: most, at: now });
-        let since = now.saturating_duration_since(bucket.at).as_secs_f64();
-        bucket.left = (bucket.left + since * per_s).min(most);
-        bucket.at = now;
-        if bucket.left < 1.0 {
-            return Err(((1.0 - bucket.left) / per_s).ceil().max(1.0) as u32);
-        }
-        bucket.left -= 1.0;
+        let full = Bucket { left: f64::from(limit), at: now };
+        let bucket = buckets.entry((caller.to_owned(), writes)).or_insert(full);
+        *bucket = Bucket { left: bucket.refilled(limit, now)? - 1.0, at: now };
         Ok(())
+    }
+}
+
+impl Bucket {
+    /// What it holds by now, where that is a request at least; else seconds until it does.
+    fn refilled(&self, limit: u32, now: Instant) -> Result<f64, u32> {
+        let (most, per_s) = (f64::from(limit), f64::from(limit) / 60.0);
+        let since = now.saturating_duration_since(self.at).as_secs_f64();
+        match (self.left + since * per_s).min(most) {
+            left if left < 1.0 => Err(((1.0 - left) / per_s).ceil().max(1.0) as u32),
+            left => Ok(left),
+        }
     }
 }
 
