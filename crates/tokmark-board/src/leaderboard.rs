@@ -44,6 +44,8 @@ pub struct Leaderboard {
     pub groups: Vec<Group>,
     /// Lines of all groups.
     pub n_rows: usize,
+    /// Slower lines that the query's limit left out.
+    pub n_left_out: usize,
     /// Rows that the filters took and that no line shows, being rates of prompts: where no shape
     /// is chosen, a line tells how fast text is generated.
     pub n_prompt_rows: usize,
@@ -69,6 +71,7 @@ pub fn leaderboard(rows: &[BoardRow], families: &Families, query: &Query) -> Lea
         keyed.entry(line::Key::of(row)).or_default().push(row);
     }
     let mut lines: Vec<Line> = keyed.into_values().filter_map(Line::of).collect();
+    let n_found = lines.len();
     if let Some(limit) = query.filter.limit.and_then(|limit| usize::try_from(limit).ok()) {
         lines.sort_by(|a, b| by(Column::Rate, Direction::Descending, a, b));
         lines.truncate(limit);
@@ -76,7 +79,7 @@ pub fn leaderboard(rows: &[BoardRow], families: &Families, query: &Query) -> Lea
     let n_rows = lines.len();
     let groups = grouped(lines, families, query);
     let sentence = sentence(n_rows, n_prompt_rows, query);
-    Leaderboard { groups, n_rows, n_prompt_rows, sentence }
+    Leaderboard { groups, n_rows, n_left_out: n_found - n_rows, n_prompt_rows, sentence }
 }
 
 fn grouped(lines: Vec<Line>, families: &Families, query: &Query) -> Vec<Group> {

@@ -11,7 +11,6 @@
 //! This crate deliberately knows no particular local engine, no database and no terminal.
 
 mod advice;
-mod estimate;
 mod experiment;
 mod gap;
 mod guard;
@@ -22,7 +21,6 @@ mod session;
 mod subject;
 
 pub use advice::{Advice, Comfort, advise, device_memory};
-pub use estimate::{Estimate, estimate_from_history};
 pub use experiment::{
     Arm, EndpointArm, ExperimentObserver, ExperimentPlan, LocalArm, experiment_length,
     rounds_within, run_experiment,

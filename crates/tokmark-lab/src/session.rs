@@ -12,8 +12,8 @@ use tokmark_run::{
     Command, EngineError, Failure, Interrupt, Limits, LoadRequest, Message, Setup, WorkerCommand,
     WorkerProcess,
 };
+use tokmark_stats::{Length, Pace};
 
-use crate::estimate::{Estimate, Pace};
 use crate::measure::{Measuring, measure};
 use crate::record::{Draft, without_folders, without_secrets};
 use crate::subject::Subject;
@@ -219,29 +219,27 @@ impl Session {
         self.worker = None;
         let pace = pace
             .map_err(|failure| without_folders(failure.into_status().1, subject.path.parent()))?;
-        let load = begun.elapsed();
+        let pace = Pace { load: begun.elapsed(), ..pace };
         let n = match self.options.repetitions {
             Repetitions::Fixed { n } => n,
             Repetitions::Adaptive { at_least, .. } => at_least,
         };
-        let of_test = |planned: &PlannedTest| {
-            pace.repetition(&planned.test) * (n + 1) + pace.depth(&planned.test)
-        };
-        Ok(load + planned.iter().map(of_test).sum::<Duration>())
+        let tests: Vec<Test> = planned.iter().map(|planned| planned.test).collect();
+        Ok(pace.visit(&tests, n))
     }
 
     /// How long `planned` will take, from one short run on the first subject, scaled to
     /// the others by their size. `None` when that run fails; the tests then say why.
-    pub fn estimate(&mut self, subjects: &[Subject], planned: &[PlannedTest]) -> Option<Estimate> {
+    pub fn estimate(&mut self, subjects: &[Subject], planned: &[PlannedTest]) -> Option<Length> {
         let first = planned.first()?;
         let subject = &subjects[first.model];
         let calibration = PlannedTest { test: CALIBRATION, ..first.clone() };
         let pace = self.pace(subject, &calibration).ok()?;
         let size = |subject: &Subject| subject.facts.file_size_bytes.get().max(1) as f64;
-        let total = planned.iter().fold(Estimate::ZERO, |sum, planned| {
+        let total = planned.iter().fold(Length::ZERO, |sum, planned| {
             let scale = size(&subjects[planned.model]) / size(subject);
-            let one = pace.repetition(&planned.test).mul_f64(scale);
-            let depth = pace.depth(&planned.test).mul_f64(scale);
+            let pace = pace.scaled(scale);
+            let (one, depth) = (pace.repetition(&planned.test), pace.depth(&planned.test));
             sum.add(one, depth, &self.options.repetitions)
         });
         Some(total)
@@ -272,6 +270,7 @@ impl Session {
         Ok(Pace {
             prompt_token: Duration::from(prompt) / CALIBRATION.n_prompt,
             step: Duration::from_nanos(steps) / CALIBRATION.n_gen,
+            load: Duration::ZERO,
         })
     }
 

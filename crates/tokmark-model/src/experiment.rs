@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::usual::COMPARED_MODELS;
 use crate::{
     Comparison, EngineParams, Estimate, Interval, Looks, ModelFacts, ProcessParams, RecordId, Test,
     Verdict,
@@ -25,6 +26,13 @@ impl Question {
         match self {
             Question::Compare => "compare",
             Question::Ab => "ab",
+        }
+    }
+
+    fn label(self, n_variants: usize) -> String {
+        match self {
+            Question::Compare => format!("compare {n_variants}"),
+            Question::Ab => "ab".to_owned(),
         }
     }
 }
@@ -306,9 +314,12 @@ pub struct Experiment {
 impl Experiment {
     /// What was done, as tables name it: `compare 3`, `ab`.
     pub fn label(&self) -> String {
-        match self.question {
-            Question::Compare => format!("compare {}", self.variants.len()),
-            Question::Ab => "ab".to_owned(),
-        }
+        self.question.label(self.variants.len())
+    }
+
+    /// Every label that an experiment has.
+    pub fn labels() -> Vec<String> {
+        let compared = COMPARED_MODELS.map(|n| Question::Compare.label(n));
+        compared.chain([Question::Ab.label(2)]).collect()
     }
 }

@@ -4,7 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{MachineFacts, ModelFacts, Timestamp, Tool};
+use crate::usual::{
+    COMPARED_CONTEXT, COMPARED_GENERATION, COMPARED_MODELS, COMPARED_REPETITIONS, QUICK_TESTS,
+    compared_tests,
+};
+use crate::{MachineFacts, ModelFacts, Test, Timestamp, Tool};
 
 /// What is to be measured. A model is the name under which an agent announced it in
 /// [`AgentHello::models`]: never a path, an address or a flag.
@@ -77,6 +81,25 @@ impl JobSpec {
         format!("{what} {}", self.models().join(", "))
     }
 
+    /// The tests of each of its models; under several settings of the engine each stands several
+    /// times.
+    pub fn tests(&self) -> Vec<Test> {
+        match self {
+            JobSpec::Quick { .. } => QUICK_TESTS.into(),
+            JobSpec::Compare { n_prompt, n_gen, .. } => compared_tests(*n_prompt, *n_gen).into(),
+            JobSpec::Suite { n_prompt, n_gen, n_batch, n_parallel, n_gpu_layers, .. } => {
+                let lengths = n_prompt.iter().map(|&n| Test::pp(n));
+                let lengths: Vec<Test> = lengths.chain(n_gen.iter().map(|&n| Test::tg(n))).collect();
+                let parallel = if n_parallel.is_empty() { &[1][..] } else { n_parallel };
+                let n_settings = n_batch.len().max(1) * n_gpu_layers.len().max(1);
+                let all = parallel.iter().flat_map(|&n_parallel| {
+                    lengths.iter().map(move |&test| Test { n_parallel, ..test })
+                });
+                all.flat_map(|test| std::iter::repeat_n(test, n_settings)).collect()
+            }
+        }
+    }
+
     /// Whether every field is within its range.
     ///
     /// # Errors
@@ -129,14 +152,14 @@ impl JobSpec {
                 ensure(n, "repetitions", "is 1 to 1000, or absent")
             }
             JobSpec::Compare { models, n_prompt, n_gen, repetitions } => {
-                ensure((2..=4).contains(&models.len()), "models", "takes 2 to 4 models")?;
+                ensure(COMPARED_MODELS.contains(&models.len()), "models", "takes 2 to 4 models")?;
                 let mut sorted: Vec<&String> = models.iter().collect();
                 sorted.sort();
                 sorted.dedup();
                 ensure(sorted.len() == models.len(), "models", "takes each model once")?;
-                ensure((256..=4096).contains(n_prompt), "n_prompt", "is 256 to 4096")?;
-                ensure((32..=256).contains(n_gen), "n_gen", "is 32 to 256")?;
-                let n = repetitions.is_none_or(|n| (1..=5).contains(&n));
+                ensure(COMPARED_CONTEXT.contains(n_prompt), "n_prompt", "is 256 to 4096")?;
+                ensure(COMPARED_GENERATION.contains(n_gen), "n_gen", "is 32 to 256")?;
+                let n = repetitions.is_none_or(|n| COMPARED_REPETITIONS.contains(&n));
                 ensure(n, "repetitions", "is 1 to 5, or absent")
             }
         }

@@ -34,6 +34,7 @@ mod signature;
 mod summary;
 mod test;
 mod units;
+mod usual;
 mod workload;
 
 pub use chat::{Message, Role, ToolCall, ToolDefinition};
@@ -73,6 +74,11 @@ pub use summary::{
 };
 pub use test::{Test, TestKind};
 pub use units::{Bytes, Nanos, Tokens, TokensPerSecond};
+pub use usual::{
+    COMPARED_CONTEXT, COMPARED_GENERATION, COMPARED_MODELS, COMPARED_REPETITIONS,
+    EXPERIMENT_BUDGET, QUICK_TESTS, REPETITIONS_IN_VISIT, TEST_BUDGET, USUAL_CONTEXT,
+    USUAL_GENERATION, compared_tests,
+};
 pub use workload::{
     Api, Arrivals, CacheMode, LatencyKind, LengthControl, Load, ServiceLevel, Think, Workload,
 };

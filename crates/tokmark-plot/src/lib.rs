@@ -85,7 +85,7 @@ pub use data::{
 pub use distribution::{Distribution, DistributionShape, QuantileMark, Sample};
 pub use error::PlotError;
 pub use lines::{Limit, Lines};
-pub use number::number;
+pub use number::{duration, number};
 pub use page::{Block, Section, page};
 pub use plot::Plot;
 pub use scatter::{Scatter, ScatterGroup, ScatterPoint};

@@ -1,5 +1,7 @@
 //! Numbers as people read them: three significant digits, thousands apart.
 
+use std::time::Duration;
+
 /// Large numbers that get a letter: (from, letter).
 const LETTERS: [(f64, &str); 3] = [(1e12, "T"), (1e9, "G"), (1e6, "M")];
 
@@ -23,6 +25,22 @@ pub fn number(value: f64) -> String {
     match LETTERS.iter().find(|(from, _)| size * 1.0005 >= *from) {
         Some((from, letter)) => format!("{}{letter}", significant(value / from)),
         None => significant(value),
+    }
+}
+
+/// A span of time for an announcement, rounded up: `12 s`, `3 min`, `2.5 h`, `3 days`.
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 1.0 {
+        "a second".to_owned()
+    } else if seconds < 100.0 {
+        format!("{:.0} s", seconds.ceil())
+    } else if seconds < 100.0 * 60.0 {
+        format!("{:.0} min", (seconds / 60.0).ceil())
+    } else if seconds < 48.0 * 3600.0 {
+        format!("{:.1} h", seconds / 3600.0)
+    } else {
+        format!("{} days", fixed((seconds / 86_400.0).ceil(), 0))
     }
 }
 
@@ -76,6 +94,12 @@ fn grouped(digits: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_announced_in_their_unit() {
+        let shown = [0.2, 11.2, 130.0, 9_000.0, 9e9].map(Duration::from_secs_f64).map(duration);
+        assert_eq!(shown, ["a second", "12 s", "3 min", "2.5 h", "104,167 days"]);
+    }
 
     #[test]
     fn three_significant_digits_without_trailing_zeros() {

@@ -1,10 +1,17 @@
 //! Style, scripts and icon: files of the binary.
 
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::Path;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rust_embed::RustEmbed;
 
 use crate::state::State;
@@ -23,7 +30,24 @@ pub(crate) fn text(name: &str) -> Option<String> {
     String::from_utf8(file.data.into_owned()).ok()
 }
 
-async fn asset(Path(name): Path<String>) -> Response {
+/// Larger files are packed once, not for each who asks.
+const LARGE: usize = 100_000;
+
+static PACKED: LazyLock<Mutex<HashMap<String, Bytes>>> = LazyLock::new(Mutex::default);
+
+fn packed(name: &str, data: &[u8]) -> std::io::Result<Bytes> {
+    let mut all = PACKED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(kept) = all.get(name) {
+        return Ok(kept.clone());
+    }
+    let mut writer = GzEncoder::new(Vec::new(), Compression::best());
+    writer.write_all(data)?;
+    let bytes = Bytes::from(writer.finish()?);
+    all.insert(name.to_owned(), bytes.clone());
+    Ok(bytes)
+}
+
+async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     let Some(file) = Assets::get(&name) else {
         return (StatusCode::NOT_FOUND, "there is no such file\n").into_response();
     };
@@ -34,8 +58,18 @@ async fn asset(Path(name): Path<String>) -> Response {
         Some("txt") => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     };
-    let mut response = file.data.into_owned().into_response();
+    let takes = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    let takes_gzip = takes.is_some_and(|takes| takes.contains("gzip") && !takes.contains("gzip;q=0"));
+    let packed = (takes_gzip && file.data.len() > LARGE).then(|| packed(&name, &file.data));
+    let (mut response, is_packed) = match packed {
+        Some(Ok(packed)) => (packed.into_response(), true),
+        _ => (file.data.into_owned().into_response(), false),
+    };
     let headers = response.headers_mut();
+    if is_packed {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
     response

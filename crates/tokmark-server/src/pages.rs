@@ -8,9 +8,11 @@ mod history;
 mod jobs;
 mod login;
 pub(crate) mod model;
+mod outlook;
 mod record;
 mod records;
 mod trace;
+mod wizard;
 pub(crate) mod words;
 
 use askama::Template as _;
@@ -38,7 +40,7 @@ pub(crate) fn routes() -> Router<State> {
         .route("/hardware/{fingerprint}", get(model::hardware))
         .route("/history", get(history::page))
         .route("/compare", get(compare::page))
-        .route("/wizard", get(jobs::wizard).post(jobs::submit))
+        .route("/wizard", get(wizard::page).post(wizard::submit))
         .route("/jobs", get(jobs::list))
         .route("/jobs/{id}", get(jobs::job))
         .route("/jobs/{id}/cancel", post(jobs::cancel))

@@ -215,6 +215,43 @@ pub(crate) fn words_of_status() -> Vec<String> {
         .collect()
 }
 
+/// Fields of a form, in order; names may repeat.
+pub(crate) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    pub(crate) fn of(body: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(body);
+        let decoded = |part: &str| crate::pages::words::unescaped(&part.replace('+', " "));
+        let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+        Fields(pairs.map(|(name, value)| (decoded(name), decoded(value))).collect())
+    }
+
+    pub(crate) fn all(&self, name: &str) -> Vec<String> {
+        let own = self.0.iter().filter(|(own, value)| own == name && !value.is_empty());
+        own.map(|(_, value)| value.clone()).collect()
+    }
+
+    pub(crate) fn one(&self, name: &str) -> Option<String> {
+        self.all(name).into_iter().next()
+    }
+
+    /// A list of numbers: `512, 1024`.
+    pub(crate) fn numbers<T: std::str::FromStr>(&self, name: &'static str) -> Result<Vec<T>, ServerError> {
+        let text = self.one(name).unwrap_or_default();
+        let parts = text.split([',', ' ']).map(str::trim).filter(|part| !part.is_empty());
+        parts
+            .map(|part| {
+                part.parse()
+                    .map_err(|_| ServerError::bad("job", format!("{name}: {part:?} is no number")))
+            })
+            .collect()
+    }
+
+    pub(crate) fn number<T: std::str::FromStr>(&self, name: &'static str) -> Result<Option<T>, ServerError> {
+        Ok(self.numbers(name)?.into_iter().next())
+    }
+}
+
 /// A whole id in an address.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Id(pub(crate) Uuid);

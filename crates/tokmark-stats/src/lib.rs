@@ -35,6 +35,7 @@ mod grade;
 mod guard;
 mod histogram;
 mod history;
+mod length;
 mod normal;
 mod order;
 mod plausible;
@@ -78,6 +79,9 @@ pub use guard::{
 };
 pub use histogram::Histogram;
 pub use history::{Annotation, SeriesKey, SeriesPoint, Watched, watch};
+pub use length::{
+    Length, Pace, ROUNDS_IN_REPETITION, compared_rounds, length_from_history, rounds_within,
+};
 pub use order::{
     OUTLIER_MODIFIED_Z, mad, median, order_statistic_ranks, outliers, quantile, sign_test,
 };

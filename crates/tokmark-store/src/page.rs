@@ -95,17 +95,9 @@ impl Store {
         let mut found: Vec<records::Model> = Vec::new();
         for name in names.iter().flatten() {
             // Of each name the index gives its part of the page.
-            let stretch = by_time(filter.sort.direction, after.map(|cursor| &cursor.0));
-            let select = records::Entity::find()
-                .filter(ColumnTrait::eq(&C::ModelSort, name.as_str()))
-                .filter(filter.condition())
-                .filter(stretch.condition)
-                .limit(n_rows as u64 + 1);
-            let select = stretch
-                .order
-                .into_iter()
-                .fold(select, |select, (column, order)| select.order_by(column, order));
-            found.extend(select.all(&self.db).await.map_err(|error| self.origin.db(error))?);
+            let mut stretch = by_time(filter.sort.direction, after.map(|cursor| &cursor.0));
+            stretch.condition = stretch.condition.add(ColumnTrait::eq(&C::ModelSort, name.as_str()));
+            found.extend(self.of_stretch(filter, stretch, n_rows + 1).await?);
         }
         if names.is_some() {
             found.sort_by_key(|row| (row.created_at_us, row.id));
@@ -116,20 +108,30 @@ impl Store {
         }
         for stretch in stretches(filter.sort, after.map(|cursor| &cursor.0)) {
             let n_missing = n_rows + 1 - found.len();
-            let select = records::Entity::find()
-                .filter(filter.condition())
-                .filter(stretch.condition)
-                .limit(n_missing as u64);
-            let select = stretch
-                .order
-                .into_iter()
-                .fold(select, |select, (column, order)| select.order_by(column, order));
-            found.extend(select.all(&self.db).await.map_err(|error| self.origin.db(error))?);
+            found.extend(self.of_stretch(filter, stretch, n_missing).await?);
             if found.len() > n_rows {
                 break;
             }
         }
         self.page_of(found, n_rows, filter.sort).await
+    }
+
+    /// The first rows of a stretch under a filter.
+    async fn of_stretch(
+        &self,
+        filter: &Filter,
+        stretch: Stretch,
+        n_rows: usize,
+    ) -> Result<Vec<records::Model>, StoreError> {
+        let select = records::Entity::find()
+            .filter(filter.condition())
+            .filter(stretch.condition)
+            .limit(n_rows as u64);
+        let ordered = stretch
+            .order
+            .into_iter()
+            .fold(select, |select, (column, order)| select.order_by(column, order));
+        ordered.all(&self.db).await.map_err(|error| self.origin.db(error))
     }
 
     /// The first `n_rows` of these, and where the next page begins.

@@ -387,7 +387,7 @@ impl Bench<'_> {
         &self,
         session: &mut Session,
         planned: &[PlannedTest],
-    ) -> Option<tokmark_lab::Estimate> {
+    ) -> Option<tokmark_stats::Length> {
         let first = planned.first().filter(|_| !self.args.compat)?;
         let subject = &self.opened.subjects[first.model];
         crate::output::say!("{}", plan::subject(subject, &self.machine, first.params.n_threads));

@@ -21,9 +21,6 @@ use crate::view::experiment::{self as view, ExperimentView};
 use crate::wiring::{self, Measuring, Records};
 use resume::{Asked, Before};
 
-/// Timed repetitions of each test in a visit.
-const REPETITIONS_IN_VISIT: u32 = 3;
-
 /// How a visit measures: each test warmed up once, at the tested depth and length, and repeated
 /// `n` times.
 fn measuring(process: ProcessParams, n: u32) -> Measuring {

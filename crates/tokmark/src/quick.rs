@@ -1,18 +1,13 @@
 use tokmark_hub::Source;
-use tokmark_lab::{WARM_UP_SHARE, advise, device_memory, estimate_from_history};
-use tokmark_model::{EngineParams, PlannedTest, ProcessParams, Record, Test};
+use tokmark_lab::{WARM_UP_SHARE, advise, device_memory};
+use tokmark_model::{EngineParams, PlannedTest, ProcessParams, QUICK_TESTS, Record};
+use tokmark_stats::length_from_history;
 
 use crate::args::QuickArgs;
 use crate::exit::Exit;
 use crate::view::{card, plan, progress::ProgressView};
 use crate::wiring::{self, Measuring, Records};
 use crate::{output, upload, view};
-
-/// The two tests of a quick look.
-const TESTS: [Test; 2] = [
-    Test { n_prompt: 512, n_gen: 0, n_depth: 0, n_parallel: 1 },
-    Test { n_prompt: 0, n_gen: 128, n_depth: 0, n_parallel: 1 },
-];
 
 pub(crate) fn run(args: &QuickArgs) -> anyhow::Result<Exit> {
     upload::measuring(&args.store, &args.send, |records| measure(args, records))
@@ -33,7 +28,7 @@ fn measure(args: &QuickArgs, records: &Records) -> anyhow::Result<Exit> {
     let n_threads = args.threads.unwrap_or_else(tokmark_host::n_math_threads);
     let params = EngineParams { n_threads, ..EngineParams::default() };
     let planned: Vec<PlannedTest> =
-        TESTS.iter().map(|&test| PlannedTest { model: 0, test, params: params.clone() }).collect();
+        QUICK_TESTS.iter().map(|&test| PlannedTest { model: 0, test, params: params.clone() }).collect();
     view::warn_of_memory(&subject, &planned, &machine);
     let measuring = Measuring {
         process: ProcessParams::default(),
@@ -45,7 +40,7 @@ fn measure(args: &QuickArgs, records: &Records) -> anyhow::Result<Exit> {
     let before = records.durations_before(&subjects, &planned, &machine);
     let mut session = wiring::session(&args.measure.conditions, measuring, machine.clone())?;
     crate::output::say!("{}", plan::subject(&subjects[0], &machine, n_threads));
-    let estimate = estimate_from_history(&before, args.measure.budget)
+    let estimate = length_from_history(&before, args.measure.budget)
         .or_else(|| session.estimate(&subjects, &planned));
     crate::output::say!("{}", plan::tests(&planned, estimate, args.measure.budget));
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
+use tokmark_gguf::{TinyLlama, tiny_llama};
 
 /// A server over a store with a few records, in which nothing goes on.
 struct Served {
@@ -69,14 +70,19 @@ impl Drop for Served {
 }
 
 fn journey(name: &str) {
+    let served = Served::start();
+    walk(name, &[&served.url, &served.token]);
+}
+
+fn walk(name: &str, args: &[&str]) {
     let modules = std::env::var_os("TOKMARK_TEST_BROWSER").expect(
         "TOKMARK_TEST_BROWSER names the folder of the browser's modules; ./x test makes it",
     );
-    let served = Served::start();
     let script = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/journeys.mjs"));
     let ran = Command::new("node")
         .arg(script)
-        .args([name, &served.url, &served.token])
+        .arg(name)
+        .args(args)
         .env("TOKMARK_TEST_BROWSER", modules)
         .output()
         .unwrap();
@@ -121,4 +127,47 @@ fn a_screen_reader_says_headings_navigation_table_and_count() {
 #[test]
 fn the_wizard_is_walked_by_keyboard() {
     journey("wizard");
+}
+
+/// What other commands write: the reports of `load` and `compare`, and the first pages of a site.
+fn reports() -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        let ran = tokmark(home.path()).args(args).output().unwrap();
+        assert!(ran.status.success(), "{args:?}: {ran:?}");
+    };
+    for (name, n_ff) in [("one", 64), ("two", 96)] {
+        let tiny = TinyLlama { n_ff, ..TinyLlama::default() };
+        std::fs::write(home.path().join(format!("{name}.gguf")), tiny_llama(&tiny)).unwrap();
+    }
+    std::fs::create_dir(home.path().join("reports")).unwrap();
+    run(&["compare", "one.gguf", "two.gguf", "--engine", "fake", "--html", "reports/compare.html"]);
+    let stub = ["stub", "--tied", "--ttft", "5ms", "--itl", "1ms"];
+    let mut stub = tokmark(home.path())
+        .args(stub)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(stub.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.trim().strip_prefix("listening on ").unwrap();
+    let short = ["-c", "1,3", "--requests", "12", "--max-tokens", "8", "--warmup", "1"];
+    run(&[&["load", url, "--html", "reports/load.html"][..], &short].concat());
+    stub.kill().unwrap();
+    stub.wait().unwrap();
+    run(&["site", "build", "--out", "reports/site", "--base-path", "/site"]);
+    home
+}
+
+#[test]
+fn reports_and_sites_are_held_to_the_rules_of_axe() {
+    let home = reports();
+    walk("accessible", &[home.path().join("reports").to_str().unwrap()]);
+}
+
+#[test]
+fn reports_and_sites_are_read_by_keyboard_and_by_a_screen_reader() {
+    let home = reports();
+    walk("reports", &[home.path().join("reports").to_str().unwrap()]);
 }

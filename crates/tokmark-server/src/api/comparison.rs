@@ -1,7 +1,7 @@
 use axum::Json;
 use axum::extract::{Path, State as Shared};
 use serde::{Deserialize, Serialize};
-use tokmark_model::{Record, RecordId};
+use tokmark_model::{Experiment, Record, RecordId};
 use tokmark_stats::{ChangeOptions, Explanation, Watched, explain, watch};
 use tokmark_store::{Direction, Filter, RecordRow, Sort, SortKey};
 use utoipa::{IntoParams, ToSchema};
@@ -114,8 +114,6 @@ pub(crate) struct ExperimentWithVisits {
     visits: Vec<RecordRow>,
 }
 
-/// Labels of experiments.
-const EXPERIMENTS: [&str; 4] = ["ab", "compare 2", "compare 3", "compare 4"];
 /// Experiments of one sort in an answer, and visits of one.
 const LISTED: u64 = 1_000;
 
@@ -129,9 +127,8 @@ pub(crate) async fn experiments(
     _: Reader,
 ) -> Result<Json<Vec<RecordRow>>, ServerError> {
     let mut rows = Vec::new();
-    for label in EXPERIMENTS {
-        let filter =
-            Filter { test: Some(label.to_owned()), limit: Some(LISTED), ..Filter::default() };
+    for label in Experiment::labels() {
+        let filter = Filter { test: Some(label), limit: Some(LISTED), ..Filter::default() };
         rows.extend(state.store.list(&filter).await?);
     }
     rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));

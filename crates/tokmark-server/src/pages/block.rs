@@ -282,6 +282,10 @@ pub(crate) struct WorkForm {
     pub(crate) action: String,
     pub(crate) sets: Vec<InputSet>,
     pub(crate) button: String,
+    /// Another button, which asks for this page again with `step` and what was filled in.
+    pub(crate) look: Option<(&'static str, &'static str)>,
+    /// What that showed.
+    pub(crate) seen: Option<String>,
     /// Why the last try was refused.
     pub(crate) refused: Option<String>,
 }
@@ -304,6 +308,25 @@ pub(crate) struct Input {
     pub(crate) help: String,
     pub(crate) checked: bool,
     pub(crate) kind: InputKind,
+}
+
+/// One that is not checked.
+pub(crate) fn input(
+    name: &'static str,
+    label: &str,
+    value: &str,
+    help: &str,
+    kind: InputKind,
+) -> Input {
+    Input {
+        id: name.to_owned(),
+        name,
+        label: label.to_owned(),
+        value: value.to_owned(),
+        help: help.to_owned(),
+        checked: false,
+        kind,
+    }
 }
 
 /// What an input takes.

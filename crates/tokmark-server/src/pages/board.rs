@@ -182,7 +182,7 @@ async fn leaderboard_page(state: &State, reader: Read, uri: &Uri) -> Result<Page
     let mut page = Page::new("/leaderboard", "Leaderboard");
     page.lead = LEAD.to_owned();
     page.blocks.push(Block::Filters(filters("/leaderboard", &query, &choices)));
-    page.blocks.push(Block::Live(match n_left_out {
+    page.blocks.push(Block::Live(match n_left_out + found.n_left_out as u64 {
         0 => found.sentence.clone(),
         n => format!("{}; {n} slower ones are not shown", found.sentence),
     }));

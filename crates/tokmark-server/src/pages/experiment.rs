@@ -8,7 +8,7 @@ use tokmark_plot::{BarSeries, Bars, Plot, Reading, Unit};
 use tokmark_store::Filter;
 
 use super::block::{Block, Cell, Column, Page, PlotView, TableView};
-use super::{jobs, records, words};
+use super::{records, wizard, words};
 use crate::error::ServerError;
 use crate::state::State;
 
@@ -44,7 +44,7 @@ pub(crate) async fn blocks(
     page.blocks.push(Block::Table(variants(experiment)));
     if experiment.question == Question::Compare {
         let models: Vec<&ModelFacts> = experiment.variants.iter().map(|own| &own.model).collect();
-        page.blocks.push(Block::Table(jobs::specifications(&models)));
+        page.blocks.push(Block::Table(wizard::specifications(&models)));
     }
     for (n, contest) in experiment.contests.iter().enumerate() {
         let plot = bars(experiment, contest);

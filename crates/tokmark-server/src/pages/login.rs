@@ -6,9 +6,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::Shown;
-use super::block::{Block, InputKind, InputSet, Page, WorkForm};
-use super::jobs::{Fields, input};
+use super::block::{Block, InputKind, InputSet, Page, WorkForm, input};
 use crate::access::{COOKIE, hash_token};
+use crate::query::Fields;
 use crate::state::State;
 
 pub(crate) async fn page() -> Shown {
@@ -33,6 +33,7 @@ fn with(refused: Option<String>) -> Page {
         }],
         button: "Enter".to_owned(),
         refused,
+        ..WorkForm::default()
     }));
     page
 }

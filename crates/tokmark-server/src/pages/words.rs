@@ -77,7 +77,7 @@ pub(crate) fn grade(letter: Option<GradeLetter>) -> String {
 }
 
 pub(crate) fn time(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M").to_string()
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 pub(crate) fn short(id: Uuid) -> String {

@@ -180,3 +180,50 @@ fn the_wizard_writes_a_job_and_says_what_is_wrong_with_one() {
     assert!(page.contains("<progress"), "{page}");
     assert_eq!(server.post_with("/wizard", form.as_bytes(), &headers[1..]).0, 401);
 }
+
+#[test]
+fn the_wizard_estimates_the_duration_from_what_the_machine_measured() {
+    let server = Running::start();
+    let hello = serde_json::json!({
+        "machine": { "fingerprint": "f00d", "cpu": { "model": "A processor" } },
+        "models": [
+            { "name": "SmolLM2-135M-Instruct.Q4_1", "file_size_bytes": 1_000 },
+            { "name": "b.Q8_0", "file_size_bytes": 2_000 },
+        ],
+        "tool": { "name": "tokmark", "version": "0" },
+    });
+    let agent = "/api/agents/01930000-0000-7000-8000-00000000000a/claim";
+    assert_eq!(server.post(agent, SUBMIT, hello.to_string().as_bytes()).0, 204);
+    let seen = |query: &str| {
+        let (status, page) = server.get(&format!("/wizard?step=estimate&{query}"));
+        assert_eq!(status, 200, "{page}");
+        let said = ["<p role=\"status\" id=\"seen\">", "class=\"refused\">"];
+        let said = said.into_iter().find(|begin| page.contains(begin)).unwrap_or("nothing is said");
+        between(&page, said, "</p>").to_owned()
+    };
+    let both = "kind=compare&model=SmolLM2-135M-Instruct.Q4_1&model=b.Q8_0&context=256&generation=32";
+    assert!(seen(both).starts_with("Nothing comparable was measured"), "{}", seen(both));
+
+    // 128 tokens in some 0.312 s, 512 of a prompt in as long: 2.44 ms and 0.609 ms a token.
+    let prompt = tokmark_model::Record { test: tokmark_model::Test::pp(512), ..sound(2, 9) };
+    let prompt = tokmark_stats::recomputed(&prompt, |_| None).unwrap();
+    assert_eq!(server.send(&[sound(1, 9), prompt]).0, 200);
+    // A visit: 4 x (256 x 0.609 + 32 x 2.44) + 256 x 0.609 = 1.09 s, of the larger one twice that.
+    // Twice there and back are 4 rounds, 13.1 s.
+    let fixed = seen(&format!("{both}&repetitions=2"));
+    assert!(fixed.starts_with("Estimated duration: 14 s. b.Q8_0 was not measured"), "{fixed}");
+    // At most 40 rounds fit; a verdict takes 7.
+    let adaptive = seen(both);
+    assert!(adaptive.starts_with("Estimated duration: 23 s, at most about 3 min."), "{adaptive}");
+    // 20 repetitions and 3 to warm up, of 0.312 s each, in two tests.
+    let quick = seen("kind=quick&model=SmolLM2-135M-Instruct.Q4_1");
+    assert!(quick.starts_with("Estimated duration: 15 s, at most about 3 min."), "{quick}");
+    assert!(quick.ends_with("of these models before."), "{quick}");
+    let suite = "kind=suite&model=SmolLM2-135M-Instruct.Q4_1&n_gen=128&n_parallel=1,2";
+    let suite = seen(&format!("{suite}&repetitions=10"));
+    assert!(suite.starts_with("Estimated duration: 9 s."), "{suite}");
+
+    assert!(seen("kind=compare&model=b.Q8_0&context=256&generation=32").contains("2 to 4 models"));
+    assert!(seen(&format!("{both}&machine=other")).starts_with("No connected machine"));
+    assert_eq!(server.json("/api/jobs"), serde_json::json!([]));
+}

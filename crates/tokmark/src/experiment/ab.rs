@@ -5,12 +5,13 @@ use tokmark_compat::{Matrix, validate};
 use tokmark_hub::{Hub, Source};
 use tokmark_lab::{Arm, LocalArm, Session, Subject, rounds_within};
 use tokmark_model::{
-    Design, EngineFacts, Looks, PlannedTest, ProcessParams, Question, Test, Variant,
+    Design, EngineFacts, Looks, PlannedTest, ProcessParams, Question, REPETITIONS_IN_VISIT, Test,
+    Variant,
 };
 
 use super::resume::Before;
 use super::variant::{VariantWords, check_single, read};
-use super::{REPETITIONS_IN_VISIT, Run, environment, measuring};
+use super::{Run, environment, measuring};
 use crate::args::{AbArgs, BothArgs, ExperimentArgs, LlamaBenchArgs};
 use crate::exit::Exit;
 use crate::output;

@@ -8,16 +8,16 @@ use tokmark_host::BusyProcess;
 use tokmark_hub::{Hub, Source};
 use tokmark_lab::{
     Arm, EndpointArm, ExperimentObserver, LoadExtent, LoadOptions, LocalArm, Session, Subject,
-    rounds_within,
 };
 use tokmark_model::{
-    CacheMode, Contest, Design, EngineFacts, EngineParams, Load, Looks, ModelFacts, PlannedTest,
-    ProcessParams, Question, Status, Test, Uuid, Variant, Visit, Workload,
+    CacheMode, Contest, Design, EngineFacts, EngineParams, Load, ModelFacts, PlannedTest,
+    ProcessParams, Question, REPETITIONS_IN_VISIT, Status, Test, Uuid, Variant, Visit, Workload,
+    compared_tests,
 };
 use tokmark_workload::{Length, PromptSource, Shape, SourceOptions};
 
 use super::resume::Before;
-use super::{REPETITIONS_IN_VISIT, Run, measuring};
+use super::{Run, measuring};
 use crate::args::{self, CompareArgs, ExperimentArgs, Repeat};
 use crate::exit::Exit;
 use crate::load::subjects::Serving;
@@ -27,12 +27,8 @@ use crate::view::{experiment as view, specification};
 use crate::wiring::{self, Records};
 use crate::wizard::{self, ranges::MODELS};
 
-/// Most rounds that the budget alone decides on.
-const MOST_ROUNDS: u32 = 40;
 /// Time for the untimed request before each visit to a server.
 const FIRST_ANSWERS: Duration = Duration::from_secs(600);
-/// A repetition measures all models there and back.
-const ROUNDS_IN_REPETITION: u32 = 2;
 
 /// Something to compare, with what it takes to visit it.
 enum Entrant {
@@ -64,7 +60,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
 
 fn measure(args: &CompareArgs, records: &Records) -> anyhow::Result<Exit> {
     let hub = wiring::open_hub(false, None)?;
-    let tests = vec![Test::pp(args.context), Test::tg(args.generate).at_depth(args.context)];
+    let tests = compared_tests(args.context, args.generate).to_vec();
     let mut variants = Vec::new();
     let mut entrants = Vec::new();
     for model in &args.models {
@@ -143,16 +139,13 @@ fn design(
         }
     }
     let round = round * entrants.len() as u32 / n_known.max(1);
-    let (n_rounds, looks) = match args.repetitions {
-        Repeat::Times(n) => (n * ROUNDS_IN_REPETITION, Looks::Once),
-        Repeat::Adaptive => {
-            let family = tokmark_stats::n_comparisons(entrants.len(), tests.len());
-            let adaptive = Looks::Sequential { max_pairs: MOST_ROUNDS };
-            let needed = tokmark_stats::rounds_needed(family, adaptive);
-            let n = rounds_within(args.experiment.budget, round, false, needed..=MOST_ROUNDS);
-            (n, Looks::Sequential { max_pairs: n })
-        }
+    let asked = match args.repetitions {
+        Repeat::Times(n) => Some(n),
+        Repeat::Adaptive => None,
     };
+    let (n, budget) = (entrants.len(), args.experiment.budget);
+    let (n_rounds, looks) =
+        tokmark_stats::compared_rounds(n, tests.len(), asked, round, budget);
     let design = Design {
         tests,
         n_repetitions: REPETITIONS_IN_VISIT,

@@ -13,7 +13,7 @@ use tokmark_stats::{
 
 use super::load::rows::Rows;
 use super::table::status_word;
-use super::words::{grade_of, number, printable, short_id, time};
+use super::words::{grade_of, minute, number, printable, short_id, time};
 use sentences::{heading, remarks, verdict};
 
 /// Differences of a group that are shown unless all are asked for.
@@ -111,7 +111,7 @@ fn side(record: &Record) -> String {
     let mut parts = vec![
         short_id(record.id),
         printable(&record.label()),
-        record.created_at.strftime("%Y-%m-%d %H:%M").to_string(),
+        format!("{} UTC", minute(record.created_at)),
     ];
     parts.extend(match grade_of(record) {
         "-" => None,

@@ -22,9 +22,6 @@ pub(crate) use progress::ExperimentView;
 pub(crate) use report::page;
 pub(crate) use result::{figures, markdown, table};
 
-/// A repetition of `compare` is a round there and one back.
-const ROUNDS_THERE_AND_BACK: u32 = 2;
-
 /// What an endpoint's figures mean beside those of the embedded engine.
 pub(crate) const COMPARABLE: &str = "An endpoint is timed from outside, one request at a time: its pp is the prompt over the time \
      to the first token, its tg the time per output token. Template, tokenizing, sampling, HTTP and \
@@ -90,7 +87,7 @@ pub(super) fn undecidable(design: &Design, n_variants: usize) -> Option<String> 
     let needed = tokmark_stats::rounds_needed(family, design.looks);
     let advice = match design.looks {
         Looks::Once => {
-            format!("--repetitions {} or adaptive", needed.div_ceil(ROUNDS_THERE_AND_BACK))
+            format!("--repetitions {} or adaptive", needed.div_ceil(tokmark_stats::ROUNDS_IN_REPETITION))
         }
         Looks::Sequential { .. } => format!("--pairs {needed}"),
     };

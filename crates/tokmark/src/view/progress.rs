@@ -3,8 +3,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokmark_host::BusyProcess;
-use tokmark_lab::{Estimate, Measuring, Observer, Phase, Subject};
+use tokmark_lab::{Measuring, Observer, Phase, Subject};
 use tokmark_model::{JobProgress, Record, Test};
+use tokmark_stats::Length;
 
 use super::plan::duration;
 use super::words::number;
@@ -15,7 +16,7 @@ use super::words::number;
 pub(crate) struct ProgressView {
     bar: ProgressBar,
     begun: Instant,
-    estimate: Option<Estimate>,
+    estimate: Option<Length>,
     each_test: bool,
     is_silent: bool,
     label: String,
@@ -52,7 +53,7 @@ pub(super) fn tell(share: f64, doing: &str, remaining: Option<Duration>) {
 
 impl ProgressView {
     /// A view that counts down from `estimate`.
-    pub(crate) fn new(estimate: Option<Estimate>) -> Self {
+    pub(crate) fn new(estimate: Option<Length>) -> Self {
         ProgressView {
             bar: line(),
             begun: Instant::now(),

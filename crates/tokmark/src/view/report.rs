@@ -11,7 +11,7 @@ use tokmark_plot::{Block, Plot, PlotError, Section, Table, page as html};
 
 use super::load::{comparison, notes, rows, server};
 use super::table::status_word;
-use super::words::{cpus, grade, printable};
+use super::words::{cpus, grade, minute, printable};
 
 /// Definitions of the figures, in the words of `docs/metrics.md`.
 const DEFINITIONS: [&str; 14] = [
@@ -85,7 +85,7 @@ fn what(records: &[Record]) -> Section {
         } else {
             format!("{} points", records.len())
         };
-        let when = first.created_at.strftime("%Y-%m-%d %H:%M");
+        let when = minute(first.created_at);
         let tool = printable(&format!("{} {}", first.tool.name, first.tool.version));
         blocks.push(Block::Text(format!("{points}, begun on {when} UTC by {tool}. Servers:")));
     }

@@ -5,7 +5,9 @@ mod serving;
 use tokmark_model::{Record, Repetition};
 
 use super::table::{flag_words, load, memory, status_word, tokens};
-use super::words::{cpus, estimate, grade, half_width, model, number, printable, time};
+use super::words::{
+    cpus, estimate, grade, half_width, minute, model, number, printable, time,
+};
 
 /// Samples listed in full; beyond it the middle is left out, and `-o json` has them all.
 const LISTED: usize = 40;
@@ -51,7 +53,7 @@ pub(crate) fn record(record: &Record) -> String {
         line("flag", if is_point { serving::flag(flag) } else { flag_words(record, flag) });
     }
     for note in &record.notes {
-        line("note", format!("{}  {}", note.at.strftime("%Y-%m-%d %H:%M"), printable(&note.text)));
+        line("note", format!("{} UTC  {}", minute(note.at), printable(&note.text)));
     }
     if let Some(reason) = &record.status_reason {
         for logged in &reason.log_tail {

@@ -1,12 +1,14 @@
 //! Series of the history with their changes.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use tokmark_model::{GradeLetter, Interval};
 use tokmark_plot::{
     Axis, LinePoint, LineSeries, Plot, Reading, TerminalOptions, TimeMark, TimeSeries, Unit, XAxis,
 };
-use tokmark_stats::{ChangePoint, Changes, Difference, Direction, SeriesPoint, Watched};
+use tokmark_stats::{ChangePoint, Changes, Difference, Direction, SeriesKey, SeriesPoint, Watched};
 
-use super::words::{counted, note, number, printable, short_id, with_quantization};
+use super::words::{counted, minute, note, number, printable, short_id, with_quantization};
 
 /// Columns where no terminal tells.
 const USUAL_WIDTH: usize = 100;
@@ -21,7 +23,7 @@ pub(crate) fn table(watched: &[Watched], all: bool) -> String {
     let width = crate::output::width().unwrap_or(USUAL_WIDTH).min(USUAL_WIDTH);
     let mut text = String::new();
     for series in in_order(watched) {
-        text += &format!("{}\n", heading(series));
+        text += &format!("{}\n", heading(series, watched));
         for line in lines(series) {
             text += &format!("  {line}\n");
         }
@@ -38,7 +40,7 @@ pub(crate) fn table(watched: &[Watched], all: bool) -> String {
 pub(crate) fn markdown(watched: &[Watched], all: bool) -> String {
     let mut text = String::new();
     for series in in_order(watched).filter(|series| all || has_changed(series)) {
-        text += &format!("### {}\n\n", heading(series));
+        text += &format!("### {}\n\n", heading(series, watched));
         for line in lines(series) {
             text += &format!("- {}\n", line.replace('<', "&lt;"));
         }
@@ -57,17 +59,44 @@ fn has_changed(series: &Watched) -> bool {
     series.changes.points().is_some_and(|points| !points.is_empty())
 }
 
-fn heading(series: &Watched) -> String {
+/// What the series is of; of its workload only what tells it from others of `all`.
+fn heading(series: &Watched, all: &[Watched]) -> String {
     let key = &series.key;
     let machine = key.machine.get(..8).unwrap_or(&key.machine);
+    let mut what = format!("{} {}", key.test, key.settings).trim_end().to_owned();
+    for part in peculiar(&key.workload, alike(key, all)) {
+        what += &format!(", {part}");
+    }
     printable(&format!(
-        "{}, {} {}, {} on machine {machine}: {}",
+        "{}, {what}, {} on machine {machine}: {}",
         with_quantization(&key.model, None),
-        key.test,
-        key.settings,
         key.engine,
         counted(series.points.len() as u64, "record")
     ))
+}
+
+/// Series that differ from this one in nothing that every heading has.
+fn alike<'w>(
+    key: &'w SeriesKey,
+    all: &'w [Watched],
+) -> impl Iterator<Item = &'w BTreeMap<String, String>> {
+    let named = |key: &'w SeriesKey| {
+        (&key.model, &key.test, &key.settings, &key.engine, &key.machine)
+    };
+    let keys = all.iter().map(|series| &series.key);
+    keys.filter(move |other| named(other) == named(key)).map(|key| &key.workload)
+}
+
+/// The fields, with their values, in which not all are as this one.
+fn peculiar<'w>(
+    own: &BTreeMap<String, String>,
+    others: impl Iterator<Item = &'w BTreeMap<String, String>>,
+) -> BTreeSet<String> {
+    let differing = others.flat_map(|other| {
+        own.keys().chain(other.keys()).filter(|field| own.get(*field) != other.get(*field))
+    });
+    let value = |field: &String| own.get(field).map_or("unknown", String::as_str);
+    differing.map(|field| format!("{} {}", field.replace('_', " "), value(field))).collect()
 }
 
 fn lines(series: &Watched) -> Vec<String> {
@@ -186,7 +215,7 @@ fn named(differences: &[Difference]) -> String {
 
 fn when(series: &Watched, index: usize) -> String {
     let at = series.points.get(index).map(|point| point.at);
-    at.map_or_else(String::new, |at| at.strftime("%Y-%m-%d %H:%M").to_string())
+    at.map_or_else(String::new, |at| format!("{} UTC", minute(at)))
 }
 
 fn summary(watched: &[Watched]) -> String {
@@ -301,5 +330,25 @@ mod tests {
         let watched = watch(&history(), &ChangeOptions::default());
         insta::assert_snapshot!("watch", table(&watched, false));
         insta::assert_snapshot!("watch_md", markdown(&watched, true));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_workload_only_what_differs_is_named() {
+        let workload = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let cold = workload(&[("shape", "chat"), ("temperature", "0")]);
+        let warm = workload(&[("shape", "chat"), ("temperature", "0.7"), ("prefix_cache", "kept")]);
+        let said = |one: &BTreeMap<String, String>| {
+            peculiar(one, [&cold, &warm].into_iter()).into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(said(&cold), ["prefix cache unknown", "temperature 0"]);
+        assert_eq!(said(&warm), ["prefix cache kept", "temperature 0.7"]);
+        assert_eq!(peculiar(&cold, [&cold].into_iter()).len(), 0);
     }
 }

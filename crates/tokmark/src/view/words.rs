@@ -1,6 +1,8 @@
 //! Numbers as people read them.
 
-use tokmark_model::{Estimate, GradeLetter, ModelFacts, Nanos, NoInterval, Note, Record, Summary};
+use tokmark_model::{
+    Estimate, GradeLetter, ModelFacts, Nanos, NoInterval, Note, Record, Summary, Timestamp,
+};
 
 /// Three significant digits: `7.13`, `128`, `4,821`.
 pub(crate) fn number(value: f64) -> String {
@@ -35,6 +37,11 @@ pub(crate) fn thousands(digits: &str) -> String {
         text.push(digit);
     }
     format!("{sign}{text}")
+}
+
+/// `2026-11-22 00:34`, in UTC.
+pub(crate) fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// `7.31 ms`, `812 µs`, `12.0 s`.

@@ -1,22 +1,12 @@
-//! What a comparison of models may be asked for: one place for the wizard and the flags.
+//! What a comparison of models may be asked for: as the wizard and the flags take it.
 
 use std::ops::RangeInclusive;
 
 use tokmark_model::Looks;
-
-/// Models in one comparison.
-pub(crate) const MODELS: RangeInclusive<usize> = 2..=4;
-/// Tokens of prompt.
-pub(crate) const CONTEXT: RangeInclusive<u32> = 256..=4096;
-/// Tokens generated.
-pub(crate) const GENERATE: RangeInclusive<u32> = 32..=256;
-/// Repetitions of a test, where their number is fixed.
-pub(crate) const REPETITIONS: RangeInclusive<u32> = 1..=5;
-
-/// Tokens of prompt where nothing is said.
-pub(crate) const USUAL_CONTEXT: u32 = 512;
-/// Tokens generated where nothing is said.
-pub(crate) const USUAL_GENERATE: u32 = 128;
+pub(crate) use tokmark_model::{
+    COMPARED_CONTEXT as CONTEXT, COMPARED_GENERATION as GENERATE, COMPARED_MODELS as MODELS,
+    COMPARED_REPETITIONS as REPETITIONS, USUAL_CONTEXT, USUAL_GENERATION as USUAL_GENERATE,
+};
 
 /// The same range as clap's `value_parser!(u32).range(...)` takes it.
 pub(crate) fn of_flag(range: &RangeInclusive<u32>) -> RangeInclusive<i64> {

@@ -1,12 +1,16 @@
 // Journeys of a reader through the pages, in a real browser: by keyboard, by screen reader,
-// and by the rules of axe. Usage: node journeys.mjs JOURNEY BASE_URL [TOKEN]
+// and by the rules of axe. Usage: node journeys.mjs JOURNEY BASE_URL [TOKEN], and for files that
+// commands wrote: node journeys.mjs JOURNEY FOLDER
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [journey, base, token] = process.argv.slice(2);
+const [journey, place, token] = process.argv.slice(2);
+const files = existsSync(place) ? await host(place) : null;
+const base = files ? files.base : place;
 const require = createRequire(join(process.env.TOKMARK_TEST_BROWSER, "package.json"));
 const load = (name) => import(pathToFileURL(require.resolve(name)).href);
 const { chromium } = (await load("playwright-core")).default;
@@ -43,12 +47,29 @@ async function open(options = {}) {
   return page;
 }
 
+// A web host that knows nothing but files.
+async function host(folder) {
+  const kinds = { html: "text/html", css: "text/css", js: "text/javascript", svg: "image/svg+xml", json: "application/json", xml: "application/xml" };
+  const server = createServer((request, response) => {
+    let path = join(folder, decodeURIComponent(new URL(request.url, "http://host").pathname));
+    if (existsSync(path) && statSync(path).isDirectory()) path = join(path, "index.html");
+    if (!existsSync(path)) return response.writeHead(request.url === "/favicon.ico" ? 204 : 404).end();
+    const kind = kinds[path.split(".").at(-1)] ?? "text/plain";
+    return response.writeHead(200, { "content-type": `${kind}; charset=utf-8` }).end(readFileSync(path));
+  });
+  await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+  const pages = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".html"));
+  assert.ok(pages.length > 0, `no page in ${folder}`);
+  return { base: `http://127.0.0.1:${server.address().port}`, pages: pages.map((name) => `/${name}`), server };
+}
+
 async function records(page, query = "test=pp512") {
   const answer = await page.request.get(`${base}/api/benchmarks?${query}`);
   return (await answer.json()).rows;
 }
 
 async function allPages(page) {
+  if (files) return files.pages;
   const rows = await records(page, "limit=20");
   const addresses = [
     ...rows.map((row) => `/benchmarks/${row.id}`),
@@ -92,6 +113,7 @@ async function accessible() {
     }
     await page.context().close();
   }
+  if (files) return;
   // The switch of the page itself.
   const page = await open();
   for (const choice of ["dark", "contrast", "light"]) {
@@ -103,19 +125,46 @@ async function accessible() {
   }
 }
 
+// A page of each kind that is about something, by the name of its tree.
+async function pagesAbout(page) {
+  const [test] = await records(page);
+  const [experiment] = await records(page, "test=ab&limit=1");
+  const [published] = await records(page, "kind=published&limit=1");
+  const all = await records(page, "limit=200");
+  const point = all.find((row) => row.label.startsWith("chat"));
+  const job = await page.request.post(`${base}/api/jobs`, {
+    headers: { authorization: `Bearer ${token}` },
+    data: { kind: "quick", model: "a.Q4_1" },
+  });
+  assert.equal(job.status(), 200, await job.text());
+  return {
+    "run": `/benchmarks/${test.id}`,
+    "run-experiment": `/benchmarks/${experiment.id}`,
+    "run-load": `/benchmarks/${point.id}`,
+    "run-published": `/benchmarks/${published.id}`,
+    "model": `/models/${encodeURIComponent(test.model_name)}`,
+    "hardware-one": `/hardware/${encodeURIComponent(test.machine_fingerprint)}`,
+    "comparison": `/compare?ids=${test.id},${all.find((row) => row.label === "tg128").id}`,
+    "history-series": `/history?model=${encodeURIComponent(test.model_name)}`,
+    "job": `/jobs/${(await job.json()).id}`,
+  };
+}
+
 // What assistive software is given of each page; times and ids are left out.
 async function trees() {
   const page = await open();
   const folder = new URL("./trees/", import.meta.url).pathname;
   mkdirSync(folder, { recursive: true });
-  for (const path of PAGES) {
+  const named = PAGES.map((path) => [path.slice(1), path]);
+  // The job is written down when its own page is looked at, and stands in no other tree.
+  for (const [name, path] of [...named, ...Object.entries(await pagesAbout(page))]) {
     await page.goto(base + path);
     await drawn(page);
     const tree = (await page.locator("body").ariaSnapshot())
       .replace(/\d{4}-\d\d-\d\d( \d\d:\d\d)?/g, "TIME")
       .replace(/[0-9a-f]{8}-[0-9a-f]{4}[0-9a-f-]*/g, "ID")
       .replaceAll(base, "BASE") + "\n";
-    const file = join(folder, `${path.slice(1)}.yaml`);
+    const file = join(folder, `${name}.yaml`);
     if (process.env.UPDATE_TREES || !existsSync(file)) {
       assert.ok(process.env.UPDATE_TREES, `${file} is missing; make it with UPDATE_TREES=1`);
       writeFileSync(file, tree);
@@ -245,10 +294,10 @@ async function plain() {
   assert.match(page.url(), /sort=/);
 }
 
-// What a screen reader says of the leaderboard.
-async function spoken() {
+// What a screen reader says of a page, from its beginning to its end.
+async function phrases(path) {
   const page = await open({ bypassCSP: true });
-  await page.goto(`${base}/leaderboard`);
+  await page.goto(base + path);
   const folder = dirname(require.resolve("@guidepup/virtual-screen-reader/package.json"));
   const library = readFileSync(join(folder, "lib/esm/index.browser.js"), "utf8");
   await page.addScriptTag({ type: "module", content: library.replace(/export\s*\{([^}]*)\}\s*;?/, (_, names) => {
@@ -256,9 +305,8 @@ async function spoken() {
     return `window.virtualReader = ${own[0]};`;
   }) });
   await page.waitForFunction(() => window.virtualReader);
-  const phrases = await page.evaluate(async () => {
+  const said = await page.evaluate(async () => {
     const reader = window.virtualReader;
-    if (!reader) return null;
     await reader.start({ container: document.body });
     for (let step = 0; step < 400; step++) {
       await reader.next();
@@ -266,15 +314,19 @@ async function spoken() {
     }
     return reader.spokenPhraseLog();
   });
-  assert.ok(phrases, "the screen reader did not start");
-  const said = phrases.join("\n");
+  await page.context().close();
+  return said.join("\n");
+}
+
+async function spoken() {
+  const said = await phrases("/leaderboard");
   assert.match(said, /heading, Leaderboard, level 1/);
   assert.match(said, /navigation, Pages/);
   assert.match(said, /table/);
   assert.match(said, /status/);
 }
 
-// The wizard by keyboard: choose two models, measure, see the job, cancel it.
+// The wizard by keyboard: choose two models, ask how long it takes, measure, see the job, cancel it.
 async function wizard() {
   const page = await open();
   await page.goto(`${base}/wizard`);
@@ -282,6 +334,11 @@ async function wizard() {
     await tabTo(page, `document.activeElement.id === "i-model${n}"`, `model ${n}`);
     await page.keyboard.press("Space");
   }
+  await tabTo(page, () => document.activeElement.textContent === "Estimate the duration", "the button Estimate");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/step=estimate/);
+  assert.match(await page.locator("#seen").textContent(), /measured on this machine/);
+  assert.equal(await page.locator("input[name=model]:checked").count(), 2);
   await tabTo(page, () => document.activeElement.textContent === "Measure" && document.activeElement.matches("button"), "the button Measure");
   await page.keyboard.press("Enter");
   await page.waitForURL(/\/jobs\/[0-9a-f-]+/);
@@ -293,7 +350,36 @@ async function wizard() {
   await page.waitForFunction(() => /cancel/i.test(document.querySelector("main").textContent));
 }
 
-const journeys = { accessible, trees, keyboard, charts, plain, spoken, wizard };
+// Files of other commands: their charts have names and tables, keys reach what scrolls, and a
+// screen reader says heading and table.
+async function reports() {
+  const page = await open();
+  for (const path of files.pages) {
+    await page.goto(base + path);
+    assert.equal(await page.locator("h1").count(), 1, path);
+    for (const figure of await page.locator("figure").all()) {
+      const title = await figure.locator("figcaption strong").textContent();
+      const drawing = figure.locator("svg[role=img]").first();
+      assert.ok((await drawing.ariaSnapshot()).includes(`img "${title}`), `${path}: ${title} has no name`);
+      assert.ok(await figure.locator("details table").count() > 0, `${path}: ${title} has no table`);
+    }
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), "Skip to the content", path);
+    if (await page.locator(".scroll").count()) await tabTo(page, () => document.activeElement.matches(".scroll"), "what scrolls");
+    if (await page.locator("figure details summary").count()) {
+      await tabTo(page, () => document.activeElement.matches("figure summary"), "a chart's table");
+      await page.keyboard.press("Enter");
+      assert.equal(await page.locator("figure details[open] table").first().isVisible(), true, path);
+    }
+  }
+  for (const path of files.pages.filter((path) => !path.slice(1).includes("/"))) {
+    const said = await phrases(path);
+    assert.match(said, /heading, .*level 1/, path);
+    assert.match(said, /table/, path);
+  }
+}
+
+const journeys = { accessible, trees, keyboard, charts, plain, spoken, wizard, reports };
 try {
   assert.ok(journeys[journey], `journeys: ${Object.keys(journeys).join(", ")}`);
   await journeys[journey]();
@@ -304,4 +390,5 @@ try {
   process.exitCode = 1;
 } finally {
   await browser.close();
+  files?.server.close();
 }

@@ -9,7 +9,7 @@ use tokmark_plot::{
 
 use super::{described, result};
 use crate::view::specification;
-use crate::view::words::printable;
+use crate::view::words::{minute, printable};
 
 /// The page of an experiment's record.
 pub(crate) fn page(record: &Record) -> String {
@@ -29,7 +29,7 @@ fn title(experiment: &Experiment) -> String {
 }
 
 fn what(record: &Record, experiment: &Experiment) -> Section {
-    let when = record.created_at.strftime("%Y-%m-%d %H:%M");
+    let when = minute(record.created_at);
     let cpu = record.machine.cpu.model.as_deref().unwrap_or("an unknown processor");
     let visits = experiment.visits.len();
     let mut blocks = vec![
