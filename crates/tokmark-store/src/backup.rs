@@ -2,6 +2,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
 use sea_orm::sqlx::{self, Connection};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -23,6 +24,7 @@ impl Store {
     ///
     /// [`StoreError::NoBackup`] for PostgreSQL, for a file that is there already and for a
     /// name that is no text. Errors of writing name the copy, not the store.
+    #[boxed]
     pub async fn backup(&self, file: &Path) -> Result<(), StoreError> {
         let refused =
             |reason: String| Err(StoreError::NoBackup { store: self.origin.store.clone(), reason });
@@ -55,6 +57,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Connection`] also where no answer came within 5 s.
+    #[boxed]
     pub async fn ping(&self) -> Result<(), StoreError> {
         let query = schema::statement(&self.db, "SELECT max(version) FROM tokmark_schema");
         match tokio::time::timeout(PING_TIMEOUT, self.db.query_one_raw(query)).await {

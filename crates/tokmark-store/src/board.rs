@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use async_recursion::async_recursion as boxed;
 use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, ExprTrait, Order, PaginatorTrait, QueryFilter, QueryOrder,
@@ -135,6 +136,7 @@ impl Board<'_> {
     /// # Errors
     ///
     /// None of its own.
+    #[boxed]
     pub async fn revision(&self) -> Result<u64, StoreError> {
         let row = revision::Entity::find()
             .one(&self.store.db)
@@ -149,6 +151,7 @@ impl Board<'_> {
     /// # Errors
     ///
     /// [`StoreError::Unreadable`] where a newer program wrote one of them.
+    #[boxed]
     pub async fn rows(&self, filter: &BoardFilter) -> Result<Vec<BoardRow>, StoreError> {
         use board::Column as C;
 
@@ -181,6 +184,7 @@ impl Board<'_> {
     /// # Errors
     ///
     /// None of its own.
+    #[boxed]
     pub async fn count(&self, filter: &BoardFilter) -> Result<u64, StoreError> {
         let sorted = |error| self.store.origin.db(error);
         if filter.by_configuration {
@@ -207,6 +211,7 @@ impl Board<'_> {
     /// # Errors
     ///
     /// None of its own.
+    #[boxed]
     pub async fn choices(&self) -> Result<BoardChoices, StoreError> {
         let concurrencies = self.values("concurrency").await?;
         Ok(BoardChoices {
@@ -228,6 +233,7 @@ impl Board<'_> {
     /// # Errors
     ///
     /// [`StoreError::Unreadable`] where a newer program wrote one of them.
+    #[boxed]
     pub async fn machines(&self, limit: u64) -> Result<Vec<MachineRow>, StoreError> {
         use machines::Column as C;
 
@@ -255,6 +261,7 @@ impl Board<'_> {
     /// # Errors
     ///
     /// [`StoreError::Unreadable`] where a newer program wrote one of them.
+    #[boxed]
     pub async fn models(&self, limit: u64) -> Result<Vec<ModelRow>, StoreError> {
         use models::Column as C;
 

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use sea_orm::sea_query::{Expr, LockBehavior, LockType, OnConflict, Query};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
@@ -51,6 +52,7 @@ impl Jobs<'_> {
     /// # Errors
     ///
     /// [`StoreError::InvalidJob`] where [`JobSpec::check`] finds something.
+    #[boxed]
     pub async fn submit(
         &self,
         spec: &JobSpec,
@@ -93,6 +95,7 @@ impl Jobs<'_> {
     /// # Errors
     ///
     /// [`StoreError::NoJob`].
+    #[boxed]
     pub async fn get(&self, id: Uuid) -> Result<Job, StoreError> {
         let found = jobs::Entity::find_by_id(id).one(&self.store.db).await;
         match found.map_err(|error| self.store.origin.db(error))? {
@@ -106,6 +109,7 @@ impl Jobs<'_> {
     /// # Errors
     ///
     /// None of its own.
+    #[boxed]
     pub async fn list(&self, limit: u64) -> Result<Vec<Job>, StoreError> {
         let found = jobs::Entity::find()
             .order_by(C::CreatedAtUs, Order::Desc)
@@ -124,6 +128,7 @@ impl Jobs<'_> {
     /// # Errors
     ///
     /// None of its own.
+    #[boxed]
     pub async fn claim(
         &self,
         agent: Uuid,
@@ -171,6 +176,7 @@ impl Jobs<'_> {
     ///
     /// [`StoreError::LeaseLost`] where another agent has the job or it is over;
     /// [`StoreError::NoJob`].
+    #[boxed]
     pub async fn report(
         &self,
         id: Uuid,
@@ -196,6 +202,7 @@ impl Jobs<'_> {
     ///
     /// [`StoreError::LeaseLost`] where another agent has the job or it ended otherwise;
     /// [`StoreError::NoJob`].
+    #[boxed]
     pub async fn end(&self, id: Uuid, end: &JobEnd, now: Timestamp) -> Result<Job, StoreError> {
         let state = match end.outcome {
             JobOutcome::Done => JobState::Done,
@@ -221,6 +228,7 @@ impl Jobs<'_> {
     /// # Errors
     ///
     /// [`StoreError::NoJob`].
+    #[boxed]
     pub async fn cancel(&self, id: Uuid, now: Timestamp) -> Result<Job, StoreError> {
         let (transaction, mut job) = self.begin_on(id).await?;
         let now_us = now.as_microsecond();
@@ -242,6 +250,7 @@ impl Jobs<'_> {
     /// # Errors
     ///
     /// None of its own.
+    #[boxed]
     pub async fn agents(&self, since: Timestamp) -> Result<Vec<AgentRow>, StoreError> {
         let found = agents::Entity::find()
             .filter(agents::Column::LastAtUs.gte(since.as_microsecond()))
@@ -260,6 +269,7 @@ impl Jobs<'_> {
     /// # Errors
     ///
     /// [`StoreError::InvalidJob`] where it would not read back.
+    #[boxed]
     pub async fn hello(
         &self,
         agent: Uuid,

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use async_recursion::async_recursion as boxed;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sea_orm::sea_query::{Expr, Value};
@@ -86,6 +87,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::InvalidCursor`] where another order gave the cursor.
+    #[boxed]
     pub async fn page(&self, filter: &Filter, after: Option<&Cursor>) -> Result<Page, StoreError> {
         if after.is_some_and(|cursor| cursor.0.sort != filter.sort) {
             return Err(invalid("it belongs to another order"));

@@ -1,3 +1,4 @@
+use async_recursion::async_recursion as boxed;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, Order, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
@@ -34,6 +35,7 @@ impl Store {
     /// # Errors
     ///
     /// As [`Store::open_with`].
+    #[boxed]
     pub async fn open(url: &StoreUrl) -> Result<Self, StoreError> {
         Self::open_with(url, OpenOptions::default()).await
     }
@@ -44,6 +46,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::NewerSchema`], [`StoreError::Foreign`].
+    #[boxed]
     pub async fn open_with(url: &StoreUrl, options: OpenOptions) -> Result<Self, StoreError> {
         let origin = Origin { store: url.to_string(), busy_timeout: options.busy_timeout };
         let db = connect::connect(url, &options, &origin).await?;
@@ -56,6 +59,7 @@ impl Store {
     /// # Errors
     ///
     /// Those of writing.
+    #[boxed]
     pub async fn check_writable(&self) -> Result<(), StoreError> {
         let transaction = self.begin().await?;
         let sql = "INSERT INTO tokmark_record_bodies \
@@ -71,6 +75,7 @@ impl Store {
     ///
     /// [`StoreError::Conflict`] where another record has this id;
     /// [`StoreError::InvalidRecord`] where it would not read back.
+    #[boxed]
     pub async fn save(&self, record: &Record) -> Result<bool, StoreError> {
         Ok(self.save_all(std::slice::from_ref(record)).await? == 1)
     }
@@ -80,6 +85,7 @@ impl Store {
     /// # Errors
     ///
     /// As [`Store::save`].
+    #[boxed]
     pub async fn save_all(&self, records: &[Record]) -> Result<usize, StoreError> {
         let prepared = records.iter().map(Prepared::new).collect::<Result<Vec<_>, _>>()?;
         let transaction = self.begin().await?;
@@ -94,6 +100,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::NotFound`]; those of [`Store::save`].
+    #[boxed]
     pub async fn replace(&self, old: RecordId, record: &Record) -> Result<(), StoreError> {
         let Record { notes, tags, .. } = self.get(old).await?;
         let mut record = record.clone();
@@ -114,6 +121,7 @@ impl Store {
     ///
     /// [`StoreError::InvalidId`], [`StoreError::NotFound`],
     /// [`StoreError::AmbiguousPrefix`].
+    #[boxed]
     pub async fn resolve(&self, prefix: &str) -> Result<RecordId, StoreError> {
         let invalid = || StoreError::InvalidId { text: prefix.to_owned() };
         let digits: String = prefix.chars().filter(|c| *c != '-').collect();
@@ -145,6 +153,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::NotFound`]; [`StoreError::Unreadable`] where a newer program wrote it.
+    #[boxed]
     pub async fn get(&self, id: RecordId) -> Result<Record, StoreError> {
         self.read(&[id]).await?.pop().ok_or_else(|| self.origin.not_found(id))
     }
@@ -154,6 +163,7 @@ impl Store {
     /// # Errors
     ///
     /// None of its own.
+    #[boxed]
     pub async fn list(&self, filter: &Filter) -> Result<Vec<RecordRow>, StoreError> {
         let found = filter.select().all(&self.db).await.map_err(|error| self.origin.db(error))?;
         self.rows(found).await
@@ -185,6 +195,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Unreadable`] where a newer program wrote one of them.
+    #[boxed]
     pub async fn records(&self, filter: &Filter) -> Result<Vec<Record>, StoreError> {
         let ids: Vec<RecordId> = filter
             .select()
@@ -202,6 +213,7 @@ impl Store {
     /// # Errors
     ///
     /// None of its own.
+    #[boxed]
     pub async fn count(&self, filter: &Filter) -> Result<u64, StoreError> {
         records::Entity::find()
             .filter(filter.condition())
@@ -215,6 +227,7 @@ impl Store {
     /// # Errors
     ///
     /// None of its own.
+    #[boxed]
     pub async fn runs(&self, limit: Option<u64>) -> Result<Vec<RunRow>, StoreError> {
         use records::Column as C;
 
@@ -245,6 +258,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::NotFound`].
+    #[boxed]
     pub async fn note(&self, id: RecordId, note: &Note) -> Result<(), StoreError> {
         let (transaction, _) = self.begin_on(id).await?;
         self.add_notes(&transaction, id, std::slice::from_ref(note)).await?;
@@ -289,6 +303,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::NotFound`].
+    #[boxed]
     pub async fn remove(&self, id: RecordId) -> Result<(), StoreError> {
         let (transaction, columns) = self.begin_on(id).await?;
         self.delete(&transaction, columns).await?;
@@ -301,6 +316,7 @@ impl Store {
     /// # Errors
     ///
     /// None of its own.
+    #[boxed]
     pub async fn expected_duration(
         &self,
         model_sha256: &str,
@@ -329,6 +345,7 @@ impl Store {
 
     /// Closes all connections, which also takes SQLite's `-wal` file into the database.
     /// A store that is dropped instead loses nothing.
+    #[boxed]
     pub async fn close(self) {
         // Whatever went wrong here: every finished call is in the database already.
         let _ = self.db.close().await;

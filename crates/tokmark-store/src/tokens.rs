@@ -1,6 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use async_recursion::async_recursion as boxed;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, Order, QueryFilter, QueryOrder, TryInsertResult,
@@ -88,6 +89,7 @@ impl Tokens<'_> {
     ///
     /// [`StoreError::InvalidToken`] for a name that is empty, too long or that of another
     /// token, for a token that is there already, and for one without scopes.
+    #[boxed]
     pub async fn add(&self, token: &NewToken) -> Result<(), StoreError> {
         let invalid = |reason: &str| StoreError::InvalidToken {
             name: token.name.clone(),
@@ -130,6 +132,7 @@ impl Tokens<'_> {
     /// # Errors
     ///
     /// None of its own.
+    #[boxed]
     pub async fn find(
         &self,
         sha256: &[u8; 32],
@@ -152,6 +155,7 @@ impl Tokens<'_> {
     /// # Errors
     ///
     /// None of its own.
+    #[boxed]
     pub async fn list(&self) -> Result<Vec<TokenRow>, StoreError> {
         let found = tokens::Entity::find()
             .order_by(tokens::Column::CreatedAtUs, Order::Desc)
@@ -168,6 +172,7 @@ impl Tokens<'_> {
     /// # Errors
     ///
     /// None of its own.
+    #[boxed]
     pub async fn revoke(&self, name: &str, now: Timestamp) -> Result<bool, StoreError> {
         use tokens::Column as C;
 

@@ -331,11 +331,6 @@ mod tests {
         insta::assert_snapshot!("watch", table(&watched, false));
         insta::assert_snapshot!("watch_md", markdown(&watched, true));
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn of_a_workload_only_what_differs_is_named() {
