@@ -210,11 +210,12 @@ pub struct Contest {
 }
 
 impl Contest {
-    /// The variant with the highest rate. `None` where none was measured.
+    /// The variant with the highest rate of those that no other is faster than by the pairs: a
+    /// median over all visits may say otherwise than the pairs where the machine's pace moved.
+    /// `None` where none was measured.
     pub fn fastest(&self) -> Option<usize> {
         let rate = |variant: usize| self.rates[variant].map(|rate| rate.rate_tps.get());
-        let measured = (0..self.rates.len()).filter(|&variant| rate(variant).is_some());
-        measured.max_by(|&a, &b| rate(a).unwrap_or(0.0).total_cmp(&rate(b).unwrap_or(0.0)))
+        top(&(0..self.rates.len()).map(rate).collect::<Vec<_>>(), &self.pairings)
     }
 
     /// What the pairs say of `variant` beside `reference`: the ratio is its speed over the
@@ -222,6 +223,21 @@ impl Contest {
     pub fn beside(&self, variant: usize, reference: usize) -> Option<Comparison> {
         beside(&self.pairings, variant, reference)
     }
+}
+
+/// The greatest of the figures that are known, of variants that the pairs put behind no other; of
+/// all where each is behind another.
+fn top(figures: &[Option<f64>], pairings: &[Pairing]) -> Option<usize> {
+    let is_beaten = |variant: usize| {
+        (0..figures.len()).any(|other| {
+            let verdict = beside(pairings, variant, other).map(|found| found.verdict);
+            verdict == Some(Verdict::Slower)
+        })
+    };
+    let known = || (0..figures.len()).filter_map(|variant| Some((variant, figures[variant]?)));
+    let greatest = |a: &(usize, f64), b: &(usize, f64)| a.1.total_cmp(&b.1);
+    let unbeaten = known().filter(|(variant, _)| !is_beaten(*variant)).max_by(greatest);
+    unbeaten.or_else(|| known().max_by(greatest)).map(|(variant, _)| variant)
 }
 
 fn beside(pairings: &[Pairing], variant: usize, reference: usize) -> Option<Comparison> {
@@ -268,11 +284,11 @@ pub struct ResourceContest {
 }
 
 impl ResourceContest {
-    /// The variant that takes least. `None` where it is known of none.
+    /// The variant that takes least of those that no other takes less than by the pairs. `None`
+    /// where it is known of none.
     pub fn least(&self) -> Option<usize> {
-        let median = |variant: usize| self.uses[variant].map_or(f64::INFINITY, |own| own.median);
-        let known = (0..self.uses.len()).filter(|&variant| self.uses[variant].is_some());
-        known.min_by(|&a, &b| median(a).total_cmp(&median(b)))
+        let less = |variant: usize| self.uses[variant].map(|own| -own.median);
+        top(&(0..self.uses.len()).map(less).collect::<Vec<_>>(), &self.pairings)
     }
 
     /// What the pairs say of `variant` beside `reference`: the ratio is what the reference takes

@@ -343,6 +343,21 @@ pub struct TimelinePoint {
     /// Cores that the client used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_cores: Option<f64>,
+    /// Cores that the hypervisor took from this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stolen_cores: Option<f64>,
+    /// Share of the time in which some task of this machine waited for a core, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_pressure: Option<f64>,
+    /// Mean clock of this machine's cores, where the server is local.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_mhz: Option<f64>,
+    /// Times that a core of this machine was slowed down for heat, where the server is local.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thermal_throttles: Option<u64>,
+    /// Resident memory of a local server's processes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_bytes: Option<Bytes>,
 }
 
 /// A load point: what was asked, of whom, every request, and what came of it.

@@ -244,4 +244,24 @@ mod tests {
         }
         assert_eq!(look_weight(20, Looks::Once), 1.0);
     }
+
+    /// R's rpact finds its shares by integration, to some eight digits.
+    #[test]
+    fn the_looks_spend_what_rpact_says() {
+        let file: serde_json::Value =
+            serde_json::from_str(include_str!("../tests/reference/r.json")).unwrap();
+        let cases = file["spending"].as_array().unwrap();
+        assert!(cases.len() > 5);
+        for case in cases {
+            let max_pairs = case["max_pairs"].as_u64().unwrap() as u32;
+            let rule = PairRule { max_pairs, ..PairRule::until_verdict(0.02) };
+            let looks = (1..=max_pairs).filter(|&n| rule.is_look(n));
+            let alpha: Vec<f64> = serde_json::from_value(case["alpha"].clone()).unwrap();
+            assert_eq!(looks.clone().count(), alpha.len());
+            for (n, alpha) in looks.zip(alpha) {
+                let weight = look_weight(n, Looks::Sequential { max_pairs });
+                assert!(((1.0 - LEVEL) * weight - alpha).abs() < 1e-7, "{n} of {max_pairs}");
+            }
+        }
+    }
 }

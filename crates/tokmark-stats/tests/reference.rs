@@ -1,5 +1,5 @@
 //! The basics against NumPy, SciPy and statsmodels: `reference/make.py` made the values, and
-//! `reference/compare.py` those of comparisons.
+//! `reference/compare.py` those of comparisons, which `reference/compare.R` made once more with R.
 
 use serde_json::Value;
 use tokmark_model::{Comparison, Looks, Nanos, Verdict};
@@ -94,6 +94,24 @@ fn holm_is_that_of_statsmodels() {
     }
 }
 
+/// R's answers to the cases of another file, in their order.
+fn of_r(what: &str) -> Vec<Value> {
+    let file: Value = serde_json::from_str(include_str!("reference/r.json")).unwrap();
+    file[what].as_array().unwrap().clone()
+}
+
+#[test]
+fn holm_is_that_of_r() {
+    let cases = cases(include_str!("reference/holm.json"));
+    let answers = of_r("holm");
+    assert_eq!(cases.len(), answers.len());
+    for (case, answer) in cases.iter().zip(answers) {
+        for (ours, theirs) in holm(&numbers(&case["p"])).iter().zip(answer.as_array().unwrap()) {
+            assert_close(*ours, theirs, "holm");
+        }
+    }
+}
+
 /// The comparison of pairs with these ratios in millionths.
 fn compared(ratios: &Value, options: &CompareOptions) -> Comparison {
     let pair = |ratio: &f64| (Nanos(1_000 * *ratio as u64), Nanos(1_000_000_000));
@@ -122,6 +140,27 @@ fn verdicts_are_those_of_scipys_binomial_at_the_level_of_the_look() {
         n_verdicts += u32::from(verdict != Verdict::Undecided);
     }
     assert!(n_verdicts > 20, "{n_verdicts}");
+}
+
+#[test]
+fn verdicts_are_those_of_r() {
+    let cases = cases(include_str!("reference/verdicts.json"));
+    let answers = of_r("verdicts");
+    assert_eq!(cases.len(), answers.len());
+    for (case, answer) in cases.iter().zip(answers) {
+        let looks = case["max_pairs"]
+            .as_u64()
+            .map_or(Looks::Once, |max_pairs| Looks::Sequential { max_pairs: max_pairs as u32 });
+        let same_within = case["same_within"].as_f64().unwrap();
+        let found = compared(&case["ratios"], &CompareOptions { same_within, looks });
+        assert_close(found.p_value, &answer["p"], "p value");
+        if let Some(interval) = found.interval {
+            assert_close(interval.low, &answer["low"], "low end");
+            assert_close(interval.high, &answer["high"], "high end");
+        }
+        let verdict: Verdict = serde_json::from_value(answer["verdict"].clone()).unwrap();
+        assert_eq!(found.verdict, verdict, "{case}");
+    }
 }
 
 #[test]

@@ -12,8 +12,9 @@ const BUSY: f64 = 0.9;
 /// The verdict on `client` for a point with these figures: the reason why it could have
 /// distorted them, if so.
 ///
-/// Where the kernel stamps what arrives, a late client does not move a time of arrival; it
-/// still sends late. Where it does not, lateness goes into every time.
+/// Where the kernel stamps what arrives, a client that is late by less than a gap between tokens
+/// does not move a time of arrival: but of two events that wait in one socket the kernel keeps one
+/// stamp. It still sends late. Where nothing stamps, lateness goes into every time.
 pub(super) fn distortion(client: &ClientCheck, summary: &ServingSummary) -> Option<String> {
     let median = |distribution: &Option<tokmark_model::Distribution>| {
         distribution.as_ref().and_then(|distribution| distribution.median())
@@ -33,7 +34,8 @@ pub(super) fn distortion(client: &ClientCheck, summary: &ServingSummary) -> Opti
     }
     let late = client.wakeup_p99_ns.map(ms)?;
     let limit = if client.kernel_stamps {
-        harmless(median(&summary.e2e_ms))
+        let gap = median(&summary.itl_ms).map_or(f64::INFINITY, |gap| gap.max(HARMLESS_MS));
+        harmless(median(&summary.e2e_ms)).min(gap)
     } else {
         harmless(median(&summary.itl_ms))
     };
@@ -71,8 +73,11 @@ mod tests {
             ..ClientCheck::default()
         };
         assert_eq!(distortion(&late, &summary()), None);
-        let own = ClientCheck { kernel_stamps: false, ..late };
+        let own = ClientCheck { kernel_stamps: false, ..late.clone() };
         assert!(distortion(&own, &summary()).unwrap().contains("4.0 ms late"));
+        // Later than a gap: two events get one stamp.
+        let later = ClientCheck { wakeup_p99_ns: Some(Nanos(30_000_000)), ..late };
+        assert!(distortion(&later, &summary()).unwrap().contains("30.0 ms late"));
     }
 
     #[test]

@@ -73,6 +73,14 @@ fn read(scraper: Option<&Scraper>, server_pids: &[u32], is_over: &AtomicBool) ->
         std::thread::park_timeout(every);
         let now = (client.read(), machine.as_ref().map(Sensors::read));
         let gauges = scraper.and_then(Scraper::read).unwrap_or_default();
+        let server_bytes = server_memory(server_pids);
+        readings.server_bytes = readings.server_bytes.max(server_bytes);
+        let noise = now.0.since(&before.0);
+        let share = |time: Option<Nanos>| {
+            let window = noise.wall_ns.get();
+            time.filter(|_| window > 0).map(|time| time.get() as f64 / window as f64)
+        };
+        let is_local = machine.is_some();
         readings.points.push(TimelinePoint {
             at_ns: begun.elapsed().into(),
             running: gauges.running,
@@ -80,6 +88,11 @@ fn read(scraper: Option<&Scraper>, server_pids: &[u32], is_over: &AtomicBool) ->
             kv_cache_share: gauges.kv_cache_share,
             busy_cores: now.1.as_ref().zip(before.1.as_ref()).and_then(|(n, b)| n.busy_cores(b)),
             client_cores: now.0.own_cores(&before.0),
+            stolen_cores: share(noise.steal_ns),
+            cpu_pressure: share(noise.psi_cpu_ns).map(|share| share.min(1.0)),
+            clock_mhz: noise.clock_mhz.filter(|_| is_local),
+            thermal_throttles: noise.thermal_throttles.filter(|_| is_local),
+            server_bytes,
         });
         readings.drafted =
             counted.as_ref().and_then(|before| drafted(before, &gauges)).or(readings.drafted);
@@ -92,8 +105,6 @@ fn read(scraper: Option<&Scraper>, server_pids: &[u32], is_over: &AtomicBool) ->
             });
             every *= 2;
         }
-        let now = server_memory(server_pids);
-        readings.server_bytes = readings.server_bytes.max(now);
     }
     if let (Some(sensors), Some(first)) = (&machine, &first.1) {
         readings.other_cores = sensors.read().since(first).other_cores;

@@ -115,6 +115,7 @@ pub(super) fn cores(serving: &Serving) -> Option<Plot> {
     let series = vec![
         ("the whole machine", of_timeline(serving, |point| point.busy_cores)),
         ("the client", of_timeline(serving, |point| point.client_cores)),
+        ("taken by the hypervisor", of_timeline(serving, |point| point.stolen_cores)),
     ];
     let axis = Axis::linear("Cores", Unit::counted("core", "cores"));
     over_time("Busy cores", axis, series)

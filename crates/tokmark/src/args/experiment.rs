@@ -82,9 +82,13 @@ pub(crate) struct CompareArgs {
     /// 2 to 4 models: path, URL, hf:owner/repo:QUANT, or a name in the cache [default: ask]
     #[arg(value_name = "MODEL")]
     pub(crate) models: Vec<String>,
-    /// A server beside the models, asked one request at a time; may be repeated
-    #[arg(long, value_name = "URL")]
+    /// A server beside the models, asked one request at a time; may be repeated. After a # the
+    /// name of the model, or part of it, where the server has several
+    #[arg(long, value_name = "URL[#MODEL]")]
     pub(crate) endpoint: Vec<String>,
+    /// Environment variable that holds the endpoints' API key; the key is kept nowhere
+    #[arg(long, value_name = "NAME")]
+    pub(crate) api_key_env: Option<String>,
     /// Prompt tokens
     #[arg(long, value_name = "N", default_value_t = USUAL_CONTEXT,
           value_parser = clap::value_parser!(u32).range(of_flag(&CONTEXT)))]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use tokmark_host::BusyProcess;
+use tokmark_http::{EndpointOptions, HttpError, TargetOptions};
 use tokmark_hub::{Hub, Source};
 use tokmark_lab::{
     Arm, EndpointArm, ExperimentObserver, LoadExtent, LoadOptions, LocalArm, Session, Subject,
@@ -20,6 +21,7 @@ use super::resume::Before;
 use super::{Run, measuring};
 use crate::args::{self, CompareArgs, ExperimentArgs, Repeat};
 use crate::exit::Exit;
+use crate::load::secrets;
 use crate::load::subjects::Serving;
 use crate::output;
 use crate::upload;
@@ -55,7 +57,13 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     );
     args.experiment.html.as_deref().map_or(Ok(()), output::check_report)?;
     let ExperimentArgs { store, send, .. } = &args.experiment;
-    upload::measuring(store, send, |records| measure(args, records))
+    let exit = upload::measuring(store, send, |records| measure(args, records))?;
+    if let Some(trail) = wizard::Trail::of_this_process()
+        && trail.wants_back(&wiring::interrupt()).context("cannot use the terminal")?
+    {
+        return Err(trail.go_back()).context("cannot start the wizard");
+    }
+    Ok(exit)
 }
 
 fn measure(args: &CompareArgs, records: &Records) -> anyhow::Result<Exit> {
@@ -69,7 +77,7 @@ fn measure(args: &CompareArgs, records: &Records) -> anyhow::Result<Exit> {
         entrants.push(entrant);
     }
     for url in &args.endpoint {
-        let (variant, entrant) = endpoint(url)?;
+        let (variant, entrant) = endpoint(args, url)?;
         variants.push(variant);
         entrants.push(entrant);
     }
@@ -114,7 +122,10 @@ fn ask(args: &CompareArgs) -> anyhow::Result<Exit> {
     let (context, generate) = (args.context, args.generate);
     let preset = wizard::Preset { context, generate, repetitions, flags: flags.clone() };
     let interrupt = wiring::interrupt();
-    let asked = wizard::run(&candidates, preset, &interrupt).context("cannot use the terminal")?;
+    let trail = wizard::Trail::of_this_process();
+    let marked = trail.as_ref().map(wizard::Trail::models).unwrap_or_default();
+    let asked =
+        wizard::run(&candidates, preset, marked, &interrupt).context("cannot use the terminal")?;
     let Some(choice) = asked else {
         return Ok(if interrupt.is_raised() { Exit::Interrupted } else { Exit::Done });
     };
@@ -188,13 +199,26 @@ fn local(
     Ok((variant, Entrant::Local { subject, planned, session }))
 }
 
-fn endpoint(url: &str) -> anyhow::Result<(Variant, Entrant)> {
+/// A server, by its address and, after a `#`, the name of one of its models or part of it.
+fn endpoint(args: &CompareArgs, named: &str) -> anyhow::Result<(Variant, Entrant)> {
+    let (url, model) = named.split_once('#').map_or((named, None), |(url, name)| (url, Some(name)));
     let serving = Serving::at(url);
-    let endpoint = serving.open_with(&Default::default())?;
+    let target = TargetOptions {
+        api_key: secrets::api_key(args.api_key_env.as_deref())?,
+        ..TargetOptions::default()
+    };
+    let model = model.map(str::to_owned);
+    let endpoint = serving.open_with(&EndpointOptions { target, model, api: None });
+    let endpoint = endpoint.map_err(|error| match error.downcast_ref() {
+        Some(HttpError::Model { .. }) => {
+            error.context(format!("{}: name the model as --endpoint URL#MODEL", view::address(url)))
+        }
+        _ => error,
+    })?;
     let model = endpoint.facts().model.clone();
     let variant = Variant {
         name: model.clone(),
-        given: format!("--endpoint {}", view::address(url)),
+        given: format!("--endpoint {}", view::address(named)),
         model: ModelFacts { name: model, ..ModelFacts::default() },
         endpoint: Some(
             endpoint.facts().urls.first().cloned().unwrap_or_else(|| view::address(url)),
@@ -210,8 +234,8 @@ fn refuse_twins(variants: &[Variant]) -> anyhow::Result<()> {
         let twin = variants[..i].iter().find(|earlier| {
             let same_file =
                 earlier.model.sha256.is_some() && earlier.model.sha256 == variant.model.sha256;
-            let same_address = earlier.endpoint.is_some() && earlier.endpoint == variant.endpoint;
-            same_file || same_address
+            let same_server = earlier.endpoint.is_some() && earlier.endpoint == variant.endpoint;
+            same_file || (same_server && earlier.model.name == variant.model.name)
         });
         if let Some(twin) = twin {
             bail!(

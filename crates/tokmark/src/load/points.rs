@@ -218,7 +218,15 @@ impl Points {
     /// skipped.
     pub(super) fn report(&mut self, record: &Record) {
         if let Some(ramp) = &mut self.ramp {
-            ramp.report(record);
+            let unjudged = ramp.report(record);
+            if !unjudged.is_empty() {
+                let levels: Vec<&str> = unjudged.iter().map(|kind| kind.word()).collect();
+                output::say!(
+                    "the search ends: no request can be held to the service level {}; leave it \
+                     out, or ask for longer answers",
+                    levels.join(", ")
+                );
+            }
             return;
         }
         let Some(serving) = &record.serving else { return };

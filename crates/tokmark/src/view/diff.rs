@@ -128,8 +128,8 @@ fn side(record: &Record) -> String {
 
 fn differences(found: &[Difference], all: bool) -> Option<Rows> {
     let mut sorted: Vec<&Difference> = found.iter().collect();
-    // Stable: within a group the most telling stays first.
-    sorted.sort_by_key(|one| one.group);
+    // The group with the most telling difference first; stable, so within a group as well.
+    sorted.sort_by_key(|one| found.iter().position(|other| other.group == one.group));
     let mut cells = Vec::new();
     for group in sorted.chunk_by(|one, next| one.group == next.group) {
         let shown = if all { group.len() } else { group.len().min(MOST_OF_A_GROUP) };

@@ -27,7 +27,7 @@ const DEFINITIONS: [&str; 14] = [
     "Rate of a request: output tokens / end to end.",
     "Output rate: output tokens inside the measured window / window. In a closed loop the window \
      goes from the instant at which all slots are taken to the last instant at which one is \
-     filled again; in an open loop from the first due time to the last.",
+     filled again; in an open loop from the end of the run-in to the last due time.",
     "Goodput: requests that kept all service levels. Failed requests count against it.",
     "Errors are counted by kind and enter no latency.",
     "Quantiles are of type 7 (Hyndman and Fan). Intervals have a confidence of 95 %; of quantiles \

@@ -1,5 +1,7 @@
 //! What was chosen, and the command line that chooses the same.
 
+use serde::{Deserialize, Serialize};
+
 use super::ranges::{USUAL_CONTEXT, USUAL_GENERATE};
 use crate::args;
 use tokmark_command::shell;
@@ -8,7 +10,7 @@ use tokmark_command::shell;
 const DECIDED: [&str; 3] = ["--context", "--generate", "--repetitions"];
 
 /// What the user wants compared, and how. Every number is in its range.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Choice {
     /// 2 to 4 models as `tokmark compare` takes them: paths or names.
     pub(crate) models: Vec<String>,

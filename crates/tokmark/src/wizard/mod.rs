@@ -2,8 +2,10 @@
 //!
 //! [`State`] is the whole of it: a key changes it, a screen is computed from it. It knows no
 //! terminal, file or clock. Around it stand [`candidates()`], which looks at what lies on this
-//! machine, and [`RawTerminal`], which reads keys and draws. Results are not shown here.
+//! machine, [`RawTerminal`], which reads keys and draws, and [`Trail`], which leads from the
+//! results, shown by the command that the wizard becomes, back to the settings.
 
+mod again;
 mod candidates;
 mod command_line;
 mod keys;
@@ -21,6 +23,7 @@ use std::io;
 
 use tokmark_run::Interrupt;
 
+pub(crate) use again::Trail;
 pub(crate) use candidates::{Candidate, candidates, too_few};
 pub(crate) use command_line::{Choice, Preset, command_line, other_flags};
 use state::{State, Step};
@@ -32,38 +35,26 @@ pub(crate) fn is_possible() -> bool {
     cfg!(unix) && io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks on the terminal what to compare, beginning with `preset`. `None` when the user left;
-/// by Ctrl-C or a signal, `interrupt` is raised then.
+/// Asks on the terminal what to compare, beginning with `preset`; with `marked` models at the
+/// settings. `None` when the user left; by Ctrl-C or a signal, `interrupt` is raised then.
 ///
 /// # Errors
 /// When the terminal can't be read or written. It is as it was before, whatever happens.
 pub(crate) fn run(
     candidates: &[Candidate],
     preset: Preset,
+    marked: &[String],
     interrupt: &Interrupt,
 ) -> io::Result<Option<Choice>> {
-    let state = State::new(candidates.to_vec(), preset);
+    let mut state = State::new(candidates.to_vec(), preset);
+    state.mark(marked);
     ask(&mut RawTerminal::open(interrupt.clone())?, state)
 }
 
-/// Becomes the command that `choice` and the further `flags` stand for, as if it had been
-/// typed, so that whatever it says of its own command line is whole. Comes back only with the
+/// Becomes the command that `choice` and the further `flags` stand for. Comes back only with the
 /// reason why that failed.
-#[cfg(unix)]
 pub(crate) fn start(choice: &Choice, flags: &[String]) -> io::Error {
-    use std::os::unix::process::CommandExt;
-    match std::env::current_exe() {
-        Ok(program) => {
-            std::process::Command::new(program).args(choice.arguments()).args(flags).exec()
-        }
-        Err(error) => error,
-    }
-}
-
-/// Not there, as the wizard is not.
-#[cfg(not(unix))]
-pub(crate) fn start(_choice: &Choice, _flags: &[String]) -> io::Error {
-    io::ErrorKind::Unsupported.into()
+    Trail { choice: choice.clone(), flags: flags.to_vec() }.start()
 }
 
 fn ask(terminal: &mut impl Terminal, mut state: State) -> io::Result<Option<Choice>> {

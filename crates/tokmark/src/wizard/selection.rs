@@ -61,6 +61,17 @@ impl Selection {
         marked.filter_map(|candidate| Some((candidate, candidate.facts.as_ref().ok()?)))
     }
 
+    /// Marks models by what the command line calls them; whether all are there to be marked.
+    pub(super) fn mark(&mut self, models: &[String]) -> bool {
+        let place = |model: &String| {
+            let is_it = |own: &Candidate| own.given == *model && own.facts.is_ok();
+            self.candidates.iter().position(is_it)
+        };
+        self.marked = models.iter().filter_map(place).collect();
+        self.cursor = self.marked.first().copied().unwrap_or_default();
+        self.marked.len() == models.len() && self.marked.len() >= *MODELS.start()
+    }
+
     pub(super) fn key(&mut self, key: &Key) -> Chose {
         self.note.clear();
         if self.is_filtering && self.filter_key(key) {

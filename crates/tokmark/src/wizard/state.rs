@@ -50,6 +50,13 @@ impl State {
         }
     }
 
+    /// Marks these models, and goes on to the settings where all of them are there.
+    pub(super) fn mark(&mut self, models: &[String]) {
+        if !models.is_empty() && self.selection.mark(models) {
+            self.page = Page::Settings;
+        }
+    }
+
     /// What `key` does.
     pub(super) fn key(&mut self, key: Key) -> Step {
         match self.page {

@@ -47,6 +47,8 @@ pub(super) struct RawTerminal {
     shown: (usize, usize),
     /// No sequences: a terminal that can only write on.
     is_dumb: bool,
+    /// Whether the second screen is shown.
+    is_apart: bool,
     is_bold: bool,
 }
 
@@ -55,30 +57,51 @@ const ENTER: &str = "\x1b[?1049h";
 const LEAVE: &str = "\x1b[?1049l";
 
 impl RawTerminal {
-    /// Takes the terminal. `interrupt` ends the waiting, and Ctrl-C raises it.
+    /// Takes the terminal and shows a second screen. `interrupt` ends the waiting, and Ctrl-C raises
+    /// it.
     ///
     /// # Errors
     /// When standard input is no terminal, or standard error can't be written.
     pub(super) fn open(interrupt: Interrupt) -> io::Result<Self> {
+        let mut terminal = RawTerminal::in_place(interrupt)?;
+        if !terminal.is_dumb {
+            terminal.is_apart = true;
+            io::stderr().write_all(ENTER.as_bytes())?;
+        }
+        Ok(terminal)
+    }
+
+    /// Takes the keys, and leaves what is shown.
+    ///
+    /// # Errors
+    /// When standard input is no terminal.
+    pub(super) fn in_place(interrupt: Interrupt) -> io::Result<Self> {
         let terminal = RawTerminal {
             interrupt,
             keys: KeyBytes::default(),
             mode: mode::Raw::enter()?,
             shown: (0, 0),
             is_dumb: std::env::var_os("TERM").is_none_or(|term| term == "dumb"),
+            is_apart: false,
             is_bold: console::colors_enabled_stderr(),
         };
-        if !terminal.is_dumb {
-            io::stderr().write_all(ENTER.as_bytes())?;
-        }
         Ok(terminal)
+    }
+
+    /// For the current size nothing need be drawn.
+    ///
+    /// # Errors
+    /// When there is no terminal any more.
+    pub(super) fn is_seen(&mut self) -> io::Result<()> {
+        self.shown = self.size()?;
+        Ok(())
     }
 }
 
 impl Drop for RawTerminal {
     fn drop(&mut self) {
         // Where nothing can be written any more, nobody looks.
-        if !self.is_dumb {
+        if self.is_apart {
             let _ = io::stderr().write_all(LEAVE.as_bytes());
         }
     }

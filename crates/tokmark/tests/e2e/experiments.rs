@@ -168,11 +168,36 @@ fn settings_of_the_process_make_two_variants() {
 }
 
 #[test]
+fn a_server_in_the_row_is_named_with_its_model_and_its_key() {
+    let home = Home::new();
+    let tiny = home.tiny().to_string_lossy().into_owned();
+    let stub = Stub::start(&home, &[]);
+    let other = format!("{}#other", stub.url);
+    let key = [("STUB_KEY", "sk-123".into())];
+    let with_key = |endpoint: &str| {
+        let args = ["compare", &tiny, "--endpoint", endpoint, "--engine", "fake"];
+        home.run_with(&[&args[..], &["--api-key-env", "STUB_KEY"]].concat(), &key)
+    };
+    let ran = with_key(&other);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("--endpoint URL#MODEL"), "{ran:?}");
+    assert!(ran.stderr.contains("no model other; it has stub"), "{ran:?}");
+    let args = ["compare", &tiny, "--endpoint", &stub.url, "--endpoint", &format!("{}#stub", stub.url)];
+    let ran = home.run_with(&[&args[..], &["--api-key-env", "STUB_KEY"]].concat(), &key);
+    assert!(ran.stderr.contains("are the same; tokmark ab"), "{ran:?}");
+    let unset = ["--api-key-env", "NO_SUCH_KEY"];
+    let ran = home.run(&[&args[..4], &unset].concat());
+    assert!(ran.stderr.contains("the environment has no NO_SUCH_KEY"), "{ran:?}");
+    assert!(!ran.stderr.contains("sk-123"));
+}
+
+#[test]
 fn a_server_stands_beside_models_and_what_is_comparable_is_said() {
     let home = Home::new();
     let tiny = home.tiny().to_string_lossy().into_owned();
     let stub = Stub::start(&home, &[]);
-    let args = ["compare", &tiny, "--endpoint", &stub.url, "--engine", "fake"];
+    let named = format!("{}#stub", stub.url);
+    let args = ["compare", &tiny, "--endpoint", &named, "--engine", "fake"];
     let lengths = ["--context", "256", "--generate", "32", "--repetitions", "3"];
     let ran = home.run(&[&args[..], &lengths].concat());
     assert_eq!(ran.code, Some(0), "{ran:?}");

@@ -137,10 +137,40 @@ fn keys_lead_from_the_models_to_the_results() {
     assert!(screen.contains(line), "{screen}");
     assert!(screen.contains("--engine fake --db kept.db"), "{screen}");
     session.press(ENTER);
+    session.until("goes back to the settings, Enter or q ends");
+    session.press("q");
     let (code, written) = session.end();
     assert_eq!(code, Some(0), "{written}");
     assert!(written.contains(&format!("{line} --engine fake --db kept.db")), "{written}");
     assert!(home.path("kept.db").exists());
+}
+
+#[test]
+fn from_the_results_it_goes_back_to_the_settings() {
+    let home = home();
+    let flags = ["--engine", "fake", "--db", "kept.db", "--repetitions", "1"];
+    let mut session = Session::start(&home, &flags, &[]);
+    session.until("step 1 of 3");
+    session.press(&format!("j j {ENTER}"));
+    session.until("step 2 of 3");
+    session.press(&format!("300{DOWN}40{ENTER}"));
+    session.until("step 3 of 3");
+    session.press(ENTER);
+    session.until("goes back to the settings, Enter or q ends");
+    session.press(LEFT);
+    let screen = session.until("step 2 of 3");
+    assert!(screen.contains("[       300]") && screen.contains("[        40]"), "{screen}");
+    session.press(LEFT);
+    session.press(ESCAPE);
+    let screen = session.until("step 1 of 3");
+    assert!(screen.contains("[1] b") && screen.contains("[2] c"), "{screen}");
+    session.press(&format!("{ENTER}{ENTER}{ENTER}"));
+    session.until("goes back to the settings, Enter or q ends");
+    session.press(CTRL_C);
+    session.end();
+    let records = home.run(&["history", "--db", "kept.db", "--test", "compare 2", "-o", "json"]);
+    let records: Vec<serde_json::Value> = serde_json::from_str(&records.stdout).unwrap();
+    assert_eq!(records.len(), 2, "both were measured");
 }
 
 #[test]

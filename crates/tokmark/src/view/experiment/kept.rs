@@ -46,8 +46,11 @@ pub(crate) fn as_kept(text: &str) -> String {
     of_text(text, Kept::Recorded)
 }
 
-/// An address without user, password and query.
+/// An address without user, password and query; what stands after a `#` names a model.
 pub(crate) fn address(text: &str) -> String {
+    if let Some((url, model)) = text.split_once('#') {
+        return format!("{}#{model}", address(url));
+    }
     let text = text.trim();
     let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     match ModelUrl::parse(&whole) {
@@ -242,6 +245,7 @@ mod tests {
         assert_eq!(kept("compare 'https://h/m.gguf?sig=x' b"), "compare https://h/m.gguf b");
         assert_eq!(address("http://[bad?key=x"), "(not kept)");
         assert_eq!(address("127.0.0.1:8080"), "127.0.0.1:8080");
+        assert_eq!(address("u:pw@h:1/?key=x#qwen3:8b"), "h:1#qwen3:8b");
     }
 
     #[test]

@@ -135,13 +135,27 @@ fn counters(serving: &Serving) -> Vec<Block> {
     let requests: [Counter; 2] =
         [("running", |point| point.running), ("waiting", |point| point.waiting)];
     let cache: [Counter; 1] = [("in use", |point| point.kv_cache_share)];
-    let cores: [Counter; 2] =
-        [("all", |point| point.busy_cores), ("client", |point| point.client_cores)];
+    let cores: [Counter; 3] = [
+        ("all", |point| point.busy_cores),
+        ("client", |point| point.client_cores),
+        ("taken by the hypervisor", |point| point.stolen_cores),
+    ];
+    let pressure: [Counter; 1] = [("some task waits for a core", |point| point.cpu_pressure)];
+    let clock: [Counter; 1] = [("mean of the cores", |point| point.clock_mhz)];
+    let heat: [Counter; 1] = [("since the reading before", |point| {
+        point.thermal_throttles.map(|n| n as f64)
+    })];
+    let memory: [Counter; 1] =
+        [("resident", |point| point.server_bytes.map(|bytes| bytes.get() as f64))];
     let counted = Unit::counted("request", "requests");
     let shown = [
         over_time("Requests in the server", "Requests", counted, &requests, serving),
         over_time("KV cache of the server", "KV cache", Unit::Share, &cache, serving),
         over_time("Cores busy on this machine", "Cores", Unit::symbol("cores"), &cores, serving),
+        over_time("Waiting for a core", "Share of the time", Unit::Share, &pressure, serving),
+        over_time("Clock of this machine", "Clock", Unit::symbol("MHz"), &clock, serving),
+        over_time("Slowed down for heat", "Times", Unit::counted("time", "times"), &heat, serving),
+        over_time("Memory of the server", "Memory", Unit::Bytes, &memory, serving),
     ];
     shown.into_iter().flatten().collect()
 }
