@@ -140,7 +140,8 @@ pub fn length_from_history(before: &[Option<Nanos>], budget: Duration) -> Option
 /// lies above the end.
 pub fn rounds_within(budget: Duration, round: Duration, allowed: RangeInclusive<u32>) -> u32 {
     let one = round.as_secs_f64().max(1e-3);
-    ((budget.as_secs_f64() / one) as u32).min(*allowed.end()).max(*allowed.start())
+    // What fits but for a rounding of the last digit fits.
+    ((budget.as_secs_f64() / one + 1e-6) as u32).min(*allowed.end()).max(*allowed.start())
 }
 
 /// How many rounds a comparison of `n_models` in `n_tests` makes, and when its pairs are looked

@@ -129,7 +129,7 @@ fn the_wizard_is_walked_by_keyboard() {
     journey("wizard");
 }
 
-/// What other commands write: the reports of `load` and `compare`, and the first pages of a site.
+/// What other commands write: the reports of `load` and `compare`, and a site of some pages.
 fn reports() -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     let run = |args: &[&str]| {
@@ -156,7 +156,9 @@ fn reports() -> tempfile::TempDir {
     run(&[&["load", url, "--html", "reports/load.html"][..], &short].concat());
     stub.kill().unwrap();
     stub.wait().unwrap();
-    run(&["site", "build", "--out", "reports/site", "--base-path", "/site"]);
+    let content = concat!(env!("CARGO_MANIFEST_DIR"), "/../../content/benchmarks");
+    let site = ["site", "build", "--out", "reports/site", "--base-path", "/site"];
+    run(&[&site[..], &["--content", content]].concat());
     home
 }
 

@@ -205,7 +205,8 @@ fn the_wizard_estimates_the_duration_from_what_the_machine_measured() {
     assert!(seen(both).starts_with("Nothing comparable was measured"), "{}", seen(both));
 
     // 128 tokens in some 0.312 s, 512 of a prompt in as long: 2.44 ms and 0.609 ms a token.
-    let prompt = tokmark_model::Record { test: tokmark_model::Test::pp(512), ..sound(2, 9) };
+    let test = tokmark_model::Test::pp(512);
+    let prompt = tokmark_model::Record { test, summary: None, grade: None, ..sound(2, 9) };
     let prompt = tokmark_stats::recomputed(&prompt, |_| None).unwrap();
     assert_eq!(server.send(&[sound(1, 9), prompt]).0, 200);
     // A visit: 4 x (256 x 0.609 + 32 x 2.44) + 256 x 0.609 = 1.09 s, of the larger one twice that.
