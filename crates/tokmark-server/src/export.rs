@@ -56,13 +56,21 @@ struct Reading {
     n: u64,
     /// At most so many.
     most: u64,
+    /// What follows those of the store.
+    beside: Vec<Record>,
     is_over: bool,
 }
 
 /// All records under `filter`, read in pieces, so that a large store needs little memory.
-pub(crate) fn stream(store: Store, filter: Filter, format: Format, most: u64) -> Response {
+pub(crate) fn stream(
+    store: Store,
+    filter: Filter,
+    format: Format,
+    most: u64,
+    beside: Vec<Record>,
+) -> Response {
     let filter = Filter { limit: Some(PIECE.min(most)), ..filter };
-    let reading = Reading { store, filter, format, after: None, n: 0, most, is_over: false };
+    let reading = Reading { store, filter, format, after: None, n: 0, most, beside, is_over: false };
     let pieces = stream::unfold(Some(reading), |reading| async {
         let mut reading = reading?;
         match reading.next().await {
@@ -104,6 +112,18 @@ impl Reading {
         }
         self.after = page.next;
         self.is_over = self.after.is_none() || self.n >= self.most;
+        if self.is_over {
+            for record in std::mem::take(&mut self.beside) {
+                if self.n >= self.most {
+                    break;
+                }
+                match (self.format, RecordRow::of(&record)) {
+                    (Format::Csv, Ok(row)) => line(&mut text, &row),
+                    _ => self.add(&mut text, &record),
+                }
+                self.n += 1;
+            }
+        }
         if self.is_over && self.format == Format::Json {
             text.push_str("]\n");
         }

@@ -9,6 +9,7 @@ use axum::extract::{MatchedPath, Request, State as Shared};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::state::State;
@@ -83,7 +84,9 @@ pub(crate) async fn watch(Shared(state): Shared<State>, request: Request, next: 
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "other".to_owned());
     let begun = Instant::now();
-    let mut response = next.run(request).await;
+    // Whatever is logged meanwhile has the request's id.
+    let span = tracing::info_span!("request", %id);
+    let mut response = next.run(request).instrument(span).await;
     let (time, status) = (begun.elapsed(), response.status().as_u16());
     state.metrics.add(&method, &route, status, time);
     tracing::info!(request = %id, method, route, status, ms = time.as_secs_f64() * 1e3, "request");

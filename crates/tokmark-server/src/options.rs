@@ -58,6 +58,8 @@ pub struct Limits {
     pub head_time: Duration,
     /// Time for its body.
     pub body_time: Duration,
+    /// Time for which an answer may wait for its reader to take some of it.
+    pub write_time: Duration,
     /// Time for which a large body may keep others waiting before it has to come fast.
     pub held_time: Duration,
     /// Requests that change something, a minute and caller.
@@ -78,6 +80,7 @@ impl Default for Limits {
             record_samples: 250_000,
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(60),
+            write_time: Duration::from_secs(60),
             held_time: Duration::from_secs(5),
             writes_per_minute: 6_000,
             reads_per_minute: 60_000,

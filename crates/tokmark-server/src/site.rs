@@ -101,12 +101,24 @@ pub fn build_site(
             rows.iter().filter(|row| rig.names.contains(&row.hardware)).cloned().collect();
         site.page(&format!("hardware/{}", rig.slug), model::rig_blocks(rig, &own))?;
     }
+    let mut machines: BTreeMap<&str, Vec<BoardRow>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| !row.machine_fingerprint.is_empty()) {
+        machines.entry(&row.machine_fingerprint).or_default().push(row.clone());
+    }
+    for (fingerprint, own) in &machines {
+        let records = content.records();
+        let facts = records.map(|record| &record.machine);
+        let facts = facts.filter(|facts| facts.fingerprint == **fingerprint).last();
+        let page = model::machine_blocks(facts, own);
+        site.page(&format!("hardware/{}", slug(fingerprint)), page)?;
+    }
     let mut list = Page::new("/hardware", "Hardware");
-    let rigs = content.hardware.iter();
-    let link = |rig: &tokmark_board::Hardware| {
-        Cell::link(rig.name.clone(), format!("/hardware/{}", rig.slug))
+    let rigs = content.hardware.iter().map(|rig| (rig.name.as_str(), rig.slug.as_str()));
+    let measured = machines.iter().map(|(fingerprint, own)| (own[0].hardware.as_str(), *fingerprint));
+    let link = |(name, place): (&str, &str)| {
+        Cell::link(name.to_owned(), format!("/hardware/{}", words::escaped(place)))
     };
-    list.blocks.push(Block::Links(rigs.map(link).collect()));
+    list.blocks.push(Block::Links(measured.chain(rigs).map(link).collect()));
     site.page("hardware", list)?;
     let mut terms = Page::new("/definitions", "Definitions");
     let facts = words::DEFINITIONS.iter();

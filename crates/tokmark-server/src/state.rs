@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokmark_board::Query;
-use tokmark_model::{BoardRow, Record, RecordId};
+use tokmark_model::{BoardRow, Record, RecordId, RecordKind};
 use tokmark_store::{BoardChoices, BoardFilter, Filter, Store, StoreError};
 
 use crate::error::ServerError;
@@ -87,6 +87,15 @@ impl State {
             rows.truncate(most as usize);
         }
         Ok((rows, n_left_out))
+    }
+
+    /// Of the records beside the store what a list for programs ends with: published figures,
+    /// where it asks for these.
+    pub(crate) fn published(&self, filter: &Filter) -> Vec<Record> {
+        match filter.kind {
+            Some(RecordKind::Published) => self.beside(filter).into_iter().cloned().collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// The records beside the store that a list's filter takes, the newest first. They have no

@@ -15,7 +15,7 @@ use tokmark_model::{
 use crate::catalogue::EVERY_ROW;
 use crate::entity::{board, board_values, machines, models, revision};
 use crate::filter::{at_least, containing};
-use crate::row::{self, clipped, word};
+use crate::row::{self, clipped, storable, word};
 use crate::tables::CHUNK;
 use crate::{Store, StoreError};
 
@@ -244,6 +244,13 @@ impl Board<'_> {
             .all(&self.store.db)
             .await
             .map_err(|error| self.store.origin.db(error))?;
+        self.machine_rows(found).await
+    }
+
+    async fn machine_rows(
+        &self,
+        found: Vec<machines::Model>,
+    ) -> Result<Vec<MachineRow>, StoreError> {
         let mut hardware = self.hardware(&found).await?;
         let row = |columns: machines::Model| {
             Ok(MachineRow {
@@ -254,6 +261,23 @@ impl Board<'_> {
             })
         };
         found.into_iter().map(row).collect()
+    }
+
+    /// The machine with this fingerprint.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unreadable`] where a newer program wrote it.
+    #[boxed]
+    pub async fn machine(&self, fingerprint: &str) -> Result<Option<MachineRow>, StoreError> {
+        let found = machines::Entity::find()
+            .filter(machines::Column::Fingerprint.eq(storable(fingerprint)))
+            .order_by(machines::Column::LastAtUs, Order::Desc)
+            .one(&self.store.db)
+            .await
+            .map_err(|error| self.store.origin.db(error))?;
+        let rows = self.machine_rows(found.into_iter().collect()).await?;
+        Ok(rows.into_iter().next())
     }
 
     /// The models that were measured last, the newest first.

@@ -165,6 +165,17 @@ fn test_kind(record: &Record) -> String {
     }
 }
 
+impl RecordRow {
+    /// What a list shows of a record that lies in no store.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn of(record: &Record) -> Result<RecordRow, String> {
+        let found = row(columns(record, None))?;
+        Ok(RecordRow { notes: record.notes.clone(), tags: record.tags.clone(), ..found })
+    }
+}
+
 /// The row of these columns, without notes and tags.
 pub(crate) fn row(columns: records::Model) -> Result<RecordRow, String> {
     let count = |n: i64| u32::try_from(n).map_err(|_| format!("{n} is no count"));

@@ -1,9 +1,10 @@
 //! `tokmark serve`: the store with a face, and an agent beside it.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use tokmark_model::{Timestamp, Uuid};
@@ -20,6 +21,8 @@ use crate::wiring::{self, Records, store_url};
 const PRINTED_TOKEN: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How often a stop is looked for.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long the agent may take to end its job and say so.
+const AGENT_ENDS: Duration = Duration::from_secs(30);
 /// Variable that carries the token to the agent.
 const TOKEN: &str = "TOKMARK_TOKEN";
 
@@ -49,8 +52,11 @@ fn serve(args: &ServeArgs) -> anyhow::Result<Exit> {
         let address = listener.local_addr()?;
         let is_local = address.ip().is_loopback();
         let token = printed_token(&store).await?;
+        let here = reached_at(address);
+        // Whoever binds an address is asked by it.
+        let own = std::iter::once(host_of(here.ip()));
         let options = ServerOptions {
-            hosts: args.host.clone(),
+            hosts: args.host.iter().cloned().chain(own).collect(),
             // Whoever names a host serves others, through a proxy.
             public: (is_local && args.host.is_empty()) || args.public,
             content: crate::shipped::content()?,
@@ -58,24 +64,27 @@ fn serve(args: &ServeArgs) -> anyhow::Result<Exit> {
             lease: args.lease,
             ..ServerOptions::default()
         };
-        let ip = if is_local { address.ip() } else { [127, 0, 0, 1].into() };
-        let here = std::net::SocketAddr::new(ip, address.port());
         output::say!("tokmark serves {url} at http://{address}");
         output::say!("to start work, enter this token at http://{here}/login (good for 7 days):");
         output::say!("{}", token.text());
         let agent = match args.no_agent {
             true => None,
-            false => Some(Beside::start(&format!("http://{here}"), &token)?),
+            false => Some(Helper::start(&store, &format!("http://{here}")).await?),
         };
-        let ends = args.length.map(|length| std::time::Instant::now() + length);
+        let agent_token = agent.as_ref().map(|agent| agent.token.clone());
+        let ends = args.length.map(|length| Instant::now() + length);
         let stopped = async move {
-            let is_over = || ends.is_some_and(|end| std::time::Instant::now() >= end);
+            let is_over = || ends.is_some_and(|end| Instant::now() >= end);
             while !interrupt.is_raised() && !is_over() {
                 tokio::time::sleep(LOOK).await;
             }
+            // It tells the server how its job ended, so it ends first.
+            let _ = tokio::task::spawn_blocking(move || drop(agent)).await;
         };
         Server::new(store.clone(), options).run(listener, stopped).await?;
-        drop(agent);
+        if let Some(name) = agent_token {
+            store.tokens().revoke(&name, Timestamp::now()).await?;
+        }
         store.close().await;
         anyhow::Ok(())
     })?;
@@ -95,7 +104,7 @@ fn log(form: Option<&str>) {
         Some("none") => Ok(()),
         Some("text") => lines.try_init(),
         None if level == Level::WARN => lines.try_init(),
-        _ => lines.json().flatten_event(true).with_current_span(false).try_init(),
+        _ => lines.json().flatten_event(true).with_span_list(false).try_init(),
     };
 }
 
@@ -124,12 +133,37 @@ async fn keep_token(
     Ok(store.tokens().add(&kept).await?)
 }
 
-/// The agent that `serve` starts. It ends when its standard input is closed, so also when this
-/// process is killed.
-struct Beside(Child);
+/// Where this machine reaches a server that listens there.
+fn reached_at(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
 
-impl Beside {
-    fn start(url: &str, token: &Token) -> anyhow::Result<Self> {
+/// An address as the name of a host in a request.
+fn host_of(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+/// The agent that `serve` starts, with a token of its own that is good until the server ends. It
+/// ends when its standard input is closed, so also when this process is killed.
+struct Helper {
+    child: Child,
+    /// Name of its token.
+    token: String,
+}
+
+impl Helper {
+    async fn start(store: &Store, url: &str) -> anyhow::Result<Self> {
+        let token = new_token();
+        let name = format!("agent of serve {}", Uuid::now_v7().simple());
+        keep_token(store, &token, &name, Scope::Submit, None).await?;
         let program = std::env::current_exe().context("cannot find this program")?;
         let child = Command::new(program)
             .args(["agent", "--while-stdin", "--server", url])
@@ -138,15 +172,20 @@ impl Beside {
             .stdout(Stdio::null())
             .spawn()
             .context("cannot start the agent; --no-agent serves without one")?;
-        Ok(Beside(child))
+        Ok(Helper { child, token: name })
     }
 }
 
-impl Drop for Beside {
+impl Drop for Helper {
     fn drop(&mut self) {
-        drop(self.0.stdin.take());
+        drop(self.child.stdin.take());
         // It ends the job that it is at and tells the server so; whatever it says is over.
-        let _ = self.0.wait();
+        let ends = Instant::now() + AGENT_ENDS;
+        while Instant::now() < ends && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(LOOK);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -236,4 +275,20 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::File::open(&partial)?.sync_all()?;
     std::fs::rename(&partial, to)?;
     std::io::stderr().flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_reached_where_it_listens() {
+        let reached = |text: &str| reached_at(text.parse().unwrap()).to_string();
+        assert_eq!(reached("0.0.0.0:8080"), "127.0.0.1:8080");
+        assert_eq!(reached("[::]:8080"), "[::1]:8080");
+        assert_eq!(reached("192.168.1.5:8080"), "192.168.1.5:8080");
+        assert_eq!(reached("127.0.0.1:80"), "127.0.0.1:80");
+        assert_eq!(host_of("192.168.1.5".parse().unwrap()), "192.168.1.5");
+        assert_eq!(host_of("::1".parse().unwrap()), "[::1]");
+    }
 }

@@ -125,6 +125,11 @@ fn a_screen_reader_says_headings_navigation_table_and_count() {
 }
 
 #[test]
+fn tables_charts_and_the_wizard_are_used_by_a_screen_reader() {
+    journey("heard");
+}
+
+#[test]
 fn the_wizard_is_walked_by_keyboard() {
     journey("wizard");
 }
@@ -172,4 +177,10 @@ fn reports_and_sites_are_held_to_the_rules_of_axe() {
 fn reports_and_sites_are_read_by_keyboard_and_by_a_screen_reader() {
     let home = reports();
     walk("reports", &[home.path().join("reports").to_str().unwrap()]);
+}
+
+#[test]
+fn a_site_of_files_sorts_and_filters_by_keyboard() {
+    let home = reports();
+    walk("unserved", &[home.path().join("reports").to_str().unwrap()]);
 }

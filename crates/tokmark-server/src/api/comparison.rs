@@ -86,7 +86,12 @@ pub(crate) async fn changes(
     _: Reader,
     query: Asked<ListQuery>,
 ) -> Result<Json<Vec<Watched>>, ServerError> {
-    let (filter, _) = asked(query)?.filter()?;
+    let query = asked(query)?;
+    if query.cursor.is_some() || query.sort.is_some() || query.limit.is_some() {
+        let message = "changes are those of the newest records: no limit, sort or cursor";
+        return Err(ServerError::bad("query", message));
+    }
+    let (filter, _) = query.filter()?;
     Ok(Json(series(&state, filter).await?))
 }
 

@@ -36,7 +36,8 @@ pub(crate) fn asked<T>(query: Asked<T>) -> Result<T, ServerError> {
     }
 }
 
-/// Records under a filter, without their samples.
+/// Records under a filter, without their samples. Where published figures are asked for, those that
+/// came with the program follow the last page, beyond its limit.
 #[utoipa::path(
     get, path = "/api/benchmarks", tag = "records", params(ListQuery),
     responses((status = 200, body = PageOfRows), (status = 400, description = "a filter is wrong"))
@@ -49,7 +50,10 @@ pub(crate) async fn list(
     let (filter, cursor) = asked(query)?.filter()?;
     let page = state.store.page(&filter, cursor.as_ref()).await?;
     let next = page.next.map(|cursor| cursor.to_string());
-    Ok(Json(PageOfRows { rows: page.rows, next }))
+    let published = if next.is_none() { state.published(&filter) } else { Vec::new() };
+    let published = published.iter().filter_map(|record| RecordRow::of(record).ok());
+    let rows = page.rows.into_iter().chain(published).collect();
+    Ok(Json(PageOfRows { rows, next }))
 }
 
 /// Sends one record or an array of them, gzip or not. Figures are made anew from the samples.
@@ -126,8 +130,12 @@ pub(crate) async fn export(
 ) -> Result<Response, ServerError> {
     let format = Format::of(asked(format)?.format.as_deref().unwrap_or("json"))?;
     let query = asked(query)?;
-    let (filter, _) = query.filter()?;
-    Ok(export::stream(state.store.clone(), filter, format, query.limit.unwrap_or(u64::MAX)))
+    let (filter, cursor) = query.filter()?;
+    if cursor.is_some() {
+        return Err(ServerError::bad("cursor", "an export has no pages; it goes to the limit"));
+    }
+    let (most, published) = (query.limit.unwrap_or(u64::MAX), state.published(&filter));
+    Ok(export::stream(state.store.clone(), filter, format, most, published))
 }
 
 /// The records of one command line.

@@ -99,7 +99,10 @@ impl Block {
                     let name = crate::site::slug(&super::words::unescaped(name));
                     Some(format!("{base}/models/{name}/"))
                 }
-                None => href.starts_with("/hardware/").then(|| format!("{base}{href}/")),
+                None => href.strip_prefix("/hardware/").map(|place| {
+                    let place = crate::site::slug(&super::words::unescaped(place));
+                    format!("{base}/hardware/{place}/")
+                }),
             };
         };
         let table = |view: &mut TableView| {

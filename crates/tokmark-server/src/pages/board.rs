@@ -1,5 +1,7 @@
 //! The leaderboard and what else is made of its rows.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State as Shared;
 use axum::http::Uri;
 use tokmark_board::{
@@ -182,10 +184,8 @@ async fn leaderboard_page(state: &State, reader: Read, uri: &Uri) -> Result<Page
     let mut page = Page::new("/leaderboard", "Leaderboard");
     page.lead = LEAD.to_owned();
     page.blocks.push(Block::Filters(filters("/leaderboard", &query, &choices)));
-    page.blocks.push(Block::Live(match n_left_out + found.n_left_out as u64 {
-        0 => found.sentence.clone(),
-        n => format!("{}; {n} slower ones are not shown", found.sentence),
-    }));
+    let n_left_out = n_left_out + found.n_left_out as u64;
+    page.blocks.push(Block::Live(format!("{}{}", found.sentence, left_out(n_left_out))));
     page.blocks.extend(groups(&found, &query));
     page.blocks.extend(planned(&state.options.content));
     Ok(page)
@@ -222,8 +222,14 @@ pub(crate) fn groups(found: &Leaderboard, query: &Query) -> Vec<Block> {
         }
     };
     let mut columns: Vec<Column> = Key::ALL.into_iter().map(column).collect();
-    columns.push(Column::named("Rank").defined(words::RANK));
+    // Ranks go by rate.
+    let by_rate = column(Key::Rate);
+    columns.push(Column { label: "Rank".to_owned(), definition: Some(words::RANK), numeric: false, sorted: None, ..by_rate });
+    // What was measured here is seen at once; what others published unfolds.
     let is_open = found.groups.len() <= 3;
+    let is_own = |group: &tokmark_board::Group| {
+        group.rows.iter().any(|line| line.kind != RecordKind::Published)
+    };
     let group = |(n, group): (usize, &tokmark_board::Group)| {
         let released = group.released.as_ref();
         let by = group.source.as_ref().map_or_else(String::new, |by| format!(" ({})", by.name));
@@ -231,7 +237,7 @@ pub(crate) fn groups(found: &Leaderboard, query: &Query) -> Vec<Block> {
         Block::Group(Group {
             name: group.family.clone(),
             remark: format!("({}){released}", group.rows.len()),
-            is_open: is_open || n == 0,
+            is_open: is_open || n == 0 || is_own(group),
             table: TableView {
                 caption: format!("{}, {} configurations", group.family, group.rows.len()),
                 columns: columns.clone(),
@@ -251,16 +257,6 @@ fn line(line: &Line) -> Vec<Cell> {
     if let Some(disputed) = &line.disputed {
         variant = variant.tagged(disputed.clone());
     }
-    let mut hardware = match line.machine_fingerprint.is_empty() {
-        true => Cell::text(line.hardware.clone()),
-        false => {
-            let address = format!("/hardware/{}", words::escaped(&line.machine_fingerprint));
-            Cell::link(line.hardware.clone(), address)
-        }
-    };
-    for tag in line.gpus_text.iter().chain(&line.power_cap_text) {
-        hardware = hardware.tagged(tag.clone());
-    }
     let mut rate = match line.records.first() {
         Some(id) => Cell::link(line.rate_text.clone(), record::address(*id)),
         None => Cell::text(line.rate_text.clone()),
@@ -271,7 +267,7 @@ fn line(line: &Line) -> Vec<Cell> {
     vec![
         variant,
         Cell::text(line.quantization_text.clone()),
-        hardware,
+        computed(line),
         Cell::text(line.engine_text.clone()),
         Cell::text(line.concurrency_text.clone()),
         rate,
@@ -280,6 +276,19 @@ fn line(line: &Line) -> Vec<Cell> {
         Cell::text(line.date_text.clone()),
         Cell::text(line.rank_text.clone()),
     ]
+}
+
+/// What computed, with its tags.
+fn computed(line: &Line) -> Cell {
+    let hardware = match line.machine_fingerprint.is_empty() {
+        true => Cell::text(line.hardware.clone()),
+        false => {
+            let address = format!("/hardware/{}", words::escaped(&line.machine_fingerprint));
+            Cell::link(line.hardware.clone(), address)
+        }
+    };
+    let tags = line.gpus_text.iter().chain(&line.power_cap_text);
+    tags.fold(hardware, |cell, tag| cell.tagged(tag.clone()))
 }
 
 /// The same query for load points, or for tests of engines that were measured.
@@ -300,58 +309,58 @@ pub(crate) async fn workloads(Shared(state): Shared<State>, reader: Read, uri: U
 async fn workloads_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, ServerError> {
     reader?;
     let query = board_query(uri)?;
-    let (rows, _) = state.rows(&serving(&query, true), false).await?;
+    let wanted = serving(&query, true);
+    let (rows, n_left_out) = state.rows(&wanted, wanted.filter.shape.is_none()).await?;
+    let found = grouped(&rows, &state.options.content.families, &wanted);
+    let mut lines: Vec<&Line> = found.groups.iter().flat_map(|group| &group.rows).collect();
+    let fastest = |line: &Line| {
+        let rates = line.shapes.iter().filter_map(|shape| shape.rate_tps.or(shape.rate_low_tps));
+        rates.map(|rate| rate.get()).fold(0.0, f64::max)
+    };
+    lines.sort_by(|a, b| fastest(b).total_cmp(&fastest(a)));
     let mut page = Page::new("/workloads", "Workloads");
     page.lead = "The same models over different shapes of work: output rate, and below it the \
                  median time to first token. Prompts and answers differ in length, and so the \
                  limit that binds."
         .to_owned();
     page.blocks.push(Block::Filters(filters("/workloads", &query, &state.choices().await?)));
-    let mut shapes: Vec<&str> = rows.iter().map(|row| row.shape.as_str()).collect();
-    shapes.sort_unstable();
-    shapes.dedup();
-    shapes.truncate(SHAPES);
-    let mut lines: Vec<(&BoardRow, Vec<Option<&BoardRow>>)> = Vec::new();
-    for row in &rows {
-        let Some(at) = shapes.iter().position(|shape| *shape == row.shape) else { continue };
-        let same = |other: &BoardRow| {
-            (&other.model_name, &other.quantization, &other.machine_fingerprint, &other.hardware)
-                == (&row.model_name, &row.quantization, &row.machine_fingerprint, &row.hardware)
-                && (&other.engine, &other.engine_version, other.concurrency, other.kind)
-                    == (&row.engine, &row.engine_version, row.concurrency, row.kind)
-        };
-        match lines.iter_mut().find(|(first, _)| same(first)) {
-            Some((_, cells)) => cells[at] = cells[at].or(Some(row)),
-            None => {
-                let mut cells = vec![None; shapes.len()];
-                cells[at] = Some(row);
-                lines.push((row, cells));
-            }
-        }
+    let shapes = most_frequent(&lines);
+    let n_shapes = shapes.len();
+    let shapes = &shapes[..n_shapes.min(SHAPES)];
+    let mut said = format!("{} configurations, fastest first", lines.len());
+    said += &left_out(n_left_out + found.n_left_out as u64);
+    if n_shapes > SHAPES {
+        said += &format!("; the {SHAPES} most frequent of {n_shapes} shapes, choose one for others");
     }
-    page.blocks.push(Block::Live(format!("{} configurations", lines.len())));
+    page.blocks.push(Block::Live(said));
     let mut columns = vec![
         Column::named("Model"),
+        Column::named("Quantization").defined(words::QUANTIZATION),
         Column::named("Hardware").defined(words::HARDWARE),
         Column::named("Back end").defined(words::BACKEND),
+        Column::named("Settings"),
         Column::number("Conc.").defined(words::CONCURRENCY),
     ];
-    for shape in &shapes {
+    for shape in shapes {
         columns.push(Column::number(format!("{shape}, tok/s")).defined(words::RATE));
         columns.push(Column::number(format!("{shape}, TTFT ms")).defined(words::TTFT));
     }
-    let cells = |(first, found): &(&BoardRow, Vec<Option<&BoardRow>>)| {
+    let cells = |line: &&Line| {
+        let address = format!("/models/{}", words::escaped(&line.model_name));
         let mut cells = vec![
-            model(first),
-            hardware(first),
-            Cell::text(back_end(first)),
-            Cell::text(first.concurrency.map_or_else(String::new, |n| n.to_string())),
+            Cell::link(line.model_name.clone(), address),
+            Cell::text(line.quantization_text.clone()),
+            computed(line),
+            Cell::text(line.engine_text.clone()),
+            Cell::text(line.settings.clone()),
+            Cell::text(line.concurrency_text.clone()),
         ];
-        for row in found {
-            cells.push(row.map_or_else(Cell::default, |row| {
-                Cell::link(words::rate_or_range(row), record::address(row.id))
+        for shape in shapes {
+            let own = line.shapes.iter().find(|own| own.shape == *shape);
+            cells.push(own.map_or_else(Cell::default, |own| {
+                Cell::link(own.rate_text.clone(), record::address(own.record))
             }));
-            let ttft = row.and_then(|row| row.ttft_p50_ms);
+            let ttft = own.and_then(|own| own.ttft_ms);
             cells.push(Cell::text(ttft.map_or_else(String::new, words::number)));
         }
         cells
@@ -364,6 +373,25 @@ async fn workloads_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, 
     Ok(page)
 }
 
+/// The shapes of lines, the most frequent first.
+fn most_frequent(lines: &[&Line]) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for shape in lines.iter().flat_map(|line| &line.shapes) {
+        *counts.entry(&shape.shape).or_default() += 1;
+    }
+    let mut shapes: Vec<(&str, usize)> = counts.into_iter().collect();
+    shapes.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    shapes.into_iter().map(|(shape, _)| shape.to_owned()).collect()
+}
+
+/// What a list does not show, as the end of a sentence.
+fn left_out(n: u64) -> String {
+    match n {
+        0 => String::new(),
+        n => format!("; {n} slower ones are not shown"),
+    }
+}
+
 pub(crate) async fn latency(Shared(state): Shared<State>, reader: Read, uri: Uri) -> Shown {
     Shown(latency_page(&state, reader, &uri).await)
 }
@@ -371,7 +399,7 @@ pub(crate) async fn latency(Shared(state): Shared<State>, reader: Read, uri: Uri
 async fn latency_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, ServerError> {
     reader?;
     let query = board_query(uri)?;
-    let (mut rows, _) = state.rows(&serving(&query, true), false).await?;
+    let (mut rows, n_left_out) = state.rows(&serving(&query, true), false).await?;
     rows.retain(|row| row.ttft_p50_ms.is_some());
     rows.sort_by(|a, b| {
         a.ttft_p50_ms.unwrap_or(f64::MAX).total_cmp(&b.ttft_p50_ms.unwrap_or(f64::MAX))
@@ -379,7 +407,9 @@ async fn latency_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, Se
     let mut page = Page::new("/latency", "Latency");
     page.lead = "Load points by their median time to first token, shortest first.".to_owned();
     page.blocks.push(Block::Filters(filters("/latency", &query, &state.choices().await?)));
-    page.blocks.push(Block::Live(format!("{} load points, shortest time first", rows.len())));
+    let slower = left_out(n_left_out);
+    page.blocks
+        .push(Block::Live(format!("{} load points, shortest time first{slower}", rows.len())));
     let cells = |row: &BoardRow| {
         vec![
             model(row),
@@ -416,13 +446,14 @@ pub(crate) async fn engines(Shared(state): Shared<State>, reader: Read, uri: Uri
 async fn engines_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, ServerError> {
     reader?;
     let query = board_query(uri)?;
-    let (rows, _) = state.rows(&serving(&query, false), false).await?;
+    let (rows, n_left_out) = state.rows(&serving(&query, false), false).await?;
     let mut page = Page::new("/engines", "Raw engine");
     page.lead = "Prompt processing and generation by the engine alone, without a server: what \
                  llama-bench calls pp and tg."
         .to_owned();
     page.blocks.push(Block::Filters(filters("/engines", &query, &state.choices().await?)));
-    page.blocks.push(Block::Live(format!("{} configurations, fastest first", rows.len())));
+    let slower = left_out(n_left_out);
+    page.blocks.push(Block::Live(format!("{} configurations, fastest first{slower}", rows.len())));
     page.blocks.push(Block::Table(plain(&rows, "Fastest first")));
     Ok(page)
 }

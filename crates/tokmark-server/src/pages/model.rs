@@ -1,10 +1,13 @@
 //! A model, and a machine, with all that was measured.
 
+use std::collections::BTreeSet;
+
 use axum::extract::{Path, State as Shared};
 use tokmark_board::{Hardware, Query, RowFilter};
-use tokmark_model::{BoardRow, ModelFacts};
+use tokmark_model::{BoardRow, MachineFacts, ModelFacts};
 use tokmark_plot::{
-    Axis, BarSeries, Bars, LinePoint, LineSeries, Lines, Plot, Reading, Unit, XAxis,
+    Axis, BarSeries, Bars, LinePoint, LineSeries, Lines, Plot, Reading, Scatter, ScatterGroup,
+    ScatterPoint, Unit, XAxis,
 };
 use tokmark_store::{Filter, MachineRow};
 
@@ -83,9 +86,14 @@ async fn model_page(state: &State, reader: Read, name: &str) -> Result<Page, Ser
     let filter =
         RowFilter { model: Some(name.to_owned()), limit: Some(ROWS), ..RowFilter::default() };
     let (rows, _) = state.rows(&Query { filter, ..Query::default() }, false).await?;
-    if rows.is_empty() {
-        return without_figures(state, name).await;
-    }
+    let Some(first) = rows.first() else { return without_figures(state, name).await };
+    // Files of other quantizations have names of their own.
+    let filter =
+        RowFilter { family: Some(first.family.clone()), limit: Some(ROWS), ..RowFilter::default() };
+    let (others, _) = state.rows(&Query { filter, ..Query::default() }, false).await?;
+    let is_other = |row: &BoardRow| row.variant == first.variant && row.model_name != name;
+    let others: Vec<BoardRow> = others.into_iter().filter(is_other).collect();
+    let rows: Vec<BoardRow> = rows.into_iter().chain(others).collect();
     Ok(blocks(name, &rows, true))
 }
 
@@ -143,9 +151,10 @@ pub(crate) fn blocks(name: &str, rows: &[BoardRow], has_server: bool) -> Page {
     page.blocks.push(Block::Heading("Every configuration".to_owned()));
     page.blocks.push(Block::Table(board::plain(rows, "Newest figures of each, fastest first")));
     page.blocks.push(Block::Heading("Speed, size and quality".to_owned()));
-    page.blocks.push(Block::Text(
-        "Size stands in the table beside speed. No answer of this model was judged yet.".to_owned(),
-    ));
+    if let Some(plot) = over_size(rows) {
+        page.blocks.push(Block::Plot(PlotView::of(&plot, "size")));
+    }
+    page.blocks.push(Block::Text("No answer of this model was judged yet.".to_owned()));
     page
 }
 
@@ -250,6 +259,36 @@ fn by_quantization(rows: &[BoardRow]) -> Option<Plot> {
     .ok()
 }
 
+/// Generation rates against the sizes of the files, where there are several.
+fn over_size(rows: &[BoardRow]) -> Option<Plot> {
+    let first = rows.iter().find(|row| row.shape.starts_with("tg") || row.is_serving)?;
+    let mut groups: Vec<ScatterGroup> = Vec::new();
+    let mut sizes = BTreeSet::new();
+    for row in rows.iter().filter(|row| row.label == first.label && row.kind == first.kind) {
+        let (Some(rate), Some(size)) = (row.rate_tps, row.file_size_bytes) else { continue };
+        sizes.insert(size);
+        let name = row.quantization.clone().unwrap_or_else(|| "unknown".to_owned());
+        let point = ScatterPoint { x: size.get() as f64, y: rate.get(), label: name };
+        let label = format!("{}, {}", row.hardware, board::back_end(row));
+        match groups.iter_mut().find(|group| group.label == label) {
+            Some(group) => group.points.push(point),
+            None => groups.push(ScatterGroup { label, points: vec![point], connected: false }),
+        }
+    }
+    groups.truncate(CURVES);
+    if sizes.len() < 2 {
+        return None;
+    }
+    Scatter {
+        title: format!("Rate of {} over file size", first.label),
+        x: Axis::linear("File size", Unit::Bytes),
+        y: Axis::linear("Rate", Unit::symbol("tok/s")).from_zero(),
+        groups,
+    }
+    .plot()
+    .ok()
+}
+
 pub(crate) async fn hardware_list(Shared(state): Shared<State>, reader: Read) -> Shown {
     Shown(hardware_list_page(&state, reader).await)
 }
@@ -347,8 +386,7 @@ async fn hardware_page(
     if let Some(rig) = state.options.content.hardware.iter().find(|rig| rig.slug == fingerprint) {
         return rig_page(state, rig).await;
     }
-    let machines = state.store.board().machines(LISTED).await?;
-    let machine = machines.iter().find(|machine| machine.facts.fingerprint == fingerprint);
+    let machine = state.store.board().machine(fingerprint).await?;
     let filter = RowFilter {
         machine: Some(fingerprint.to_owned()),
         limit: Some(ROWS),
@@ -358,11 +396,15 @@ async fn hardware_page(
     if machine.is_none() && rows.is_empty() {
         return Err(ServerError::not_found("machine of this fingerprint"));
     }
-    let title = machine.and_then(|machine| machine.facts.cpu.model.clone());
+    Ok(machine_blocks(machine.as_ref().map(|machine| &machine.facts), &rows))
+}
+
+/// A machine's page: its facts where they are known, and its rows, fastest first.
+pub(crate) fn machine_blocks(facts: Option<&MachineFacts>, rows: &[BoardRow]) -> Page {
+    let title = facts.and_then(|facts| facts.cpu.model.clone());
     let title = title.or_else(|| rows.first().map(|row| row.hardware.clone()));
     let mut page = Page::new("/hardware", title.as_deref().unwrap_or("Unknown machine"));
-    if let Some(machine) = machine {
-        let facts = &machine.facts;
+    if let Some(facts) = facts {
         let mut shown: Vec<(String, Cell)> = Vec::new();
         let mut add = |name: &str, text: Option<String>| {
             let text = text.filter(|text| !text.is_empty());
@@ -393,10 +435,10 @@ async fn hardware_page(
     let mut best: Vec<BoardRow> = Vec::new();
     for row in rows {
         if !best.iter().any(|one| one.model_name == row.model_name && one.shape == row.shape) {
-            best.push(row);
+            best.push(row.clone());
         }
     }
     page.blocks
         .push(Block::Table(board::plain(&best, "Fastest configuration of each model and test")));
-    Ok(page)
+    page
 }

@@ -3,6 +3,18 @@
 use crate::support::{Running, SUBMIT, sound};
 use serde_json::Value;
 
+crate::on_both_databases! {
+    every_page_is_written_with_and_without_records
+    what_records_say_is_text_and_never_markup
+    a_chart_comes_with_the_figures_of_its_table_as_data
+    names_in_the_data_of_a_chart_end_no_element
+    the_script_of_charts_asks_no_other_host_and_carries_its_licences
+    no_page_loads_anything_from_another_host_or_runs_what_stands_in_it
+    the_wizard_writes_a_job_and_says_what_is_wrong_with_one
+    the_wizard_estimates_the_duration_from_what_the_machine_measured
+    a_model_has_all_of_its_quantizations_on_one_page
+}
+
 /// Every page that has an address of its own.
 const PAGES: [&str; 14] = [
     "/leaderboard",
@@ -21,7 +33,6 @@ const PAGES: [&str; 14] = [
     "/login",
 ];
 
-#[test]
 fn every_page_is_written_with_and_without_records() {
     let server = Running::start();
     for _ in 0..2 {
@@ -46,7 +57,6 @@ fn every_page_is_written_with_and_without_records() {
     assert_eq!(server.get("/nowhere").0, 404);
 }
 
-#[test]
 fn what_records_say_is_text_and_never_markup() {
     let server = Running::start();
     let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
@@ -84,7 +94,6 @@ fn chart(page: &str) -> Value {
     serde_json::from_str(data).unwrap()
 }
 
-#[test]
 fn a_chart_comes_with_the_figures_of_its_table_as_data() {
     let server = Running::start();
     let record = sound(1, 9);
@@ -105,7 +114,6 @@ fn a_chart_comes_with_the_figures_of_its_table_as_data() {
     assert!(!page.contains("charts.js"), "{page}");
 }
 
-#[test]
 fn names_in_the_data_of_a_chart_end_no_element() {
     let server = Running::start();
     let evil = "</script><script>alert(1)</script><!--";
@@ -119,7 +127,6 @@ fn names_in_the_data_of_a_chart_end_no_element() {
     assert!(label.contains(evil), "{label}");
 }
 
-#[test]
 fn the_script_of_charts_asks_no_other_host_and_carries_its_licences() {
     let server = Running::start();
     let (status, script) = server.get("/assets/charts.js");
@@ -134,7 +141,6 @@ fn the_script_of_charts_asks_no_other_host_and_carries_its_licences() {
     assert!(licences.contains("Apache License") && licences.contains("Redistributions in binary"));
 }
 
-#[test]
 fn no_page_loads_anything_from_another_host_or_runs_what_stands_in_it() {
     let server = Running::start();
     server.send(&[sound(1, 9)]);
@@ -151,7 +157,6 @@ fn no_page_loads_anything_from_another_host_or_runs_what_stands_in_it() {
     }
 }
 
-#[test]
 fn the_wizard_writes_a_job_and_says_what_is_wrong_with_one() {
     let server = Running::start();
     let hello = serde_json::json!({
@@ -181,7 +186,6 @@ fn the_wizard_writes_a_job_and_says_what_is_wrong_with_one() {
     assert_eq!(server.post_with("/wizard", form.as_bytes(), &headers[1..]).0, 401);
 }
 
-#[test]
 fn the_wizard_estimates_the_duration_from_what_the_machine_measured() {
     let server = Running::start();
     let hello = serde_json::json!({
@@ -227,4 +231,22 @@ fn the_wizard_estimates_the_duration_from_what_the_machine_measured() {
     assert!(seen("kind=compare&model=b.Q8_0&context=256&generation=32").contains("2 to 4 models"));
     assert!(seen(&format!("{both}&machine=other")).starts_with("No connected machine"));
     assert_eq!(server.json("/api/jobs"), serde_json::json!([]));
+}
+
+fn a_model_has_all_of_its_quantizations_on_one_page() {
+    let server = Running::start();
+    let mut large = sound(2, 9);
+    large.model.name = "SmolLM2-135M-Instruct.Q8_0".to_owned();
+    large.model.quantization = Some("Q8_0".to_owned());
+    large.model.sha256 = Some("cd34".to_owned());
+    large.model.file_size_bytes = tokmark_model::Bytes(145_000_000);
+    let mut small = sound(1, 9);
+    small.model.file_size_bytes = tokmark_model::Bytes(98_000_000);
+    let mut other = sound(3, 9);
+    other.model.name = "SmolLM2-360M-Instruct.Q8_0".to_owned();
+    assert_eq!(server.send(&[small, large, other]).0, 200);
+    let (_, page) = server.get("/models/SmolLM2-135M-Instruct.Q4_1");
+    assert!(page.contains("SmolLM2-135M-Instruct.Q8_0"), "{page}");
+    assert!(!page.contains("SmolLM2-360M"), "another size is another model: {page}");
+    assert!(page.contains("Rate of tg128 over file size"), "{page}");
 }

@@ -8,6 +8,14 @@ use serde_json::{Value, json};
 use tokmark_model::{Note, Record, Signature};
 use tokmark_server::ServerOptions;
 
+crate::on_both_databases! {
+    a_signature_that_fits_is_kept_and_shown_by_its_key_or_the_name_of_that
+    what_was_changed_after_it_was_signed_is_refused_though_its_figures_are_right
+    what_is_no_signature_at_all_is_refused
+    figures_that_are_made_anew_and_remarks_break_no_signature
+    a_record_that_is_known_stays_as_it_is_whoever_signs_it_later
+}
+
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
 }
@@ -41,7 +49,6 @@ fn is_refused(server: &Running, record: &Record) {
     assert_eq!(server.json("/api/benchmarks")["rows"], json!([]));
 }
 
-#[test]
 fn a_signature_that_fits_is_kept_and_shown_by_its_key_or_the_name_of_that() {
     let (known, unknown) = (key(1), key(2));
     let named = BTreeMap::from([(digits(&known), "the lab".to_owned())]);
@@ -59,7 +66,6 @@ fn a_signature_that_fits_is_kept_and_shown_by_its_key_or_the_name_of_that() {
     assert!(!unsigned.contains("signed by") && !unsigned.contains("Signature"), "{unsigned}");
 }
 
-#[test]
 fn what_was_changed_after_it_was_signed_is_refused_though_its_figures_are_right() {
     let server = Running::start();
     let mut changed = signed(sound(1, 7), &key(1));
@@ -78,7 +84,6 @@ fn what_was_changed_after_it_was_signed_is_refused_though_its_figures_are_right(
     is_refused(&server, &of_another_key);
 }
 
-#[test]
 fn what_is_no_signature_at_all_is_refused() {
     let server = Running::start();
     let good = signed(sound(1, 7), &key(1)).signature.unwrap();
@@ -97,7 +102,6 @@ fn what_is_no_signature_at_all_is_refused() {
     }
 }
 
-#[test]
 fn figures_that_are_made_anew_and_remarks_break_no_signature() {
     let server = Running::start();
     let mut record = signed(sound(1, 7), &key(1));
@@ -114,7 +118,6 @@ fn figures_that_are_made_anew_and_remarks_break_no_signature() {
     assert!(page(&server, &record).contains("; verified"));
 }
 
-#[test]
 fn a_record_that_is_known_stays_as_it_is_whoever_signs_it_later() {
     let server = Running::start();
     let unsigned = sound(1, 7);

@@ -14,6 +14,17 @@ crate::on_both_databases! {
     one_record_that_no_table_could_show_is_refused
     a_key_of_one_caller_is_none_of_another
     guessed_tokens_are_slowed_down
+    another_process_on_the_same_store_is_seen_at_once
+    who_may_not_read_is_shown_nothing_that_is_kept_for_others
+    a_batch_that_would_need_too_much_memory_is_refused_before_it_is_read
+    a_body_that_never_ends_is_ended_whatever_it_is_for
+    slow_uploads_hold_up_nobody_for_long
+    an_address_without_an_id_is_answered_in_the_form_of_its_kind
+    an_export_ends_where_it_was_asked_to
+    invented_methods_add_no_rows_to_the_figures
+    a_model_whose_file_was_measured_under_another_name_keeps_its_page
+    a_published_figure_is_shown_as_what_it_is
+    who_reads_nothing_of_his_answers_is_let_go
 }
 
 /// The error's code.
@@ -47,7 +58,6 @@ fn what_is_kept_of_a_page_is_never_older_than_its_records() {
     }
 }
 
-#[test]
 fn another_process_on_the_same_store_is_seen_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let url = StoreUrl::Sqlite(folder.path().join("tokmark.db"));
@@ -58,7 +68,6 @@ fn another_process_on_the_same_store_is_seen_at_once() {
     assert!(reader.get("/leaderboard").1.contains("SmolLM2"));
 }
 
-#[test]
 fn who_may_not_read_is_shown_nothing_that_is_kept_for_others() {
     let server = Running::with(ServerOptions { public: false, ..ServerOptions::default() });
     assert_eq!(server.send(&[sound(1, 9)]).0, 200);
@@ -117,7 +126,6 @@ fn guessed_tokens_are_slowed_down() {
     assert_eq!(server.get("/leaderboard").0, 200);
 }
 
-#[test]
 fn a_batch_that_would_need_too_much_memory_is_refused_before_it_is_read() {
     let options = small();
     let limits = Limits { batch_objects: 40, ..options.limits.clone() };
@@ -150,7 +158,6 @@ fn status(mut stream: TcpStream) -> u16 {
     status.unwrap_or_else(|| panic!("no answer: {answer:?}"))
 }
 
-#[test]
 fn a_body_that_never_ends_is_ended_whatever_it_is_for() {
     let limits = Limits { body_time: Duration::from_millis(300), ..Limits::default() };
     let server = Running::with(ServerOptions { limits, ..ServerOptions::default() });
@@ -160,7 +167,6 @@ fn a_body_that_never_ends_is_ended_whatever_it_is_for() {
     }
 }
 
-#[test]
 fn slow_uploads_hold_up_nobody_for_long() {
     let limits = Limits { held_time: Duration::from_millis(200), ..Limits::default() };
     let server = Running::with(ServerOptions { limits, ..ServerOptions::default() });
@@ -172,7 +178,6 @@ fn slow_uploads_hold_up_nobody_for_long() {
     }
 }
 
-#[test]
 fn an_address_without_an_id_is_answered_in_the_form_of_its_kind() {
     let server = Running::start();
     for path in ["/api/jobs/zz", "/api/runs/zz", "/api/jobs/zz/events"] {
@@ -183,7 +188,6 @@ fn an_address_without_an_id_is_answered_in_the_form_of_its_kind() {
     assert!(status == 400 && body.contains("</html>"), "{body}");
 }
 
-#[test]
 fn an_export_ends_where_it_was_asked_to() {
     let server = Running::start();
     let records: Vec<_> = (0..70).map(|seed| sound(seed, 3)).collect();
@@ -194,7 +198,6 @@ fn an_export_ends_where_it_was_asked_to() {
     }
 }
 
-#[test]
 fn invented_methods_add_no_rows_to_the_figures() {
     let server = Running::start();
     for n in 0..5 {
@@ -210,7 +213,6 @@ fn invented_methods_add_no_rows_to_the_figures() {
     assert!(text.contains("method=\"other\"") && !text.contains("method=\"M1\""), "{text}");
 }
 
-#[test]
 fn a_model_whose_file_was_measured_under_another_name_keeps_its_page() {
     let server = Running::start();
     let old = sound(1, 9);
@@ -223,7 +225,6 @@ fn a_model_whose_file_was_measured_under_another_name_keeps_its_page() {
     assert!(body.contains("The same file was last measured as SmolLM2-renamed."), "{body}");
 }
 
-#[test]
 fn a_published_figure_is_shown_as_what_it_is() {
     let files = [(
         "runs/a.yaml",
@@ -245,4 +246,21 @@ fn a_published_figure_is_shown_as_what_it_is() {
         assert!(server.get(path).1.contains(&id.to_string()), "{path}");
     }
     assert!(!server.get("/benchmarks?kind=measured").1.contains(&id.to_string()));
+}
+
+/// Asks for more than the system keeps for a reader, and reads nothing.
+fn who_reads_nothing_of_his_answers_is_let_go() {
+    let limits = Limits { write_time: Duration::from_millis(300), connections: 2, ..Limits::default() };
+    let server = Running::with(ServerOptions { limits, ..ServerOptions::default() });
+    let ask = format!("GET /assets/charts.js HTTP/1.1\r\nhost: {}\r\n\r\n", server.host());
+    let idle: Vec<TcpStream> = (0..2)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.host()).unwrap();
+            stream.write_all(ask.repeat(60).as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    // Both places are taken until these two are let go.
+    assert_eq!(server.get("/healthz").0, 200);
+    drop(idle);
 }

@@ -319,6 +319,9 @@ async fn long_and_awkward_texts_are_kept_and_found(place: &Place) {
     assert_eq!(store.board().rows(&filter).await.unwrap(), rows);
     let machines = store.board().machines(9).await.unwrap();
     assert_eq!(machines[0].facts, awkward(2).machine);
+    let found = store.board().machine(&awkward(2).machine.fingerprint).await.unwrap();
+    assert_eq!(found.as_ref(), machines.first());
+    assert_eq!(store.board().machine("another").await.unwrap(), None);
     store.remove(long.id).await.unwrap();
     assert_eq!(store.board().rows(&filter).await.unwrap(), []);
 }

@@ -296,10 +296,8 @@ async function plain() {
   assert.match(page.url(), /sort=/);
 }
 
-// What a screen reader says of a page, from its beginning to its end.
-async function phrases(path) {
-  const page = await open({ bypassCSP: true });
-  await page.goto(base + path);
+// Lets a screen reader begin on a page; again after each address, which takes its script away.
+async function listen(page) {
   const folder = dirname(require.resolve("@guidepup/virtual-screen-reader/package.json"));
   const library = readFileSync(join(folder, "lib/esm/index.browser.js"), "utf8");
   await page.addScriptTag({ type: "module", content: library.replace(/export\s*\{([^}]*)\}\s*;?/, (_, names) => {
@@ -307,9 +305,37 @@ async function phrases(path) {
     return `window.virtualReader = ${own[0]};`;
   }) });
   await page.waitForFunction(() => window.virtualReader);
+  await page.evaluate(() => window.virtualReader.start({ container: document.body }));
+}
+
+// Goes on until the reader says what `pattern` takes, and gives that phrase.
+async function hear(page, pattern) {
+  const found = await page.evaluate(async (source) => {
+    const reader = window.virtualReader;
+    for (let step = 0; step < 1500; step++) {
+      await reader.next();
+      const phrase = await reader.lastSpokenPhrase();
+      if (new RegExp(source, "i").test(phrase)) return phrase;
+      if (phrase === "end of document") return null;
+    }
+    return null;
+  }, pattern.source);
+  if (!found) {
+    const log = await page.evaluate(() => window.virtualReader.spokenPhraseLog());
+    assert.fail(`the screen reader does not say ${pattern} of ${page.url()}:\n${log.slice(0, 120).join("\n")}`);
+  }
+  return found;
+}
+
+const act = (page) => page.evaluate(() => window.virtualReader.act());
+
+// What a screen reader says of a page, from its beginning to its end.
+async function phrases(path) {
+  const page = await open({ bypassCSP: true });
+  await page.goto(base + path);
+  await listen(page);
   const said = await page.evaluate(async () => {
     const reader = window.virtualReader;
-    await reader.start({ container: document.body });
     for (let step = 0; step < 400; step++) {
       await reader.next();
       if ((await reader.lastSpokenPhrase()) === "end of document") break;
@@ -326,6 +352,74 @@ async function spoken() {
   assert.match(said, /navigation, Pages/);
   assert.match(said, /table/);
   assert.match(said, /status/);
+}
+
+// Sorting, filtering, the toggle and the wizard by what a screen reader says and does.
+async function heard() {
+  const page = await open({ bypassCSP: true });
+  await page.goto(`${base}/leaderboard`);
+  await listen(page);
+  await hear(page, /^link, Variant/);
+  await Promise.all([page.waitForURL(/sort=variant/), act(page)]);
+  await listen(page);
+  await hear(page, /by variant, A to Z/);
+  await hear(page, /Variant.*ascending|ascending.*Variant|sorted/);
+
+  await page.goto(`${base}/leaderboard?sort=variant`);
+  await listen(page);
+  await hear(page, /combobox, Kind/);
+  await page.selectOption("#f-kind", "measured");
+  await hear(page, /button, Filter/);
+  await Promise.all([page.waitForURL(/kind=measured/), act(page)]);
+  await listen(page);
+  await hear(page, /\d+ rows?/);
+
+  const [row] = await records(page);
+  await page.goto(`${base}/benchmarks/${row.id}`);
+  await listen(page);
+  await hear(page, /button, Table instead of the chart.*not pressed/);
+  await act(page);
+  assert.equal(await page.locator("[data-toggle]").first().getAttribute("aria-pressed"), "true");
+  await listen(page);
+  await hear(page, /button, Table instead of the chart.*pressed/);
+
+  await page.goto(`${base}/wizard`);
+  await listen(page);
+  for (const name of ["a.Q4_1", "b.Q8_0"]) {
+    await hear(page, new RegExp(`checkbox, ${name.replace(".", "\\.")}`));
+    await act(page);
+  }
+  await hear(page, /button, Estimate the duration/);
+  await Promise.all([page.waitForURL(/step=estimate/), act(page)]);
+  await listen(page);
+  await hear(page, /status/);
+  await hear(page, /button, Measure/);
+  await Promise.all([page.waitForURL(/\/jobs\/[0-9a-f-]+/), act(page)]);
+  await listen(page);
+  await hear(page, /heading, Comparison of .*, level 1/);
+  await hear(page, /progressbar/);
+}
+
+// A site of files sorts and filters its own tables, and says so.
+async function unserved() {
+  const page = await open();
+  const board = files.pages.find((path) => path.endsWith("/leaderboard/index.html"));
+  await page.goto(base + board);
+  const first = () => page.locator("table.data tbody tr:not([hidden]) th").first().textContent();
+  await tabTo(page, () => document.activeElement.getAttribute("aria-label") === "Sort by Variant", "the button that sorts");
+  await page.keyboard.press("Enter");
+  const ascending = await first();
+  assert.equal(await page.locator("th[aria-sort=ascending]").count() > 0, true);
+  assert.match(await page.locator("#count").textContent(), /sorted by Variant, ascending/);
+  await page.keyboard.press("Enter");
+  assert.match(await page.locator("#count").textContent(), /sorted by Variant, descending/);
+  const descending = await first();
+  assert.ok(ascending !== descending || (await page.locator("table.data tbody tr").count()) === 1);
+  const all = await page.locator("table.data tbody tr:not([hidden])").count();
+  await page.locator("main input").first().fill("gemma");
+  const some = await page.locator("table.data tbody tr:not([hidden])").count();
+  assert.ok(some > 0 && some < all, `${some} of ${all}`);
+  assert.match(await page.locator("#count").textContent(), new RegExp(`^${some} rows`));
 }
 
 // The wizard by keyboard: choose two models, ask how long it takes, measure, see the job, cancel it.
@@ -381,7 +475,7 @@ async function reports() {
   }
 }
 
-const journeys = { accessible, trees, keyboard, charts, plain, spoken, wizard, reports };
+const journeys = { accessible, trees, keyboard, charts, plain, spoken, heard, wizard, reports, unserved };
 try {
   assert.ok(journeys[journey], `journeys: ${Object.keys(journeys).join(", ")}`);
   await journeys[journey]();

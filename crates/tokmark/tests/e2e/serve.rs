@@ -135,8 +135,42 @@ fn one_record_is_the_same_from_the_terminal_to_the_page_to_yaml_to_the_site_and_
     assert!(data.contains(&record.id.to_string()), "{data}");
     let page = std::fs::read_to_string(home.path("site/leaderboard/index.html")).unwrap();
     assert!(page.contains("/bench/assets/page.css") && page.contains("data-static"), "{page}");
+    let board: serde_json::Value = serde_json::from_str(&data).unwrap();
+    let line = &board["groups"][0]["rows"][0];
+    let rate = record.summary.as_ref().unwrap().rate.rate_tps.get();
+    assert_eq!(line["rate_tps"].as_f64(), Some(rate), "the same figure to the last digit: {line}");
+    every_link_leads_somewhere(&home.path("site"), "/bench");
     let read = std::fs::read_to_string(home.path("content/benchmarks/runs/exported.yaml")).unwrap();
     assert_eq!(tokmark_board::read_run("exported.yaml", &read).unwrap(), [record]);
+}
+
+/// Follows the addresses in all pages below `site`, which is meant for `base` on a host.
+fn every_link_leads_somewhere(site: &std::path::Path, base: &str) {
+    let (mut folders, mut n_links) = (vec![site.to_owned()], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            if path.extension().is_none_or(|end| end != "html") {
+                continue;
+            }
+            let page = std::fs::read_to_string(&path).unwrap();
+            for part in page.split("href=\"").skip(1) {
+                let link = part.split(['"', '#']).next().unwrap();
+                let Some(place) = link.strip_prefix(base).filter(|_| !link.is_empty()) else {
+                    continue;
+                };
+                let file = site.join(place.trim_start_matches('/'));
+                let is_there = file.is_file() || file.join("index.html").is_file();
+                assert!(is_there, "{link} on {}", path.display());
+                n_links += 1;
+            }
+        }
+    }
+    assert!(n_links > 10, "{n_links}");
 }
 
 #[test]
