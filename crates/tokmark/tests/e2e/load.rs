@@ -27,6 +27,12 @@ impl Stub {
         let url = line.trim().strip_prefix("listening on ").unwrap().to_owned();
         Stub { child, url }
     }
+
+    /// Kills it, and waits until it is gone.
+    pub fn end(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
 }
 
 impl Drop for Stub {

@@ -1,7 +1,7 @@
 //! `tokmark load` against servers that are silent, refuse, or answer otherwise than asked, and
 //! what the result says of it.
 
-use tokmark_model::Status;
+use tokmark_model::{GradeLetter, Record, Status};
 
 use crate::load::{Stub, records};
 use crate::support::{Home, interrupted_at};
@@ -52,6 +52,85 @@ fn the_stub_speaks_each_dialect_and_its_drafts_are_seen() {
     assert_eq!((found.n_drafted, found.n_accepted), (30, 15));
     let ran = home.run(&["stub", "--mode", "drafted=50", "--for", "1s"]);
     assert!(ran.code == Some(2) && ran.stderr.contains("llama.cpp"), "{ran:?}");
+}
+
+/// The one point of 6 requests at a stub in this mode.
+fn point(home: &Home, mode: &str, timeout: &str) -> Record {
+    let stub = Stub::start(home, &["--mode", mode]);
+    let args = ["load", &stub.url, "-c", "2", "-n", "6", "--max-tokens", "8", "-o", "json"];
+    let limits = ["--warmup", "0", "--calibrate", "off", "--timeout", timeout];
+    let ran = home.run(&[&args[..], &limits[..]].concat());
+    records(&ran.stdout).pop().unwrap_or_else(|| panic!("{mode}: {ran:?}"))
+}
+
+#[test]
+fn each_fault_is_an_error_of_its_kind_and_enters_no_latency() {
+    let home = Home::new();
+    for (mode, kind) in [
+        ("status=429", "http 429"),
+        ("status=500", "http 500"),
+        ("close", "broken stream"),
+        ("cut", "broken stream"),
+        ("error-event", "server error"),
+        ("malformed", "malformed event"),
+        ("empty-answer", "empty answer"),
+        ("silent", "timeout"),
+        ("stall", "timeout"),
+        ("slow", "timeout"),
+    ] {
+        let timeout = if kind == "timeout" { "300ms" } else { "1m" };
+        let record = point(&home, mode, timeout);
+        let summary = record.serving.as_ref().unwrap().summary.as_ref().unwrap();
+        let errors: Vec<(&str, u64)> =
+            summary.errors.iter().map(|(kind, n)| (kind.as_str(), *n)).collect();
+        assert_eq!(errors, [(kind, 6)], "{mode}");
+        assert_eq!((summary.n_requests, summary.n_ok), (6, 0), "{mode}");
+        for figure in [&summary.ttft_ms, &summary.itl_ms, &summary.tpot_ms, &summary.e2e_ms] {
+            assert!(figure.is_none(), "{mode}: {figure:?}");
+        }
+        assert_eq!(record.grade.as_ref().unwrap().letter, GradeLetter::F, "{mode}");
+    }
+}
+
+#[test]
+fn odd_but_whole_answers_are_answers() {
+    let home = Home::new();
+    for mode in [
+        "crlf",
+        "comments",
+        "packed=4",
+        "split-bytes",
+        "no-done",
+        "until-close",
+        "null-opening",
+        "late-head",
+        "late-finish=20",
+        "tool-call",
+        "long-line=300000",
+    ] {
+        let record = point(&home, mode, "1m");
+        let serving = record.serving.as_ref().unwrap();
+        let summary = serving.summary.as_ref().unwrap();
+        assert_eq!((summary.n_ok, summary.errors.len()), (6, 0), "{mode}: {:?}", summary.errors);
+        assert_eq!(summary.ttft_ms.as_ref().unwrap().n, 6, "{mode}");
+        assert_eq!(summary.e2e_ms.as_ref().unwrap().n, 6, "{mode}");
+    }
+}
+
+#[test]
+fn a_server_that_goes_away_in_mid_run_is_an_error_from_then_on() {
+    let home = Home::new();
+    let mut stub = Stub::start(&home, &[]);
+    let args = ["load", &stub.url, "-c", "2", "--duration", "4s", "--warmup", "0", "-o", "json"];
+    let child = home.start(&[&args[..], &["--calibrate", "off", "--abort-errors", "100%"]].concat());
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    stub.end();
+    let output = child.wait_with_output().unwrap();
+    let record = records(&String::from_utf8(output.stdout).unwrap()).pop().unwrap();
+    let summary = record.serving.as_ref().unwrap().summary.as_ref().unwrap();
+    assert!(summary.n_ok > 0 && summary.errors.contains_key("connect"), "{:?}", summary.errors);
+    assert_eq!(summary.n_ok, summary.e2e_ms.as_ref().unwrap().n, "no failed request is timed");
+    assert_eq!(record.grade.as_ref().unwrap().letter, GradeLetter::F);
 }
 
 #[test]
