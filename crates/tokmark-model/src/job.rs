@@ -89,7 +89,8 @@ impl JobSpec {
             JobSpec::Compare { n_prompt, n_gen, .. } => compared_tests(*n_prompt, *n_gen).into(),
             JobSpec::Suite { n_prompt, n_gen, n_batch, n_parallel, n_gpu_layers, .. } => {
                 let lengths = n_prompt.iter().map(|&n| Test::pp(n));
-                let lengths: Vec<Test> = lengths.chain(n_gen.iter().map(|&n| Test::tg(n))).collect();
+                let lengths: Vec<Test> =
+                    lengths.chain(n_gen.iter().map(|&n| Test::tg(n))).collect();
                 let parallel = if n_parallel.is_empty() { &[1][..] } else { n_parallel };
                 let n_settings = n_batch.len().max(1) * n_gpu_layers.len().max(1);
                 let all = parallel.iter().flat_map(|&n_parallel| {

@@ -127,12 +127,13 @@ function sortAndFilter(main) {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const table of tables) {
       let shown = 0;
+      const group = table.closest("details.group");
+      const family = group ? group.querySelector("h2").textContent : "";
       for (const row of table.tBodies[0].rows) {
-        const text = row.textContent.toLowerCase();
+        const text = `${family} ${row.textContent}`.toLowerCase();
         row.hidden = !words.every((word) => text.includes(word));
         shown += !row.hidden;
       }
-      const group = table.closest("details.group");
       if (group) { group.hidden = shown === 0; if (words.length) group.open = true; }
     }
     const url = new URL(location.href);

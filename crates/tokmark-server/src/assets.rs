@@ -59,7 +59,8 @@ async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
         _ => "application/octet-stream",
     };
     let takes = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
-    let takes_gzip = takes.is_some_and(|takes| takes.contains("gzip") && !takes.contains("gzip;q=0"));
+    let takes_gzip =
+        takes.is_some_and(|takes| takes.contains("gzip") && !takes.contains("gzip;q=0"));
     let packed = (takes_gzip && file.data.len() > LARGE).then(|| packed(&name, &file.data));
     let (mut response, is_packed) = match packed {
         Some(Ok(packed)) => (packed.into_response(), true),

@@ -70,7 +70,8 @@ pub(crate) fn stream(
     beside: Vec<Record>,
 ) -> Response {
     let filter = Filter { limit: Some(PIECE.min(most)), ..filter };
-    let reading = Reading { store, filter, format, after: None, n: 0, most, beside, is_over: false };
+    let reading =
+        Reading { store, filter, format, after: None, n: 0, most, beside, is_over: false };
     let pieces = stream::unfold(Some(reading), |reading| async {
         let mut reading = reading?;
         match reading.next().await {

@@ -236,7 +236,10 @@ impl Fields {
     }
 
     /// A list of numbers: `512, 1024`.
-    pub(crate) fn numbers<T: std::str::FromStr>(&self, name: &'static str) -> Result<Vec<T>, ServerError> {
+    pub(crate) fn numbers<T: std::str::FromStr>(
+        &self,
+        name: &'static str,
+    ) -> Result<Vec<T>, ServerError> {
         let text = self.one(name).unwrap_or_default();
         let parts = text.split([',', ' ']).map(str::trim).filter(|part| !part.is_empty());
         parts
@@ -247,7 +250,10 @@ impl Fields {
             .collect()
     }
 
-    pub(crate) fn number<T: std::str::FromStr>(&self, name: &'static str) -> Result<Option<T>, ServerError> {
+    pub(crate) fn number<T: std::str::FromStr>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, ServerError> {
         Ok(self.numbers(name)?.into_iter().next())
     }
 }

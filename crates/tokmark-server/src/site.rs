@@ -114,7 +114,8 @@ pub fn build_site(
     }
     let mut list = Page::new("/hardware", "Hardware");
     let rigs = content.hardware.iter().map(|rig| (rig.name.as_str(), rig.slug.as_str()));
-    let measured = machines.iter().map(|(fingerprint, own)| (own[0].hardware.as_str(), *fingerprint));
+    let measured =
+        machines.iter().map(|(fingerprint, own)| (own[0].hardware.as_str(), *fingerprint));
     let link = |(name, place): (&str, &str)| {
         Cell::link(name.to_owned(), format!("/hardware/{}", words::escaped(place)))
     };

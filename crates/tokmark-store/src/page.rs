@@ -98,7 +98,8 @@ impl Store {
         for name in names.iter().flatten() {
             // Of each name the index gives its part of the page.
             let mut stretch = by_time(filter.sort.direction, after.map(|cursor| &cursor.0));
-            stretch.condition = stretch.condition.add(ColumnTrait::eq(&C::ModelSort, name.as_str()));
+            stretch.condition =
+                stretch.condition.add(ColumnTrait::eq(&C::ModelSort, name.as_str()));
             found.extend(self.of_stretch(filter, stretch, n_rows + 1).await?);
         }
         if names.is_some() {

@@ -27,8 +27,10 @@ fn measure(args: &QuickArgs, records: &Records) -> anyhow::Result<Exit> {
 
     let n_threads = args.threads.unwrap_or_else(tokmark_host::n_math_threads);
     let params = EngineParams { n_threads, ..EngineParams::default() };
-    let planned: Vec<PlannedTest> =
-        QUICK_TESTS.iter().map(|&test| PlannedTest { model: 0, test, params: params.clone() }).collect();
+    let planned: Vec<PlannedTest> = QUICK_TESTS
+        .iter()
+        .map(|&test| PlannedTest { model: 0, test, params: params.clone() })
+        .collect();
     view::warn_of_memory(&subject, &planned, &machine);
     let measuring = Measuring {
         process: ProcessParams::default(),

@@ -35,7 +35,21 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     }
 }
 
+/// Memory that batches of records needed goes back into few places, not one for each thread of
+/// the runtime: with those the server's memory grew by a third.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn share_memory() {
+    /// Places from which threads allocate; one for each core of a small machine.
+    const ARENAS: libc::c_int = 2;
+    // SAFETY: it sets a number of the allocator, before any other thread of ours runs.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, ARENAS) };
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn share_memory() {}
+
 fn serve(args: &ServeArgs) -> anyhow::Result<Exit> {
+    share_memory();
     log(args.log.as_deref());
     let url = store_url(&args.store)?;
     let interrupt = wiring::interrupt();

@@ -224,7 +224,13 @@ pub(crate) fn groups(found: &Leaderboard, query: &Query) -> Vec<Block> {
     let mut columns: Vec<Column> = Key::ALL.into_iter().map(column).collect();
     // Ranks go by rate.
     let by_rate = column(Key::Rate);
-    columns.push(Column { label: "Rank".to_owned(), definition: Some(words::RANK), numeric: false, sorted: None, ..by_rate });
+    columns.push(Column {
+        label: "Rank".to_owned(),
+        definition: Some(words::RANK),
+        numeric: false,
+        sorted: None,
+        ..by_rate
+    });
     // What was measured here is seen at once; what others published unfolds.
     let is_open = found.groups.len() <= 3;
     let is_own = |group: &tokmark_board::Group| {
@@ -330,7 +336,8 @@ async fn workloads_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, 
     let mut said = format!("{} configurations, fastest first", lines.len());
     said += &left_out(n_left_out + found.n_left_out as u64);
     if n_shapes > SHAPES {
-        said += &format!("; the {SHAPES} most frequent of {n_shapes} shapes, choose one for others");
+        said +=
+            &format!("; the {SHAPES} most frequent of {n_shapes} shapes, choose one for others");
     }
     page.blocks.push(Block::Live(said));
     let mut columns = vec![

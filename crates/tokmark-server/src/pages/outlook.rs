@@ -181,8 +181,7 @@ fn length(spec: &JobSpec, models: &[Paced<'_>]) -> Option<Length> {
 /// That of a comparison; an adaptive one ends as soon as every verdict is there.
 fn compared(paces: &[Pace], tests: &[Test], repetitions: Option<u32>) -> Length {
     let round: Duration = paces.iter().map(|pace| pace.visit(tests, REPETITIONS_IN_VISIT)).sum();
-    let rounds =
-        |budget| compared_rounds(paces.len(), tests.len(), repetitions, round, budget).0;
+    let rounds = |budget| compared_rounds(paces.len(), tests.len(), repetitions, round, budget).0;
     Length {
         expected: round * rounds(Duration::ZERO),
         at_most: repetitions.is_none().then(|| round * rounds(EXPERIMENT_BUDGET)),

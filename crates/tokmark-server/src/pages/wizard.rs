@@ -115,7 +115,10 @@ async fn wizard_page(
             true => {
                 "No agent is connected. Start one on the machine that is to measure:".to_owned()
             }
-            false => "The connected agents have no models. Add one there, and start the agent anew:".to_owned(),
+            false => {
+                "The connected agents have no models. Add one there, and start the agent anew:"
+                    .to_owned()
+            }
         }));
         page.blocks.push(Block::Command(match agents.is_empty() {
             true => "tokmark agent --server ADDRESS_OF_THIS_PAGE".to_owned(),

@@ -205,7 +205,8 @@ fn the_wizard_estimates_the_duration_from_what_the_machine_measured() {
         let said = said.into_iter().find(|begin| page.contains(begin)).unwrap_or("nothing is said");
         between(&page, said, "</p>").to_owned()
     };
-    let both = "kind=compare&model=SmolLM2-135M-Instruct.Q4_1&model=b.Q8_0&context=256&generation=32";
+    let both =
+        "kind=compare&model=SmolLM2-135M-Instruct.Q4_1&model=b.Q8_0&context=256&generation=32";
     assert!(seen(both).starts_with("Nothing comparable was measured"), "{}", seen(both));
 
     // 128 tokens in some 0.312 s, 512 of a prompt in as long: 2.44 ms and 0.609 ms a token.
@@ -244,6 +245,7 @@ fn a_model_has_all_of_its_quantizations_on_one_page() {
     small.model.file_size_bytes = tokmark_model::Bytes(98_000_000);
     let mut other = sound(3, 9);
     other.model.name = "SmolLM2-360M-Instruct.Q8_0".to_owned();
+    other.model.sha256 = Some("ef56".to_owned());
     assert_eq!(server.send(&[small, large, other]).0, 200);
     let (_, page) = server.get("/models/SmolLM2-135M-Instruct.Q4_1");
     assert!(page.contains("SmolLM2-135M-Instruct.Q8_0"), "{page}");

@@ -250,7 +250,8 @@ fn a_published_figure_is_shown_as_what_it_is() {
 
 /// Asks for more than the system keeps for a reader, and reads nothing.
 fn who_reads_nothing_of_his_answers_is_let_go() {
-    let limits = Limits { write_time: Duration::from_millis(300), connections: 2, ..Limits::default() };
+    let limits =
+        Limits { write_time: Duration::from_millis(300), connections: 2, ..Limits::default() };
     let server = Running::with(ServerOptions { limits, ..ServerOptions::default() });
     let ask = format!("GET /assets/charts.js HTTP/1.1\r\nhost: {}\r\n\r\n", server.host());
     let idle: Vec<TcpStream> = (0..2)

@@ -155,8 +155,7 @@ fn design(
         Repeat::Adaptive => None,
     };
     let (n, budget) = (entrants.len(), args.experiment.budget);
-    let (n_rounds, looks) =
-        tokmark_stats::compared_rounds(n, tests.len(), asked, round, budget);
+    let (n_rounds, looks) = tokmark_stats::compared_rounds(n, tests.len(), asked, round, budget);
     let design = Design {
         tests,
         n_repetitions: REPETITIONS_IN_VISIT,

@@ -87,7 +87,10 @@ pub(super) fn undecidable(design: &Design, n_variants: usize) -> Option<String> 
     let needed = tokmark_stats::rounds_needed(family, design.looks);
     let advice = match design.looks {
         Looks::Once => {
-            format!("--repetitions {} or adaptive", needed.div_ceil(tokmark_stats::ROUNDS_IN_REPETITION))
+            format!(
+                "--repetitions {} or adaptive",
+                needed.div_ceil(tokmark_stats::ROUNDS_IN_REPETITION)
+            )
         }
         Looks::Sequential { .. } => format!("--pairs {needed}"),
     };

@@ -5,9 +5,7 @@ mod serving;
 use tokmark_model::{Record, Repetition};
 
 use super::table::{flag_words, load, memory, status_word, tokens};
-use super::words::{
-    cpus, estimate, grade, half_width, minute, model, number, printable, time,
-};
+use super::words::{cpus, estimate, grade, half_width, minute, model, number, printable, time};
 
 /// Samples listed in full; beyond it the middle is left out, and `-o json` has them all.
 const LISTED: usize = 40;

@@ -4,8 +4,8 @@ use tokmark_model::{Record, RecordKind, Status};
 use tokmark_store::RecordRow;
 
 use super::words::{
-    cpus, estimate, grade, grade_of, half_width, minute, model, number, printable, short_id,
-    time, with_quantization,
+    cpus, estimate, grade, grade_of, half_width, minute, model, number, printable, short_id, time,
+    with_quantization,
 };
 
 /// A plain table: columns apart by two spaces, `right` columns right-aligned.
@@ -202,8 +202,17 @@ pub(super) fn flag_words(record: &Record, flag: &str) -> String {
 
 /// The list of `tokmark history`.
 pub(crate) fn history(rows: &[RecordRow]) -> String {
-    let header =
-        ["id", "when (UTC)", "model", "test", "settings", "tok/s", "grade", "backend", "tags and notes"];
+    let header = [
+        "id",
+        "when (UTC)",
+        "model",
+        "test",
+        "settings",
+        "tok/s",
+        "grade",
+        "backend",
+        "tags and notes",
+    ];
     let mut table = plain(&header, &[]);
     for row in rows {
         table.add_row(history_row(row));

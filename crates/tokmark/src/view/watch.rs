@@ -80,9 +80,8 @@ fn alike<'w>(
     key: &'w SeriesKey,
     all: &'w [Watched],
 ) -> impl Iterator<Item = &'w BTreeMap<String, String>> {
-    let named = |key: &'w SeriesKey| {
-        (&key.model, &key.test, &key.settings, &key.engine, &key.machine)
-    };
+    let named =
+        |key: &'w SeriesKey| (&key.model, &key.test, &key.settings, &key.engine, &key.machine);
     let keys = all.iter().map(|series| &series.key);
     keys.filter(move |other| named(other) == named(key)).map(|key| &key.workload)
 }

@@ -182,7 +182,8 @@ fn a_server_in_the_row_is_named_with_its_model_and_its_key() {
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.stderr.contains("--endpoint URL#MODEL"), "{ran:?}");
     assert!(ran.stderr.contains("no model other; it has stub"), "{ran:?}");
-    let args = ["compare", &tiny, "--endpoint", &stub.url, "--endpoint", &format!("{}#stub", stub.url)];
+    let args =
+        ["compare", &tiny, "--endpoint", &stub.url, "--endpoint", &format!("{}#stub", stub.url)];
     let ran = home.run_with(&[&args[..], &["--api-key-env", "STUB_KEY"]].concat(), &key);
     assert!(ran.stderr.contains("are the same; tokmark ab"), "{ran:?}");
     let unset = ["--api-key-env", "NO_SUCH_KEY"];

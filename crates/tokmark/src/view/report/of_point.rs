@@ -142,9 +142,8 @@ fn counters(serving: &Serving) -> Vec<Block> {
     ];
     let pressure: [Counter; 1] = [("some task waits for a core", |point| point.cpu_pressure)];
     let clock: [Counter; 1] = [("mean of the cores", |point| point.clock_mhz)];
-    let heat: [Counter; 1] = [("since the reading before", |point| {
-        point.thermal_throttles.map(|n| n as f64)
-    })];
+    let heat: [Counter; 1] =
+        [("since the reading before", |point| point.thermal_throttles.map(|n| n as f64))];
     let memory: [Counter; 1] =
         [("resident", |point| point.server_bytes.map(|bytes| bytes.get() as f64))];
     let counted = Unit::counted("request", "requests");
