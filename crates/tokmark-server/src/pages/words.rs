@@ -85,7 +85,10 @@ pub(crate) fn short(id: Uuid) -> String {
 }
 
 pub(crate) fn size(bytes: Bytes) -> String {
-    format!("{} GB", number(bytes.get() as f64 / 1e9))
+    match bytes.get() {
+        small if small < 1_000_000_000 => format!("{} MB", number(small as f64 / 1e6)),
+        large => format!("{} GB", number(large as f64 / 1e9)),
+    }
 }
 
 pub(crate) fn params(n: u64) -> String {

@@ -322,6 +322,7 @@ fn a_job_is_written_down_taken_reported_cancelled_and_ended() {
 fn the_description_names_every_operation_and_type() {
     let description = tokmark_server::Server::openapi();
     insta::assert_json_snapshot!("openapi_paths", description["paths"]);
+    insta::assert_json_snapshot!("openapi_schemas", description["components"]["schemas"]);
     let schemas = description["components"]["schemas"].as_object().unwrap();
     let text = description.to_string();
     for reference in text.split("\"$ref\":\"#/components/schemas/").skip(1) {

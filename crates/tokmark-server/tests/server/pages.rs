@@ -13,6 +13,7 @@ crate::on_both_databases! {
     the_wizard_writes_a_job_and_says_what_is_wrong_with_one
     the_wizard_estimates_the_duration_from_what_the_machine_measured
     a_model_has_all_of_its_quantizations_on_one_page
+    workloads_keep_back_ends_apart
 }
 
 /// Every page that has an address of its own.
@@ -251,4 +252,22 @@ fn a_model_has_all_of_its_quantizations_on_one_page() {
     assert!(page.contains("SmolLM2-135M-Instruct.Q8_0"), "{page}");
     assert!(!page.contains("SmolLM2-360M"), "another size is another model: {page}");
     assert!(page.contains("Rate of tg128 over file size"), "{page}");
+}
+
+fn workloads_keep_back_ends_apart() {
+    let server = Running::start();
+    let recorded = include_str!("../../../tokmark/tests/browser/records.json");
+    let recorded: Vec<tokmark_model::Record> = serde_json::from_str(recorded).unwrap();
+    let point = recorded.into_iter().find(|record| record.serving.is_some()).unwrap();
+    let with = |n: u128, backends: &str| {
+        let mut record = point.clone();
+        record.id = tokmark_model::Uuid::from_u128(point.id.as_u128() + n);
+        record.engine.backends = backends.to_owned();
+        record
+    };
+    let (status, answer) = server.send(&[with(1, "CUDA"), with(2, "Vulkan")]);
+    assert_eq!(status, 200, "{answer}");
+    let (_, page) = server.get("/workloads");
+    assert!(page.contains("2 configurations, fastest first"), "{page}");
+    assert!(page.contains("CUDA") && page.contains("Vulkan"), "{page}");
 }

@@ -2,16 +2,28 @@
 
 use std::process::Command;
 
+use crate::postgres::Database;
 use crate::serve::Served;
 use crate::support::{Home, servers};
 
 #[test]
 fn nothing_that_the_description_allows_or_forbids_makes_the_server_fail() {
     let home = Home::new();
-    home.write("records.json", include_bytes!("../browser/records.json"));
     let store = home.path("server.db").to_string_lossy().into_owned();
-    assert_eq!(home.run(&["import", "records.json", "--db", &store]).code, Some(0));
-    let served = Served::start(&home, &["--no-agent", "--db", &store]);
+    asked_everything(&home, &store);
+}
+
+#[test]
+fn nor_a_server_on_postgresql() {
+    let database = Database::create();
+    asked_everything(&Home::new(), database.url().as_str());
+}
+
+fn asked_everything(home: &Home, store: &str) {
+    home.write("records.json", include_bytes!("../browser/records.json"));
+    let imported = home.run(&["import", "records.json", "--db", store]);
+    assert_eq!(imported.code, Some(0), "{imported:?}");
+    let served = Served::start(home, &["--no-agent", "--db", store]);
     let ran = Command::new("python3")
         .args(["-c", "from schemathesis.cli import schemathesis; schemathesis()", "run"])
         .arg(format!("{}/api/openapi.json", served.url))

@@ -12,6 +12,8 @@ mod interface;
 mod load;
 mod load_faults;
 mod load_flags;
+#[path = "../../../tokmark-server/tests/server/support/postgres.rs"]
+mod postgres;
 mod real;
 mod recipes;
 mod records;

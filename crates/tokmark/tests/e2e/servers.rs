@@ -1,13 +1,10 @@
 //! Several servers on one PostgreSQL.
 
-#[path = "../../../tokmark-server/tests/server/support/postgres.rs"]
-mod postgres;
-
 use std::path::PathBuf;
 
 use tokmark_model::{Record, RecordId};
 
-use self::postgres::Database;
+use crate::postgres::Database;
 use crate::serve::Served;
 use crate::support::{Home, wait_for};
 
