@@ -137,7 +137,7 @@ fn published_records_have_a_source_and_no_samples_grade_or_rank() {
     for record in measured {
         assert_eq!(record.kind, RecordKind::Measured);
         let n_requests = record.serving.as_ref().map_or(0, |serving| serving.requests.len());
-        assert!(record.samples.len() + n_requests >= 7 && record.grade.is_some());
+        assert!(record.samples.len() + n_requests >= 6 && record.grade.is_some());
     }
     for record in published {
         assert!(record.samples.is_empty() && record.grade.is_none() && record.summary.is_none());
