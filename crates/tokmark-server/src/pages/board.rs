@@ -255,14 +255,7 @@ pub(crate) fn groups(found: &Leaderboard, query: &Query) -> Vec<Block> {
 }
 
 fn line(line: &Line) -> Vec<Cell> {
-    let address = format!("/models/{}", words::escaped(&line.model_name));
-    let mut variant = Cell::link(line.variant.clone(), address);
-    if line.kind != RecordKind::Measured {
-        variant = variant.tagged(line.kind_text);
-    }
-    if let Some(disputed) = &line.disputed {
-        variant = variant.tagged(disputed.clone());
-    }
+    let variant = named(line, &line.variant);
     let mut rate = match line.records.first() {
         Some(id) => Cell::link(line.rate_text.clone(), record::address(*id)),
         None => Cell::text(line.rate_text.clone()),
@@ -282,6 +275,18 @@ fn line(line: &Line) -> Vec<Cell> {
         Cell::text(line.date_text.clone()),
         Cell::text(line.rank_text.clone()),
     ]
+}
+
+/// The model, with what is to be known of its figures.
+fn named(line: &Line, text: &str) -> Cell {
+    let mut cell = Cell::link(text, format!("/models/{}", words::escaped(&line.model_name)));
+    if line.kind != RecordKind::Measured {
+        cell = cell.tagged(line.kind_text);
+    }
+    if let Some(disputed) = &line.disputed {
+        cell = cell.tagged(disputed.clone());
+    }
+    cell
 }
 
 /// What computed, with its tags.
@@ -353,9 +358,8 @@ async fn workloads_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, 
         columns.push(Column::number(format!("{shape}, TTFT ms")).defined(words::TTFT));
     }
     let cells = |line: &&Line| {
-        let address = format!("/models/{}", words::escaped(&line.model_name));
         let mut cells = vec![
-            Cell::link(line.model_name.clone(), address),
+            named(line, &line.model_name),
             Cell::text(line.quantization_text.clone()),
             computed(line),
             Cell::text(line.engine_text.clone()),
