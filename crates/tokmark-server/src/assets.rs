@@ -59,8 +59,8 @@ async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
         _ => "application/octet-stream",
     };
     let takes = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
-    let takes_gzip =
-        takes.is_some_and(|takes| takes.contains("gzip") && !takes.contains("gzip;q=0"));
+    // Whoever weighs encodings is served by the layer that weighs them too.
+    let takes_gzip = takes.is_some_and(|takes| takes.split(',').any(|one| one.trim() == "gzip"));
     let packed = (takes_gzip && file.data.len() > LARGE).then(|| packed(&name, &file.data));
     let (mut response, is_packed) = match packed {
         Some(Ok(packed)) => (packed.into_response(), true),

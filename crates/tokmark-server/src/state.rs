@@ -77,10 +77,7 @@ impl State {
         let known: Vec<RecordId> = rows.iter().map(|row| row.id).collect();
         let beside = self.beside.rows.iter().filter(|row| query.filter.takes(row));
         rows.extend(beside.filter(|row| !known.contains(&row.id)).cloned());
-        let rate = |row: &BoardRow| {
-            row.rate_tps.or(row.rate_low_tps).map_or(f64::NEG_INFINITY, |rate| rate.get())
-        };
-        rows.sort_by(|a, b| rate(b).total_cmp(&rate(a)));
+        fastest_first(&mut rows);
         let mut n_left_out = n_kept.saturating_sub(most);
         if !generates {
             n_left_out += (rows.len() as u64).saturating_sub(most);
@@ -146,6 +143,14 @@ impl State {
         }
         Ok(choices)
     }
+}
+
+/// Sorts by rate, or by the lower end of a range; what has neither comes last.
+pub(crate) fn fastest_first(rows: &mut [BoardRow]) {
+    let rate = |row: &BoardRow| {
+        row.rate_tps.or(row.rate_low_tps).map_or(f64::NEG_INFINITY, |rate| rate.get())
+    };
+    rows.sort_by(|a, b| rate(b).total_cmp(&rate(a)));
 }
 
 fn add<T: PartialEq + Clone>(counts: &mut Vec<(T, u64)>, value: &T) {

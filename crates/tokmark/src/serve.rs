@@ -36,7 +36,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
 }
 
 /// Memory that batches of records needed goes back into few places, not one for each thread of
-/// the runtime: with those the server's memory grew by a third.
+/// the runtime: `docs/performance.md` has the server's memory with and without.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn share_memory() {
     /// Places from which threads allocate; one for each core of a small machine.

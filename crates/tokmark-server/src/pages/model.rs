@@ -16,7 +16,7 @@ use super::block::{Block, Cell, Column, Page, PlotView, TableView};
 use super::{board, records, words};
 use crate::access::Reader;
 use crate::error::ServerError;
-use crate::state::State;
+use crate::state::{State, fastest_first};
 
 /// Models or machines in a list.
 const LISTED: u64 = 500;
@@ -93,7 +93,8 @@ async fn model_page(state: &State, reader: Read, name: &str) -> Result<Page, Ser
     let (others, _) = state.rows(&Query { filter, ..Query::default() }, false).await?;
     let is_other = |row: &BoardRow| row.variant == first.variant && row.model_name != name;
     let others: Vec<BoardRow> = others.into_iter().filter(is_other).collect();
-    let rows: Vec<BoardRow> = rows.into_iter().chain(others).collect();
+    let mut rows: Vec<BoardRow> = rows.into_iter().chain(others).collect();
+    fastest_first(&mut rows);
     Ok(blocks(name, &rows, true))
 }
 

@@ -46,7 +46,9 @@ pub(super) async fn sentence(
         "" => able.collect(),
         chosen => able.filter(|agent| agent.hello.machine.fingerprint == chosen).collect(),
     };
-    able.dedup_by_key(|agent| agent.hello.machine.fingerprint.clone());
+    // Several agents of one machine are one machine.
+    able.sort_by_key(|agent| &agent.hello.machine.fingerprint);
+    able.dedup_by_key(|agent| &agent.hello.machine.fingerprint);
     let agent = match able.as_slice() {
         [] => return Ok("No connected machine has all of these models.".to_owned()),
         [one] => one,

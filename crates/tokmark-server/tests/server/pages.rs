@@ -252,6 +252,13 @@ fn a_model_has_all_of_its_quantizations_on_one_page() {
     assert!(page.contains("SmolLM2-135M-Instruct.Q8_0"), "{page}");
     assert!(!page.contains("SmolLM2-360M"), "another size is another model: {page}");
     assert!(page.contains("Rate of tg128 over file size"), "{page}");
+    let table = between(&page, "Newest figures of each, fastest first</caption>", "</table>");
+    let rates: Vec<f64> = (table.split("<td class=\"number\">").skip(1))
+        .filter_map(|cell| cell.split("</td>").next()?.parse().ok())
+        .filter(|number| *number > 2.0)
+        .collect();
+    assert_eq!(rates.len(), 2, "{table}");
+    assert!(rates[0] >= rates[1], "{rates:?}");
 }
 
 fn workloads_keep_back_ends_apart() {
