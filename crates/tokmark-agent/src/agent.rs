@@ -21,12 +21,17 @@ const IDLE: Duration = Duration::from_secs(2);
 pub struct AgentOptions {
     /// Its name, the same for as long as it lives.
     pub id: Uuid,
+    /// Of its waits, so that not all agents come at once.
+    pub seed: u64,
+}
+
+/// What an agent has to offer.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Offer {
     /// What it says of itself.
     pub hello: AgentHello,
     /// Where the models lie that the hello announces, by name.
     pub models: BTreeMap<String, PathBuf>,
-    /// Of its waits, so that not all agents come at once.
-    pub seed: u64,
 }
 
 /// What happens to an agent, for whoever prints it.
@@ -113,6 +118,9 @@ impl Agent<'_> {
     /// taken. On a stop the running job is asked to end, what it measured is uploaded, and the
     /// job has failed for that reason, or is cancelled where its user wanted that.
     ///
+    /// `offers` is asked before each question for work and gives what lies here now, or `None`
+    /// where that is as it was when last asked.
+    ///
     /// # Errors
     /// [`AgentError::Client`] when the server refuses to give this agent work;
     /// [`AgentError::Outbox`] when records cannot be kept. A failed job is no error.
@@ -120,12 +128,15 @@ impl Agent<'_> {
         &self,
         runner: &mut dyn Runner,
         pace: &mut dyn Pace,
+        offers: &mut dyn FnMut() -> Option<Offer>,
         tell: &mut dyn FnMut(AgentEvent),
     ) -> Result<(), AgentError> {
         let mut shift = Shift {
             agent: *self,
             runner,
             pace,
+            offers,
+            offer: Offer::default(),
             tell,
             backoff: Backoff::new(self.options.seed),
             is_away: false,
@@ -141,6 +152,9 @@ struct Shift<'a> {
     agent: Agent<'a>,
     runner: &'a mut dyn Runner,
     pace: &'a mut dyn Pace,
+    offers: &'a mut dyn FnMut() -> Option<Offer>,
+    /// What was offered last.
+    offer: Offer,
     tell: &'a mut dyn FnMut(AgentEvent),
     backoff: Backoff,
     /// The server did not answer when it was last asked.
@@ -155,7 +169,10 @@ impl Shift<'_> {
     fn work(&mut self) -> Result<(), AgentError> {
         while !self.is_stopped() {
             self.send_leftovers()?;
-            match self.agent.client.claim(self.agent.options.id, &self.agent.options.hello) {
+            if let Some(offer) = (self.offers)() {
+                self.offer = offer;
+            }
+            match self.agent.client.claim(self.agent.options.id, &self.offer.hello) {
                 Ok(Some(job)) => {
                     self.answered();
                     self.job(&job)?;

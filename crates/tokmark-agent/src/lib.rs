@@ -37,7 +37,7 @@ mod process;
 mod runner;
 mod shown;
 
-pub use agent::{Agent, AgentEvent, AgentOptions, Ending};
+pub use agent::{Agent, AgentEvent, AgentOptions, Ending, Offer};
 pub use client::{Client, Uploaded};
 pub use command::command_line;
 pub use error::{AgentError, ClientError, OutboxError};

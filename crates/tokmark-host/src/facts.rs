@@ -8,6 +8,7 @@ pub(crate) mod fixture;
 mod gpu;
 mod isa;
 mod memory;
+mod power;
 mod system;
 mod virtualization;
 
@@ -45,7 +46,7 @@ pub(crate) fn facts_below(tree: &Tree, options: &FactOptions) -> MachineFacts {
         os: system::os(tree),
         virtualization: virtualization::virtualization(tree),
         power_source: system::power_source(tree),
-        power_cap_w: None,
+        power_cap_w: power::cap_w(tree),
         host_name: options.host_name.then(|| system::host_name(tree)).flatten(),
     };
     #[cfg(not(target_os = "linux"))]

@@ -18,7 +18,7 @@ use tokmark_run::{Interrupt, VisitOrder};
 use tokmark_stats::{
     STATISTICS_VERSION, VisitResources, VisitTimes, can_decide_at, is_decided, is_disturbed,
     is_experiment_look, judge_experiment, judge_resources, judge_so_far, n_comparisons, overall,
-    visit_flags, visit_resources, visit_time,
+    visit_flags, visit_resources, visit_times,
 };
 
 use crate::record::blank;
@@ -223,10 +223,7 @@ impl Progress {
     fn add(&mut self, visit: Visit, records: &[Record], plan: &ExperimentPlan) {
         let variant = visit.variant as usize;
         let tests = &plan.design.tests;
-        let of_test = |test: &Test| {
-            records.iter().find(|record| record.serving.is_some() || record.test == *test)
-        };
-        let times: Vec<_> = tests.iter().map(|test| visit_time(of_test(test)?, test)).collect();
+        let times = visit_times(records, tests);
         let failed = records.iter().find(|record| record.status != Status::Ok);
         if let Some(failed) = failed {
             let reason = failed.status_reason.as_ref().map(|reason| reason.message.clone());

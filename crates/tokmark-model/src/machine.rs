@@ -22,7 +22,8 @@ pub struct MachineFacts {
     pub virtualization: Option<String>,
     /// Mains or battery.
     pub power_source: Option<PowerSource>,
-    /// Cap set on the board power, in watts.
+    /// Cap set on the power, in watts: a limit below the maker's, of the graphics processor, else
+    /// of the processor; the lowest of several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub power_cap_w: Option<f64>,
     /// Host name; only when the user asked for it.

@@ -119,6 +119,20 @@ pub struct Goodput {
     pub share_high: f64,
     /// Good requests per second of the measured window.
     pub per_s: f64,
+    /// 95 % interval of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
+    /// Why there is no interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_interval: Option<NoInterval>,
+}
+
+impl Goodput {
+    /// Good requests per second, with their interval.
+    pub fn rate(&self) -> SystemRate {
+        let Goodput { per_s, interval, no_interval, .. } = *self;
+        SystemRate { per_s, interval, no_interval }
+    }
 }
 
 /// Whether the load was what was asked for.
@@ -182,8 +196,13 @@ pub struct ReplicaSummary {
     /// Time per output token, ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tpot_ms: Option<Distribution>,
-    /// Output tokens per second of the measured window.
-    pub output_rate_tps: f64,
+    /// Output tokens per second of the measured window; absent where an answer's tokens are not
+    /// known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_rate_tps: Option<f64>,
+    /// 95 % interval of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_interval: Option<Interval>,
 }
 
 /// A search for the highest rate that keeps the service levels, as far as it had come.

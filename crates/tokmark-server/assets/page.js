@@ -212,6 +212,7 @@ function follow(section) {
   const text = section.querySelector("[data-job-text]");
   const said = section.querySelector("[data-job-said]");
   let told = -1;
+  let goesOn = !/^(done|failed|cancelled)\b/.test(text.textContent);
   source.addEventListener("job", (event) => {
     const job = JSON.parse(event.data);
     const percent = Math.round(100 * job.progress.share);
@@ -225,8 +226,9 @@ function follow(section) {
       told = tenth;
       said.textContent = over ? `The job is ${job.state}.` : `${10 * tenth} percent`;
     }
-    if (over) {
-      source.close();
+    if (over) source.close();
+    // A page of a job that was over before shows it already.
+    if (over && goesOn) {
       const link = document.createElement("a");
       link.href = location.pathname;
       link.textContent = "Show what it found";

@@ -4,10 +4,11 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::Uri;
 use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
-use tokmark_board::Query;
+use tokmark_board::{Column, Query};
 use tokmark_model::{GradeLetter, Status, Timestamp};
 use tokmark_store::{BoardFilter, Cursor, Direction, Filter, Sort, SortKey};
 use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 use uuid::Uuid;
 
 use crate::error::ServerError;
@@ -78,9 +79,6 @@ pub(crate) struct ListQuery {
 impl ListQuery {
     /// The filter, and where the page begins.
     pub(crate) fn filter(&self) -> Result<(Filter, Option<Cursor>), ServerError> {
-        let cursor = given(&self.cursor).map(|text| {
-            text.parse().map_err(|_| ServerError::bad("cursor", "this cursor is none of ours"))
-        });
         let filter = Filter {
             model: given(&self.model),
             model_sha256: given(&self.model_sha256),
@@ -94,12 +92,13 @@ impl ListQuery {
             tag: given(&self.tag),
             run_id: self.run,
             is_visit: Some(self.visits.unwrap_or(false)),
+            is_experiment: None,
             since: time("since", &self.since)?,
             until: time("until", &self.until)?,
             limit: Some(limit(self.limit)?),
             sort: self.sort()?,
         };
-        Ok((filter, cursor.transpose()?))
+        Ok((filter, cursor(&self.cursor)?))
     }
 
     fn sort(&self) -> Result<Sort, ServerError> {
@@ -126,6 +125,50 @@ impl ListQuery {
     }
 }
 
+/// Page of a list that has no filters, newest first.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageQuery {
+    /// Rows of a page, 1 to 1000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) limit: Option<u64>,
+    /// Where the page begins: `next` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cursor: Option<String>,
+}
+
+impl PageQuery {
+    /// Rows of the page, and where it begins.
+    pub(crate) fn page(&self) -> Result<(u64, Option<Cursor>), ServerError> {
+        Ok((limit(self.limit)?, cursor(&self.cursor)?))
+    }
+}
+
+/// The filters of a list without order and page, for the description.
+pub(crate) struct Filters;
+
+/// Filters and order of a list without its pages, for the description.
+pub(crate) struct WithoutPages;
+
+fn without(names: &[&str], provide: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+    let mut all = ListQuery::into_params(provide);
+    all.retain(|parameter| !names.contains(&parameter.name.as_str()));
+    all
+}
+
+impl IntoParams for Filters {
+    fn into_params(provide: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        without(&["sort", "limit", "cursor"], provide)
+    }
+}
+
+impl IntoParams for WithoutPages {
+    fn into_params(provide: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        without(&["cursor"], provide)
+    }
+}
+
 /// Rows of a leaderboard at most.
 pub(crate) const BOARD_ROWS: u64 = 1_200;
 
@@ -133,6 +176,34 @@ pub(crate) const BOARD_ROWS: u64 = 1_200;
 pub(crate) fn board_query(uri: &Uri) -> Result<Query, ServerError> {
     let query = Query::parse(uri.query().unwrap_or_default());
     query.map_err(|error| ServerError::bad("query", error.to_string()))
+}
+
+/// What an address of the leaderboard's rows asks for: which, which end first, and where the page
+/// begins.
+pub(crate) fn board_page(uri: &Uri) -> Result<(Query, Direction, Option<Cursor>), ServerError> {
+    let of_cursor = |part: &&str| part.starts_with("cursor=");
+    let (cursors, others): (Vec<&str>, Vec<&str>) =
+        uri.query().unwrap_or_default().split('&').partition(of_cursor);
+    let query = Query::parse(&others.join("&"));
+    let query = query.map_err(|error| ServerError::bad("query", error.to_string()))?;
+    if query.sort != Column::Rate {
+        let message = "rows come by rate; a program that wants another order sorts all pages";
+        return Err(ServerError::bad("sort", message));
+    }
+    if query.level != Query::default().level {
+        let message = "a level ranks the lines of the page /leaderboard; rows have no rank";
+        return Err(ServerError::bad("level", message));
+    }
+    let direction = match query.direction {
+        tokmark_board::Direction::Ascending => Direction::Ascending,
+        tokmark_board::Direction::Descending => Direction::Descending,
+    };
+    let after = match cursors.as_slice() {
+        [] => None,
+        [one] => cursor(&Some(one.trim_start_matches("cursor=").to_owned()))?,
+        _ => return Err(ServerError::bad("cursor", "one cursor at a time")),
+    };
+    Ok((query, direction, after))
 }
 
 /// The same for the store.
@@ -162,6 +233,13 @@ pub(crate) fn board_filter(query: &Query) -> BoardFilter {
 /// A form sends its empty fields too.
 fn given(text: &Option<String>) -> Option<String> {
     text.as_ref().map(|text| text.trim()).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn cursor(text: &Option<String>) -> Result<Option<Cursor>, ServerError> {
+    let read = |text: String| {
+        text.parse().map_err(|_| ServerError::bad("cursor", "this cursor is none of ours"))
+    };
+    given(text).map(read).transpose()
 }
 
 fn word<T: serde::de::DeserializeOwned>(

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokmark_board::Query;
 use tokmark_model::{BoardRow, Record, RecordId, RecordKind};
-use tokmark_store::{BoardChoices, BoardFilter, Filter, Store, StoreError};
+use tokmark_store::{
+    BoardChoices, BoardFilter, Cursor, Direction, Filter, Page, Store, StoreError, by_rate,
+};
 
 use crate::error::ServerError;
 use crate::kept::Kept;
@@ -77,13 +79,43 @@ impl State {
         let known: Vec<RecordId> = rows.iter().map(|row| row.id).collect();
         let beside = self.beside.rows.iter().filter(|row| query.filter.takes(row));
         rows.extend(beside.filter(|row| !known.contains(&row.id)).cloned());
-        fastest_first(&mut rows);
+        rows.sort_by(|a, b| by_rate(Direction::Descending, a, b));
         let mut n_left_out = n_kept.saturating_sub(most);
         if !generates {
             n_left_out += (rows.len() as u64).saturating_sub(most);
             rows.truncate(most as usize);
         }
         Ok((rows, n_left_out))
+    }
+
+    /// One page of the leaderboard's rows by rate, of the store and of what stands beside it, and
+    /// how many rows there are on all pages.
+    pub(crate) async fn page(
+        &self,
+        query: &Query,
+        direction: Direction,
+        after: Option<&Cursor>,
+    ) -> Result<(Page<BoardRow>, u64), ServerError> {
+        let filter = board_filter(query);
+        let most = filter.limit.unwrap_or(BOARD_ROWS).max(1) as usize;
+        let board = self.store.board();
+        let (page, n_kept) =
+            (board.page(&filter, direction, after).await?, board.count(&filter).await?);
+        let Page { mut rows, next } = page;
+        let mut beside: Vec<&BoardRow> =
+            self.beside.rows.iter().filter(|row| query.filter.takes(row)).collect();
+        let ids: Vec<RecordId> = beside.iter().map(|row| row.id).collect();
+        let held = board.holding(&ids).await?;
+        beside.retain(|row| !held.contains(&row.id));
+        let n_rows = n_kept + beside.len() as u64;
+        let is_ahead = |row: &&BoardRow| after.is_none_or(|after| after.is_before(row));
+        rows.extend(beside.into_iter().filter(is_ahead).cloned());
+        rows.sort_by(|a, b| by_rate(direction, a, b));
+        let is_more = next.is_some() || rows.len() > most;
+        rows.truncate(most);
+        let last = rows.last().filter(|_| is_more);
+        let next = last.map(|last| Cursor::after_row(last, direction));
+        Ok((Page { rows, next }, n_rows))
     }
 
     /// Of the records beside the store what a list for programs ends with: published figures,
@@ -95,8 +127,7 @@ impl State {
         }
     }
 
-    /// The records beside the store that a list's filter takes, the newest first. They have no
-    /// grade and are of no machine.
+    /// The records beside the store that a list's filter takes, the newest first.
     pub(crate) fn beside(&self, filter: &Filter) -> Vec<&Record> {
         let part = |whole: &str, part: &Option<String>| {
             let part = part.as_ref().map(|part| part.to_lowercase());
@@ -118,7 +149,11 @@ impl State {
                 && filter.run_id.is_none_or(|run| run == record.run_id)
                 && filter.since.is_none_or(|since| record.created_at >= since)
                 && filter.until.is_none_or(|until| record.created_at < until)
-                && (filter.grade_at_least, &filter.machine) == (None, &None)
+                && filter.is_experiment != Some(true)
+                && filter.grade_at_least.is_none_or(|worst| {
+                    record.grade.as_ref().is_some_and(|grade| grade.letter <= worst)
+                })
+                && is(&record.machine.fingerprint, &filter.machine)
         };
         let mut found: Vec<&Record> = self.beside.records.values().filter(takes).collect();
         found.sort_by_key(|record| std::cmp::Reverse((record.created_at, record.id)));
@@ -143,14 +178,6 @@ impl State {
         }
         Ok(choices)
     }
-}
-
-/// Sorts by rate, or by the lower end of a range; what has neither comes last.
-pub(crate) fn fastest_first(rows: &mut [BoardRow]) {
-    let rate = |row: &BoardRow| {
-        row.rate_tps.or(row.rate_low_tps).map_or(f64::NEG_INFINITY, |rate| rate.get())
-    };
-    rows.sort_by(|a, b| rate(b).total_cmp(&rate(a)));
 }
 
 fn add<T: PartialEq + Clone>(counts: &mut Vec<(T, u64)>, value: &T) {

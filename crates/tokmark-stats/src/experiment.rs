@@ -24,12 +24,22 @@ pub struct VisitTimes {
     pub times: Vec<Option<Nanos>>,
 }
 
+/// The times that a visit's records give for the tests of its design: those of the record at a test's
+/// place, or of the one load point, which stands for every test. A test that stands there twice
+/// has two records.
+pub fn visit_times(records: &[Record], tests: &[Test]) -> Vec<Option<Nanos>> {
+    let point = records.iter().find(|record| record.serving.is_some());
+    let time = |(n, test)| visit_time(point.or(records.get(n))?, test);
+    tests.iter().enumerate().map(time).collect()
+}
+
 /// The time that a visit's record gives for `test`: the median of its repetitions. Of a load
 /// point on an endpoint, at one request at a time: for a prompt the median time to the first
 /// token, scaled from the prompt tokens that were counted to those of `test`; for a generation `n_gen` times the median time per output token. `None` unless it
 /// ended well.
 pub fn visit_time(record: &Record, test: &Test) -> Option<Nanos> {
-    if record.status != Status::Ok {
+    let is_of_test = record.serving.is_some() || record.test == *test;
+    if record.status != Status::Ok || !is_of_test {
         return None;
     }
     let ns = match &record.serving {
@@ -57,10 +67,13 @@ fn asked_over_counted(summary: &ServingSummary, test: &Test) -> f64 {
     counted.filter(|n| *n >= 1.0).map_or(1.0, |n| f64::from(test.n_prompt) / n)
 }
 
-/// What has to be known of the figures that [`visit_time`] takes from a load point, in the words
+/// What has to be known of the figures that [`visit_time`] takes from a record, in the words
 /// of [`tokmark_model::Variant::flags`].
 pub fn visit_flags(record: &Record) -> Vec<&'static str> {
-    let Some(serving) = &record.serving else { return Vec::new() };
+    let Some(serving) = &record.serving else {
+        let told = |flag: &&str| record.flags.iter().any(|own| own == flag);
+        return ["context_over_trained", "threads_over_cores"].into_iter().filter(told).collect();
+    };
     let Some(summary) = &serving.summary else { return Vec::new() };
     let is_estimated = |count: Option<TokenCount>| {
         count.is_some_and(|count| count.source == CountSource::Estimated)

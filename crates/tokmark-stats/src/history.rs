@@ -72,6 +72,18 @@ pub struct Watched {
     pub regression: Option<Regression>,
     /// Where engine, software or hardware changed, whether or not the rate did.
     pub annotations: Vec<Annotation>,
+    /// Records that failed, oldest first: they have no rate and are no points.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Failure>,
+}
+
+/// A record of a series that has no rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Its id.
+    pub id: RecordId,
+    /// When it was begun.
+    pub at: Timestamp,
 }
 
 /// A change point may lie this many records beside its cause: as far as the simulation of
@@ -97,6 +109,12 @@ impl Watched {
         change.is_within_own_intervals(&half_widths)
     }
 
+    /// Whether the newest records failed.
+    pub fn fails_now(&self) -> bool {
+        let last = self.points.last().map(|point| point.at);
+        self.failed.last().is_some_and(|failure| last.is_none_or(|last| failure.at > last))
+    }
+
     /// The last change for the worse that was not recovered.
     pub fn regression(&self) -> Option<&Regression> {
         self.regression.as_ref()
@@ -104,8 +122,9 @@ impl Watched {
 }
 
 /// The series among `records`, each watched for changes of its rate, by model, test, workload,
-/// settings, engine and machine in the order of their names. Records that failed, have no rate, are visits
-/// of experiments or were not measured here belong to none.
+/// settings, engine and machine in the order of their names. Records that failed stand beside the
+/// series that they would belong to; those without a rate, visits of experiments and what was not
+/// measured here belong to none.
 pub fn watch(records: &[Record], options: &ChangeOptions) -> Vec<Watched> {
     let mut belonging: Vec<(SeriesKey, &Record)> =
         records.iter().filter(|record| is_point(record)).map(|r| (key(r), r)).collect();
@@ -113,6 +132,7 @@ pub fn watch(records: &[Record], options: &ChangeOptions) -> Vec<Watched> {
         let time = |record: &Record| (record.created_at, record.id);
         a.cmp(b).then(time(first).cmp(&time(second)))
     });
+    let mut failed = failures(records);
     belonging
         .chunk_by(|(a, _), (b, _)| a == b)
         .map(|series| {
@@ -125,17 +145,35 @@ pub fn watch(records: &[Record], options: &ChangeOptions) -> Vec<Watched> {
                 regression: regression(&rates, &changes, options),
                 changes,
                 annotations: annotations(&of_series),
+                failed: failed.remove(&series[0].0).unwrap_or_default(),
             }
         })
         .collect()
 }
 
 fn is_point(record: &Record) -> bool {
-    record.kind == RecordKind::Measured
-        && record.status == Status::Ok
-        && record.visit.is_none()
-        && record.experiment.is_none()
-        && record.rate().is_some()
+    is_measured(record) && record.status == Status::Ok && record.rate().is_some()
+}
+
+fn is_measured(record: &Record) -> bool {
+    record.kind == RecordKind::Measured && record.visit.is_none() && record.experiment.is_none()
+}
+
+/// The failed records of each series, oldest first. What was skipped or cut says nothing.
+fn failures(records: &[Record]) -> BTreeMap<SeriesKey, Vec<Failure>> {
+    use Status::{Crashed, Failed, OutOfMemory, TimedOut};
+
+    let mut found: BTreeMap<SeriesKey, Vec<Failure>> = BTreeMap::new();
+    for record in records.iter().filter(|record| is_measured(record)) {
+        if matches!(record.status, Crashed | Failed | OutOfMemory | TimedOut) {
+            let failure = Failure { id: record.id, at: record.created_at };
+            found.entry(key(record)).or_default().push(failure);
+        }
+    }
+    for failures in found.values_mut() {
+        failures.sort_by_key(|failure| (failure.at, failure.id));
+    }
+    found
 }
 
 fn rate(record: &Record) -> Estimate {

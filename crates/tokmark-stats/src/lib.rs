@@ -70,7 +70,7 @@ pub use difference::{
 };
 pub use experiment::{
     FEWEST_FOR_POWER, POWER_TRIES, VisitTimes, is_decided, is_disturbed, is_experiment_look,
-    judge_experiment, judge_so_far, overall, visit_flags, visit_time,
+    judge_experiment, judge_so_far, overall, visit_flags, visit_time, visit_times,
 };
 pub use grade::{DEFAULT_HALF_WIDTH, GradeInput, grade};
 pub use guard::{
@@ -78,7 +78,7 @@ pub use guard::{
     PROBE_MOVED, STEAL_TOUCHED, STEAL_WORTHLESS, SWAPPED_IN_PAGES,
 };
 pub use histogram::Histogram;
-pub use history::{Annotation, SeriesKey, SeriesPoint, Watched, watch};
+pub use history::{Annotation, Failure, SeriesKey, SeriesPoint, Watched, watch};
 pub use length::{
     Length, Pace, ROUNDS_IN_REPETITION, compared_rounds, length_from_history, rounds_within,
 };
@@ -107,4 +107,4 @@ pub use tokens::{STALL_FACTOR, token_times};
 pub use trend::{DRIFT_ALPHA, DRIFT_RELATIVE, MIN_FOR_DEPENDENCE, mann_kendall, theil_sen};
 
 /// Version of these statistics, kept with every summary.
-pub const STATISTICS_VERSION: u32 = 4;
+pub const STATISTICS_VERSION: u32 = 5;

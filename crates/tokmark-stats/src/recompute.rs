@@ -10,7 +10,7 @@ use crate::serving::RequestsWithEvents;
 use crate::{
     GradeInput, STATISTICS_VERSION, ServingGradeInput, ServingInput, VisitTimes, grade,
     grade_serving, is_disturbed, judge_experiment, judge_resources, overall, summarize,
-    summarize_serving, visit_resources, visit_time,
+    summarize_serving, visit_resources, visit_times,
 };
 
 /// Largest relative difference between two figures of the same samples.
@@ -218,8 +218,7 @@ fn judge(record: &mut Record, visit: impl Fn(RecordId) -> Option<Record>) -> Res
                 return Err(Unsound::Impossible { field: "experiment/visits".to_owned(), why });
             }
         }
-        let tests = experiment.design.tests.iter().enumerate();
-        let times = tests.map(|(n, test)| visit_time(records.get(n)?, test)).collect();
+        let times = visit_times(&records, &experiment.design.tests);
         n_disturbed += u32::from(records.iter().any(is_disturbed));
         resources.push(visit_resources(&made.visit, &records));
         visits.push(VisitTimes { visit: made.visit.clone(), times });

@@ -307,13 +307,15 @@ fn replicas(input: &ServingInput<'_>, flow: &Flow, tally: &Tally) -> Vec<Replica
                 tpot.extend(figures.tpot_ns.map(|ns| ns / 1e6));
             }
         });
+        let output = flow.output_rate_of(replica);
         ReplicaSummary {
             replica,
             n_requests,
             n_errors,
             ttft_ms: ttft.into_distribution(),
             tpot_ms: tpot.into_distribution(),
-            output_rate_tps: flow.output_rate_of(replica),
+            output_rate_tps: output.map(|rate| rate.per_s),
+            output_interval: output.and_then(|rate| rate.interval),
         }
     };
     tally.replicas.iter().map(of).collect()

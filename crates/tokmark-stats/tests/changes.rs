@@ -4,7 +4,7 @@
 
 mod simulation;
 
-use simulation::changes::{History, finds, steady_histories, stepped_histories};
+use simulation::changes::{History, NOISES, finds, steady_histories, stepped_histories};
 use tokmark_stats::ChangeOptions;
 
 const TRIALS: u32 = 400;
@@ -24,7 +24,7 @@ fn false_alarms_are_as_seldom_as_promised() {
 #[test]
 #[cfg_attr(debug_assertions, ignore = "minutes unless optimized: add --release")]
 fn large_steps_are_found_as_often_as_promised() {
-    for (history, bound) in stepped_histories() {
+    for (history, bound) in stepped_histories(&NOISES) {
         let Some(least) = bound else { continue };
         let found = finds(&history, &ChangeOptions::default(), TRIALS, SEED);
         assert!(found.recall.is_some_and(|recall| recall >= least), "{history:?}: {found:?}");

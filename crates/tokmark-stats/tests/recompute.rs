@@ -6,8 +6,8 @@ mod point;
 use point::Point;
 use tokmark_model::{
     ClientCheck, Design, EventLog, Experiment, Grade, GradeLetter, GradeReason, Looks, ModelFacts,
-    Nanos, Question, Record, RecordKind, RequestError, ServerFacts, Serving, Status, Test,
-    Timestamp, Tool, Uuid, Variant, Visit, VisitRecords,
+    Nanos, Question, Record, RecordKind, Repetition, RequestError, ServerFacts, Serving, Status,
+    Test, Timestamp, Tool, Uuid, Variant, Visit, VisitRecords,
 };
 use tokmark_stats::{Unsound, recomputed};
 
@@ -117,6 +117,40 @@ fn experiment(visit: &Visit) -> Record {
         grade,
         ..blank(3)
     }
+}
+
+/// One visit with these records, whose design has these tests: what its figures come to.
+fn contests(tests: Vec<Test>, records: &[Record]) -> Vec<tokmark_model::Contest> {
+    let visit = Visit { variant: 1, position: 0, planted: false, delayed: false };
+    let mut whole = experiment(&visit);
+    let own = whole.experiment.as_mut().unwrap();
+    own.design.tests = tests;
+    own.visits[0].records = records.iter().map(|record| record.id).collect();
+    let of_visit = |id| {
+        let found = records.iter().find(|record| record.id == id)?.clone();
+        Some(Record { model: model("b"), visit: Some(visit.clone()), ..found })
+    };
+    recomputed(&whole, of_visit).unwrap().experiment.unwrap().contests
+}
+
+#[test]
+fn the_one_load_point_of_a_visit_stands_for_every_test() {
+    let point = claimed(&Point::one_after_the_other(60), true);
+    let found = contests(vec![Test::pp(64), Test::tg(8)], &[point]);
+    let rates: Vec<bool> = found.iter().map(|contest| contest.rates[1].is_some()).collect();
+    assert_eq!(rates, [true, true], "{found:?}");
+}
+
+#[test]
+fn a_test_that_stands_there_twice_has_its_own_record_each_time() {
+    let test = |id: u128, duration: u64| Record {
+        test: Test::tg(8),
+        samples: vec![Repetition { duration_ns: Nanos(duration), ..Repetition::default() }],
+        ..blank(id)
+    };
+    let found = contests(vec![Test::tg(8); 2], &[test(7, 1_000_000), test(8, 2_000_000)]);
+    let rate = |n: usize| found[n].rates[1].as_ref().unwrap().rate_tps.get();
+    assert!((rate(0) / rate(1) - 2.0).abs() < 1e-9, "{found:?}");
 }
 
 #[test]

@@ -328,10 +328,35 @@ fn replicas_get_figures_of_their_own() {
     assert_eq!((first.replica, first.n_requests, first.n_errors), (0, 2, 0));
     assert_eq!((second.replica, second.n_requests, second.n_errors), (1, 3, 1));
     // The window ends at 451 ms: 4 + 6 x 2/3 tokens and 2 tokens in 441 ms.
-    assert_close(first.output_rate_tps, 8.0 / 0.441);
-    assert_close(second.output_rate_tps, 2.0 / 0.441);
+    assert_close(first.output_rate_tps.unwrap(), 8.0 / 0.441);
+    assert_close(second.output_rate_tps.unwrap(), 2.0 / 0.441);
+    assert_eq!((first.output_interval, second.output_interval), (None, None));
     assert_eq!(first.ttft_ms.as_ref().unwrap().median(), Some(100.0));
     assert_eq!(second.tpot_ms.as_ref().unwrap().median(), Some(75.0));
+    // An answer of unknown length is not one without tokens.
+    point.requests[0].output_tokens = None;
+    let summary = point.summary();
+    assert_eq!((summary.output_rate_tps, summary.replicas[0].output_rate_tps), (None, None));
+    assert_close(summary.replicas[1].output_rate_tps.unwrap(), 2.0 / 0.441);
+}
+
+#[test]
+fn every_request_of_one_base_url_and_good_gives_the_rates_of_all() {
+    let mut point = two_a_second(200, |i| 400 + 37 * (i % 7));
+    let whole = point.summary();
+    let (good, all) = (whole.goodput.unwrap(), whole.request_rate_per_s.unwrap());
+    assert!(all.interval.is_some(), "{all:?}");
+    assert_eq!(good.rate().interval, all.interval);
+    assert_close(good.per_s, all.per_s);
+    for request in point.requests.iter_mut().skip(1) {
+        request.replica = 1;
+    }
+    let [_, second] = &point.summary().replicas[..] else { panic!("two base URLs") };
+    let (own, all) = (second.output_interval.unwrap(), whole.output_rate_tps.unwrap());
+    // But for the first request, which ends before the window or as it begins.
+    let all = all.interval.unwrap();
+    assert!((own.low / all.low - 1.0).abs() < 0.02, "{own:?} {all:?}");
+    assert!((own.high / all.high - 1.0).abs() < 0.02, "{own:?} {all:?}");
 }
 
 #[test]

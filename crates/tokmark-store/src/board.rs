@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use async_recursion::async_recursion as boxed;
 use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{
@@ -8,16 +6,15 @@ use sea_orm::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokmark_model::{
-    BoardRow, GradeLetter, MachineFacts, ModelFacts, RecordId, RecordKind, Timestamp,
-};
+use tokmark_model::{BoardRow, GradeLetter, RecordId, RecordKind, Timestamp};
 
 use crate::catalogue::EVERY_ROW;
-use crate::entity::{board, board_values, machines, models, revision};
+use crate::entity::{board, board_values, revision};
 use crate::filter::{at_least, containing};
-use crate::row::{self, clipped, storable, word};
+use crate::page::USUAL_ROWS;
+use crate::row::{self, clipped, word};
 use crate::tables::CHUNK;
-use crate::{Store, StoreError};
+use crate::{Cursor, Direction, Page, Store, StoreError};
 
 /// Values of one menu.
 const MAX_CHOICES: u64 = 200;
@@ -30,7 +27,7 @@ const MAX_MEANT: u64 = 1000;
 /// Whatever saves, replaces or removes records keeps it right.
 #[derive(Debug, Clone, Copy)]
 pub struct Board<'s> {
-    store: &'s Store,
+    pub(crate) store: &'s Store,
 }
 
 /// Which rows of the leaderboard are meant. Absent fields don't restrict; several restrict
@@ -95,33 +92,6 @@ pub struct BoardChoices {
     pub concurrencies: Vec<(u32, u64)>,
 }
 
-/// A machine that records are of.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct MachineRow {
-    /// The facts in its newest record.
-    pub facts: MachineFacts,
-    /// Names of its hardware in the leaderboard, sorted; several where records used
-    /// different devices, none where nothing of it is there.
-    pub hardware: Vec<String>,
-    /// Records, whatever became of them.
-    pub n_records: u64,
-    /// When its newest was begun, to the microsecond.
-    pub last_at: Timestamp,
-}
-
-/// A model that records are of: by its hash, or by its name where none is known.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ModelRow {
-    /// The facts in its newest record.
-    pub facts: ModelFacts,
-    /// Its family.
-    pub family: String,
-    /// Records, whatever became of them.
-    pub n_records: u64,
-    /// When its newest was begun, to the microsecond.
-    pub last_at: Timestamp,
-}
-
 impl Store {
     /// The leaderboard, with machines and models.
     pub fn board(&self) -> Board<'_> {
@@ -179,6 +149,66 @@ impl Board<'_> {
         found.into_iter().map(|(id, body)| self.parse(id, &body)).collect()
     }
 
+    /// One page of the rows under a filter by rate, the newest first among equals.
+    /// `filter.limit` is the number of rows, 1 at least.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::InvalidCursor`] where another order gave the cursor;
+    /// [`StoreError::Unreadable`] where a newer program wrote one of the rows.
+    #[boxed]
+    pub async fn page(
+        &self,
+        filter: &BoardFilter,
+        direction: Direction,
+        after: Option<&Cursor>,
+    ) -> Result<Page<BoardRow>, StoreError> {
+        use board::Column as C;
+
+        let n_rows = Ord::max(filter.limit.unwrap_or(USUAL_ROWS), 1);
+        let slower = |after: &Cursor| after.slower(C::RateTps, C::LastAtUs, C::RecordId, direction);
+        let condition = self.condition(filter).await?.add_option(after.map(slower).transpose()?);
+        // Keys alone are sorted; bodies are wide.
+        let sorted = |select: Select<board::Entity>| {
+            let by_rate = select.order_by(C::RateTps, direction.order());
+            by_rate.order_by(C::LastAtUs, Order::Desc).order_by(C::RecordId, Order::Desc)
+        };
+        let keys = board::Entity::find().select_only().column(C::Key).filter(condition);
+        let keys = sorted(keys).limit(n_rows + 1).into_query();
+        let rows = board::Entity::find().select_only().columns([C::RecordId, C::Body]);
+        let found: Vec<(RecordId, String)> = sorted(rows.filter(C::Key.in_subquery(keys)))
+            .into_tuple()
+            .all(&self.store.db)
+            .await
+            .map_err(|error| self.store.origin.db(error))?;
+        let rows: Result<Vec<BoardRow>, _> =
+            found.into_iter().map(|(id, body)| self.parse(id, &body)).collect();
+        Ok(Page::of(rows?, n_rows, |last| Cursor::after_row(last, direction)))
+    }
+
+    /// Which of these records its rows show.
+    ///
+    /// # Errors
+    ///
+    /// None of its own.
+    #[boxed]
+    pub async fn holding(&self, ids: &[RecordId]) -> Result<Vec<RecordId>, StoreError> {
+        use board::Column as C;
+
+        let mut held = Vec::new();
+        for chunk in ids.chunks(CHUNK) {
+            let rows = board::Entity::find().select_only().column(C::RecordId);
+            let found: Vec<RecordId> = rows
+                .filter(C::RecordId.is_in(chunk.iter().copied()))
+                .into_tuple()
+                .all(&self.store.db)
+                .await
+                .map_err(|error| self.store.origin.db(error))?;
+            held.extend(found);
+        }
+        Ok(held)
+    }
+
     /// How many rows or configurations are under a filter, whatever its limit.
     ///
     /// # Errors
@@ -226,113 +256,6 @@ impl Board<'_> {
                 .filter_map(|(value, n_rows)| Some((value.parse().ok()?, n_rows)))
                 .collect(),
         })
-    }
-
-    /// The machines that measured last, the newest first.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Unreadable`] where a newer program wrote one of them.
-    #[boxed]
-    pub async fn machines(&self, limit: u64) -> Result<Vec<MachineRow>, StoreError> {
-        use machines::Column as C;
-
-        let found = machines::Entity::find()
-            .order_by(C::LastAtUs, Order::Desc)
-            .order_by(C::Key, Order::Desc)
-            .limit(limit)
-            .all(&self.store.db)
-            .await
-            .map_err(|error| self.store.origin.db(error))?;
-        self.machine_rows(found).await
-    }
-
-    async fn machine_rows(
-        &self,
-        found: Vec<machines::Model>,
-    ) -> Result<Vec<MachineRow>, StoreError> {
-        let mut hardware = self.hardware(&found).await?;
-        let row = |columns: machines::Model| {
-            Ok(MachineRow {
-                facts: self.parse(columns.record_id, &columns.facts)?,
-                hardware: hardware.remove(&clipped(&columns.fingerprint)).unwrap_or_default(),
-                n_records: columns.n_records.unsigned_abs(),
-                last_at: self.time(columns.last_at_us)?,
-            })
-        };
-        found.into_iter().map(row).collect()
-    }
-
-    /// The machine with this fingerprint.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Unreadable`] where a newer program wrote it.
-    #[boxed]
-    pub async fn machine(&self, fingerprint: &str) -> Result<Option<MachineRow>, StoreError> {
-        let found = machines::Entity::find()
-            .filter(machines::Column::Fingerprint.eq(storable(fingerprint)))
-            .order_by(machines::Column::LastAtUs, Order::Desc)
-            .one(&self.store.db)
-            .await
-            .map_err(|error| self.store.origin.db(error))?;
-        let rows = self.machine_rows(found.into_iter().collect()).await?;
-        Ok(rows.into_iter().next())
-    }
-
-    /// The models that were measured last, the newest first.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Unreadable`] where a newer program wrote one of them.
-    #[boxed]
-    pub async fn models(&self, limit: u64) -> Result<Vec<ModelRow>, StoreError> {
-        use models::Column as C;
-
-        let found = models::Entity::find()
-            .order_by(C::LastAtUs, Order::Desc)
-            .order_by(C::Key, Order::Desc)
-            .limit(limit)
-            .all(&self.store.db)
-            .await
-            .map_err(|error| self.store.origin.db(error))?;
-        let row = |columns: models::Model| {
-            Ok(ModelRow {
-                facts: self.parse(columns.record_id, &columns.facts)?,
-                family: columns.family,
-                n_records: columns.n_records.unsigned_abs(),
-                last_at: self.time(columns.last_at_us)?,
-            })
-        };
-        found.into_iter().map(row).collect()
-    }
-
-    /// Hardware in the leaderboard by fingerprint.
-    async fn hardware(
-        &self,
-        machines: &[machines::Model],
-    ) -> Result<HashMap<String, Vec<String>>, StoreError> {
-        use board::Column as C;
-
-        let mut hardware: HashMap<String, Vec<String>> = HashMap::new();
-        for chunk in machines.chunks(CHUNK) {
-            let fingerprints = chunk.iter().map(|machine| clipped(&machine.fingerprint));
-            let found: Vec<(String, String)> = board::Entity::find()
-                .select_only()
-                .columns([C::MachineFingerprint, C::Hardware])
-                .distinct()
-                .filter(C::MachineFingerprint.is_in(fingerprints))
-                .order_by(C::MachineFingerprint, Order::Asc)
-                .order_by(C::Hardware, Order::Asc)
-                .into_tuple()
-                .all(&self.store.db)
-                .await
-                .map_err(|error| self.store.origin.db(error))?;
-            for (fingerprint, name) in found {
-                hardware.entry(fingerprint).or_default().push(name);
-            }
-        }
-        Ok(hardware)
     }
 
     /// What restricts. Parts of words and their case are looked up among the values that there
@@ -389,11 +312,15 @@ impl Board<'_> {
         Ok(found.into_iter().map(|(value, n_rows)| (value, n_rows.unsigned_abs())).collect())
     }
 
-    fn parse<T: DeserializeOwned>(&self, id: RecordId, json: &str) -> Result<T, StoreError> {
+    pub(crate) fn parse<T: DeserializeOwned>(
+        &self,
+        id: RecordId,
+        json: &str,
+    ) -> Result<T, StoreError> {
         serde_json::from_str(json).map_err(|error| self.store.unreadable(id, error.to_string()))
     }
 
-    fn time(&self, microseconds: i64) -> Result<Timestamp, StoreError> {
+    pub(crate) fn time(&self, microseconds: i64) -> Result<Timestamp, StoreError> {
         row::time(microseconds).map_err(|reason| self.store.origin.corrupt(reason))
     }
 }

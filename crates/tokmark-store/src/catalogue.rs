@@ -168,8 +168,12 @@ fn key(parts: &impl serde::Serialize) -> Uuid {
     Uuid::new_v5(&NAMESPACE, text.as_bytes())
 }
 
+/// What rows of the leaderboard are sorted by: the rate, else the lower end of its range.
+pub(crate) fn speed(row: &BoardRow) -> f64 {
+    row.rate_tps.or(row.rate_low_tps).map_or(0.0, TokensPerSecond::get)
+}
+
 fn board_columns(row: &BoardRow) -> Result<board::Model, serde_json::Error> {
-    let speed = row.rate_tps.or(row.rate_low_tps).map_or(0.0, TokensPerSecond::get);
     Ok(board::Model {
         key: board_key(row),
         record_id: row.id,
@@ -189,7 +193,7 @@ fn board_columns(row: &BoardRow) -> Result<board::Model, serde_json::Error> {
         is_serving: row.is_serving,
         concurrency: row.concurrency.map(Into::into),
         grade: row.grade.map(letter),
-        rate_tps: speed,
+        rate_tps: speed(row),
         body: serde_json::to_string(row)?,
         line_key: Some(line_key(row)),
     })

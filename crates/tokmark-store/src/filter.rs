@@ -4,7 +4,7 @@ use sea_orm::{
     QueryTrait, Select,
 };
 use serde::{Deserialize, Serialize};
-use tokmark_model::{GradeLetter, RecordKind, Status, Timestamp};
+use tokmark_model::{Experiment, GradeLetter, RecordKind, Status, Timestamp};
 use uuid::Uuid;
 
 use crate::catalogue;
@@ -45,6 +45,8 @@ pub struct Filter {
     pub run_id: Option<Uuid>,
     /// Visits of experiments alone, or everything else.
     pub is_visit: Option<bool>,
+    /// Experiments alone, or everything else.
+    pub is_experiment: Option<bool>,
     /// Begun at this time or later, to the microsecond.
     pub since: Option<Timestamp>,
     /// Begun before this time, to the microsecond.
@@ -143,6 +145,10 @@ impl Filter {
         });
         let graded =
             self.grade_at_least.map(|worst| ColumnTrait::is_in(&C::Grade, at_least(worst)));
+        let of_experiments = self.is_experiment.map(|is_experiment| match is_experiment {
+            true => ColumnTrait::is_in(&C::TestLabel, Experiment::labels()),
+            false => ColumnTrait::is_not_in(&C::TestLabel, Experiment::labels()),
+        });
         let since = self.since.map(|time| ColumnTrait::gte(&C::CreatedAtUs, time.as_microsecond()));
         let until = self.until.map(|time| ColumnTrait::lt(&C::CreatedAtUs, time.as_microsecond()));
         Condition::all()
@@ -158,6 +164,7 @@ impl Filter {
             .add_option(tagged)
             .add_option(self.run_id.map(|run_id| ColumnTrait::eq(&C::RunId, run_id)))
             .add_option(self.is_visit.map(|visit| ColumnTrait::eq(&C::IsVisit, visit)))
+            .add_option(of_experiments)
             .add_option(since)
             .add_option(until)
     }

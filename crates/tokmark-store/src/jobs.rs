@@ -16,7 +16,7 @@ use crate::entity::jobs::Column as C;
 use crate::entity::{agents, job_models, jobs};
 use crate::job_row::{self, AgentRow};
 use crate::row::{clipped, storable, word};
-use crate::{Store, StoreError};
+use crate::{Cursor, Page, Store, StoreError};
 
 /// So often a job is given to agents that are heard of no more.
 pub const MAX_ATTEMPTS: u32 = 3;
@@ -108,17 +108,22 @@ impl Jobs<'_> {
     ///
     /// # Errors
     ///
-    /// None of its own.
+    /// [`StoreError::InvalidCursor`] where another order gave the cursor.
     #[boxed]
-    pub async fn list(&self, limit: u64) -> Result<Vec<Job>, StoreError> {
+    pub async fn list(&self, limit: u64, after: Option<&Cursor>) -> Result<Page<Job>, StoreError> {
+        let older = after.map(|after| after.older(C::CreatedAtUs, C::Id)).transpose()?;
         let found = jobs::Entity::find()
+            .filter(Condition::all().add_option(older))
             .order_by(C::CreatedAtUs, Order::Desc)
             .order_by(C::Id, Order::Desc)
-            .limit(limit)
+            .limit(limit.saturating_add(1))
             .all(&self.store.db)
             .await
             .map_err(|error| self.store.origin.db(error))?;
-        found.into_iter().map(|columns| self.job(columns)).collect()
+        let Page { rows, next } =
+            Page::of(found, limit, |last| Cursor::in_time(last.created_at_us, last.id));
+        let rows: Result<Vec<Job>, _> = rows.into_iter().map(|columns| self.job(columns)).collect();
+        Ok(Page { rows: rows?, next })
     }
 
     /// Gives an agent the oldest job that its machine and its models fit: one that waits, or
@@ -219,6 +224,11 @@ impl Jobs<'_> {
         job.message = end.message.as_deref().map(job_row::line);
         job.run_id = end.run_id.or(job.run_id);
         job.leased_until_us = None;
+        if state == JobState::Done {
+            // The last report was some seconds before.
+            let done = JobProgress { share: 1.0, ..JobProgress::default() };
+            job.progress = job_row::progress(&done);
+        }
         self.write(transaction, job, now.as_microsecond()).await
     }
 

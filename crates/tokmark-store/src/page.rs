@@ -1,6 +1,7 @@
 //! Pages of a list that stay whole while records are added: each begins after the last row
 //! of the one before, wherever that now stands.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -13,8 +14,10 @@ use sea_orm::{
     QueryOrder, QuerySelect,
 };
 use serde::{Deserialize, Serialize};
-use tokmark_model::RecordId;
+use tokmark_model::{BoardRow, RecordId};
+use uuid::Uuid;
 
+use crate::catalogue;
 use crate::entity::records::{self, Column as C};
 use crate::filter::newest_first;
 use crate::row::{clipped, is_cut, storable};
@@ -22,7 +25,7 @@ use crate::schema;
 use crate::{Direction, Filter, RecordRow, Sort, SortKey, Store, StoreError};
 
 /// Rows of a page when nobody says how many.
-const USUAL_ROWS: u64 = 100;
+pub(crate) const USUAL_ROWS: u64 = 100;
 
 /// Rows of a page at most.
 const MAX_ROWS: u64 = 1000;
@@ -52,9 +55,9 @@ SELECT name FROM names WHERE name IS NOT NULL LIMIT 5001";
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Page {
-    /// The rows, in the filter's order.
-    pub rows: Vec<RecordRow>,
+pub struct Page<T = RecordRow> {
+    /// The rows, in the list's order.
+    pub rows: Vec<T>,
     /// Where the next page begins; `None` at the end of the list.
     pub next: Option<Cursor>,
 }
@@ -89,9 +92,7 @@ impl Store {
     /// [`StoreError::InvalidCursor`] where another order gave the cursor.
     #[boxed]
     pub async fn page(&self, filter: &Filter, after: Option<&Cursor>) -> Result<Page, StoreError> {
-        if after.is_some_and(|cursor| cursor.0.sort != filter.sort) {
-            return Err(invalid("it belongs to another order"));
-        }
+        after.map_or(Ok(()), |cursor| cursor.expect(filter.sort))?;
         let n_rows = filter.limit.unwrap_or(USUAL_ROWS).clamp(1, MAX_ROWS) as usize;
         let names = self.meant(filter).await?;
         let mut found: Vec<records::Model> = Vec::new();
@@ -140,14 +141,12 @@ impl Store {
     /// The first `n_rows` of these, and where the next page begins.
     async fn page_of(
         &self,
-        mut found: Vec<records::Model>,
+        found: Vec<records::Model>,
         n_rows: usize,
         sort: Sort,
     ) -> Result<Page, StoreError> {
-        let is_more = found.len() > n_rows;
-        found.truncate(n_rows);
-        let next = found.last().filter(|_| is_more).map(|last| Cursor::after(sort, last));
-        Ok(Page { rows: self.rows(found).await?, next })
+        let Page { rows, next } = Page::of(found, n_rows as u64, |last| Cursor::after(sort, last));
+        Ok(Page { rows: self.rows(rows).await?, next })
     }
 
     /// The names of models that a filter's part of a name means, as the index holds them;
@@ -174,7 +173,90 @@ impl Store {
     }
 }
 
+/// Speed and time of a row of a leaderboard, and its record.
+type BoardPlace = ((f64, i64), RecordId);
+
+fn place(row: &BoardRow) -> BoardPlace {
+    ((catalogue::speed(row), row.created_at.as_microsecond()), row.id)
+}
+
+/// By rate, the newest first among equals.
+fn compare(direction: Direction, a: BoardPlace, b: BoardPlace) -> Ordering {
+    let ((a_speed, a_at), (b_speed, b_at)) = (a.0, b.0);
+    let by_rate = match direction {
+        Direction::Ascending => a_speed.total_cmp(&b_speed),
+        Direction::Descending => b_speed.total_cmp(&a_speed),
+    };
+    by_rate.then((b_at, b.1).cmp(&(a_at, a.1)))
+}
+
+/// The order of a leaderboard's rows by rate, as [`Board::page`](crate::Board::page) has it.
+pub fn by_rate(direction: Direction, a: &BoardRow, b: &BoardRow) -> Ordering {
+    compare(direction, place(a), place(b))
+}
+
+/// Newest first: the order of lists that have no other.
+const BY_TIME: Sort = Sort { key: SortKey::Time, direction: Direction::Descending };
+
+impl<T> Page<T> {
+    /// The first `n_rows` of one row more than that, and where the next page begins.
+    pub(crate) fn of(mut found: Vec<T>, n_rows: u64, after: impl Fn(&T) -> Cursor) -> Page<T> {
+        let n_rows = usize::try_from(n_rows).unwrap_or(usize::MAX);
+        let is_more = found.len() > n_rows;
+        found.truncate(n_rows);
+        let next = found.last().filter(|_| is_more).map(after);
+        Page { rows: found, next }
+    }
+}
+
 impl Cursor {
+    /// After a row of a leaderboard in an order by rate, wherever the row is kept.
+    pub fn after_row(row: &BoardRow, direction: Direction) -> Cursor {
+        let sort = Sort { key: SortKey::Rate, direction };
+        let rate = Some((0, Some(catalogue::speed(row))));
+        Cursor(Place { sort, rate, text: None, at_us: row.created_at.as_microsecond(), id: row.id })
+    }
+
+    /// Whether a row of a leaderboard stands after this place of an order by rate.
+    pub fn is_before(&self, row: &BoardRow) -> bool {
+        let own = (self.0.rate.and_then(|(_, rate)| rate).unwrap_or_default(), self.0.at_us);
+        compare(self.0.sort.direction, (own, self.0.id), place(row)).is_lt()
+    }
+
+    /// After a row of a list that is newest first.
+    pub(crate) fn in_time(at_us: i64, id: Uuid) -> Cursor {
+        Cursor(Place { sort: BY_TIME, rate: None, text: None, at_us, id })
+    }
+
+    /// What comes after this place in a list that is newest first.
+    pub(crate) fn older<C: ColumnTrait>(&self, at_us: C, id: C) -> Result<Expr, StoreError> {
+        self.expect(BY_TIME)?;
+        Ok(self.0.before(at_us, id))
+    }
+
+    /// What comes after this place of a leaderboard by rate: stretches, in order.
+    pub(crate) fn slower<C: ColumnTrait>(
+        &self,
+        rate: C,
+        at_us: C,
+        id: C,
+        direction: Direction,
+    ) -> Result<Expr, StoreError> {
+        self.expect(Sort { key: SortKey::Rate, direction })?;
+        let Some((0, Some(reached))) = self.0.rate else {
+            return Err(invalid("it names no place in a leaderboard"));
+        };
+        let beyond = match direction {
+            Direction::Descending => rate.into_expr().lt(reached),
+            Direction::Ascending => rate.into_expr().gt(reached),
+        };
+        Ok(beyond.or(rate.into_expr().eq(reached).and(self.0.before(at_us, id))))
+    }
+
+    fn expect(&self, sort: Sort) -> Result<(), StoreError> {
+        if self.0.sort == sort { Ok(()) } else { Err(invalid("it belongs to another order")) }
+    }
+
     fn after(sort: Sort, row: &records::Model) -> Cursor {
         let (rate, text) = match sort.key {
             SortKey::Time => (None, None),
@@ -246,7 +328,7 @@ fn stretches(sort: Sort, after: Option<&Place>) -> Vec<Stretch> {
         SortKey::Time => vec![by_time(sort.direction, after)],
         SortKey::Model => by_column(C::ModelSort, sort.direction, after.and_then(Place::text)),
         SortKey::Test => by_column(C::TestSort, sort.direction, after.and_then(Place::text)),
-        SortKey::Rate => by_rate(sort.direction, after),
+        SortKey::Rate => by_rate_class(sort.direction, after),
     }
 }
 
@@ -260,7 +342,12 @@ impl Place {
 
     /// What comes after this place among rows that are equal but for it, the newest first.
     fn older(&self) -> Expr {
-        let columns = Expr::tuple([C::CreatedAtUs.into_expr(), C::Id.into_expr()]);
+        self.before(C::CreatedAtUs, C::Id)
+    }
+
+    /// What is older than this place, by the columns of any table.
+    fn before<K: ColumnTrait>(&self, at_us: K, id: K) -> Expr {
+        let columns = Expr::tuple([at_us.into_expr(), id.into_expr()]);
         columns.lt(Expr::tuple([self.at_us.into(), self.id.into()]))
     }
 }
@@ -304,7 +391,7 @@ fn by_column(column: C, direction: Direction, after: Option<Reached>) -> Vec<Str
 }
 
 /// Class after class: only within one are rates compared.
-fn by_rate(direction: Direction, after: Option<&Place>) -> Vec<Stretch> {
+fn by_rate_class(direction: Direction, after: Option<&Place>) -> Vec<Stretch> {
     let reached = after.and_then(|place| place.rate.map(|(class, rate)| (class, rate, place)));
     let first = reached.map_or(0, |(class, ..)| class);
     let mut stretches = Vec::new();

@@ -1,12 +1,13 @@
 //! `tokmark agent`: takes jobs from a server and runs them.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use tokmark_agent::{Agent, AgentEvent, AgentOptions, Ending, ProcessRunner, Stop};
+use tokmark_agent::{Agent, AgentEvent, AgentOptions, Ending, Offer, ProcessRunner, Stop};
 use tokmark_host::FactOptions;
-use tokmark_model::{AgentHello, Tool, Uuid};
+use tokmark_hub::Hub;
+use tokmark_model::{AgentHello, ModelFacts, Tool, Uuid};
 
 use crate::args::serve::AgentArgs;
 use crate::exit::Exit;
@@ -14,22 +15,28 @@ use crate::output;
 use crate::upload::{client, outbox, refused_words};
 use crate::view::words::{counted, printable};
 use crate::wiring;
-use crate::wizard;
+use crate::wizard::{self, SeenFile};
+
+/// How often an agent without work looks whether models came or went.
+const LOOK: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(args: &AgentArgs) -> anyhow::Result<Exit> {
     let client = client(&args.server.server, &args.server.token_env)?;
     let outbox = outbox(args.outbox.as_deref())?;
     let machine = tokmark_host::machine_facts(&FactOptions { host_name: false });
-    let (models, facts) = models()?;
-    let n_models = facts.len();
     let tool = Tool { name: "tokmark".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
-    let id = Uuid::now_v7();
-    let options = AgentOptions {
-        id,
-        hello: AgentHello { machine, models: facts, tool },
-        models,
-        seed: id.as_u64_pair().1,
+    let mut shelf = Shelf {
+        hub: wiring::open_hub(false, None)?,
+        here: std::env::current_dir().context("cannot read the working directory")?,
+        hello: AgentHello { machine, models: Vec::new(), tool },
+        seen: None,
+        looked: Instant::now(),
     };
+    let first = shelf.look()?;
+    let n_models = first.hello.models.len();
+    let mut first = Some(first);
+    let id = Uuid::now_v7();
+    let options = AgentOptions { id, seed: id.as_u64_pair().1 };
     let stop = Stop::default();
     listen(&stop, args.while_stdin)?;
     let folder = tempfile::tempdir().context("cannot make a folder for the jobs")?;
@@ -40,7 +47,8 @@ pub(crate) fn run(args: &AgentArgs) -> anyhow::Result<Exit> {
         counted(n_models as u64, "model")
     );
     let agent = Agent { client: &client, outbox: &outbox, options: &options };
-    agent.run(&mut runner, &mut stop.clone(), &mut |event| tell(&event))?;
+    let mut offers = || first.take().or_else(|| shelf.changed());
+    agent.run(&mut runner, &mut stop.clone(), &mut offers, &mut |event| tell(&event))?;
     Ok(Exit::Done)
 }
 
@@ -59,17 +67,43 @@ fn listen(stop: &Stop, while_stdin: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The models that lie here: where, and what they are.
-fn models() -> anyhow::Result<(BTreeMap<String, PathBuf>, Vec<tokmark_model::ModelFacts>)> {
-    let hub = wiring::open_hub(false, None)?;
-    let here = std::env::current_dir().context("cannot read the working directory")?;
-    let (mut places, mut facts) = (BTreeMap::new(), Vec::new());
-    for candidate in wizard::candidates(&hub, &here)? {
-        let Ok(found) = candidate.facts else { continue };
-        places.insert(candidate.name.clone(), PathBuf::from(candidate.given));
-        facts.push(tokmark_model::ModelFacts { name: candidate.name, ..found });
+/// The models that lie here. Their headers are read again when a file came, went or changed.
+struct Shelf {
+    hub: Hub,
+    here: PathBuf,
+    /// Without models.
+    hello: AgentHello,
+    seen: Option<Vec<SeenFile>>,
+    looked: Instant,
+}
+
+impl Shelf {
+    fn changed(&mut self) -> Option<Offer> {
+        if self.looked.elapsed() < LOOK {
+            return None;
+        }
+        self.looked = Instant::now();
+        // What can't be read now may be again; meanwhile what was offered holds.
+        let files = wizard::files(&self.hub, &self.here).ok()?;
+        if self.seen.as_ref() == Some(&files) {
+            return None;
+        }
+        let offer = self.look().ok()?;
+        output::say!("{} lie here now", counted(offer.hello.models.len() as u64, "model"));
+        Some(offer)
     }
-    Ok((places, facts))
+
+    fn look(&mut self) -> anyhow::Result<Offer> {
+        let files = wizard::files(&self.hub, &self.here)?;
+        let mut offer = Offer { hello: self.hello.clone(), ..Offer::default() };
+        for candidate in wizard::candidates(&self.hub, &self.here)? {
+            let Ok(found) = candidate.facts else { continue };
+            offer.models.insert(candidate.name.clone(), PathBuf::from(candidate.given));
+            offer.hello.models.push(ModelFacts { name: candidate.name, ..found });
+        }
+        self.seen = Some(files);
+        Ok(offer)
+    }
 }
 
 fn tell(event: &AgentEvent) {

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use tokmark_board::{BoardError, Content, NamedText, read_foreign, run_file_name, write_run};
+use tokmark_board::{
+    BoardError, Content, NamedText, read_foreign, read_run, run_file_name, write_run,
+};
 use tokmark_model::Record;
 use tokmark_server::{SiteOptions, build_site};
 
@@ -85,7 +87,15 @@ fn faults(error: &BoardError) -> anyhow::Result<Exit> {
 fn write(content: &Path, record: &Record) -> anyhow::Result<PathBuf> {
     let runs = content.join("runs");
     fs::create_dir_all(&runs).with_context(|| format!("cannot make {}", runs.display()))?;
-    let file = runs.join(run_file_name(record));
+    let name = run_file_name(record);
+    let mut file = runs.join(&name);
+    // Names hold the first digits of an id, which are those of its minute.
+    let is_other = |text: String| {
+        read_run(&name, &text).is_ok_and(|found| found.iter().all(|own| own.id != record.id))
+    };
+    if fs::read_to_string(&file).is_ok_and(is_other) {
+        file = runs.join(format!("{}-{}.yaml", name.trim_end_matches(".yaml"), record.id));
+    }
     fs::write(&file, write_run(record))
         .with_context(|| format!("cannot write {}", file.display()))?;
     Ok(file)

@@ -90,7 +90,7 @@ impl<'a> Run<'a> {
             }
         };
         let mut view = ExperimentView::new(&self.plan, self.args.budget);
-        view.tell_how_to_resume(begun);
+        view.tell_how_to_resume();
         let interrupt = wiring::interrupt();
         let save = |record: &Record| self.records.save(record);
         let record = run_experiment(&self.plan, &earlier, arms, &interrupt, &mut view, save)?;

@@ -1,7 +1,7 @@
 //! `tokmark watch`: where the history changed.
 
 use tokmark_model::Record;
-use tokmark_stats::{ChangeOptions, watch};
+use tokmark_stats::{ChangeOptions, Watched, watch};
 use tokmark_store::{Direction, Filter, Sort, SortKey};
 
 use crate::args::WatchArgs;
@@ -45,6 +45,8 @@ pub(crate) fn run(args: &WatchArgs) -> anyhow::Result<Exit> {
         // A pipeline that watches nothing must not look as if all were well.
         Some(_) if watched.is_empty() => Exit::Usage,
         Some(_) if has_regressed => Exit::Worse,
+        // What no longer runs is no better than what became slower.
+        Some(_) if watched.iter().any(Watched::fails_now) => Exit::FailedRows,
         Some(_) => Exit::Done,
     })
 }

@@ -134,6 +134,11 @@ fn the_wizard_is_walked_by_keyboard() {
     journey("wizard");
 }
 
+#[test]
+fn a_job_is_told_as_it_goes_on_and_the_focus_stays() {
+    journey("progress");
+}
+
 /// What other commands write: the reports of `load` and `compare`, and a site of some pages.
 fn reports() -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();

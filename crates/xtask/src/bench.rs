@@ -49,7 +49,8 @@ pub(crate) enum Bench {
     /// How often change points are false and known steps are found, by simulation
     #[command(after_help = "Examples:
   cargo xtask bench changes
-  cargo xtask bench changes --trials 200 --seed 7")]
+  cargo xtask bench changes --trials 200 --seed 7
+  cargo xtask bench changes --model model.gguf")]
     Changes(changes::Options),
     /// The server over a large store: ingest, latency, memory, and paint in a browser
     #[command(after_help = "Examples:

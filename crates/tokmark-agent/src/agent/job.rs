@@ -41,10 +41,9 @@ impl Shift<'_> {
     }
 
     fn start(&mut self, job: &Job) -> Result<Box<dyn Running>, AgentError> {
-        let options = self.agent.options;
         let mut paths = Vec::new();
         for name in job.spec.models() {
-            let path = options.models.get(name).ok_or_else(|| AgentError::Unsound {
+            let path = self.offer.models.get(name).ok_or_else(|| AgentError::Unsound {
                 field: "models",
                 reason: format!("names '{}', which is not on this machine", shown(name)),
             })?;

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokmark_agent::{
-    Agent, AgentError, AgentEvent, AgentOptions, Client, ClientError, Ended, Ending, Outbox, Pace,
-    Runner, Running,
+    Agent, AgentError, AgentEvent, AgentOptions, Client, ClientError, Ended, Ending, Offer, Outbox,
+    Pace, Runner, Running,
 };
 use tokmark_model::{
-    AgentHello, Job, JobEnd, JobOutcome, JobProgress, JobSpec, JobState, Timestamp, Uuid,
+    AgentHello, Job, JobEnd, JobOutcome, JobProgress, JobSpec, JobState, ModelFacts, Timestamp,
+    Uuid,
 };
 
 use super::records::records;
@@ -184,16 +185,15 @@ fn work(job: Job, script: &Script, pace: FakePace, mut fault: Fault, taken: Take
         }
     });
     let client = Client::new(&server.address(), Some("token")).unwrap();
-    let options = AgentOptions {
-        id: Uuid::from_u128(7),
-        hello: AgentHello::default(),
-        models: [("A".to_owned(), "models/a.gguf".into())].into(),
-        seed: 1,
-    };
+    let options = AgentOptions { id: Uuid::from_u128(7), seed: 1 };
+    let models = [("A".to_owned(), "models/a.gguf".into())].into();
+    let mut offer = Some(Offer { models, ..Offer::default() });
     let agent = Agent { client: &client, outbox: &outbox, options: &options };
     let mut events = Vec::new();
     let mut runner = script.clone();
-    let result = agent.run(&mut runner, &mut pace.clone(), &mut |event| events.push(event));
+    let result = agent.run(&mut runner, &mut pace.clone(), &mut || offer.take(), &mut |event| {
+        events.push(event);
+    });
     let n_waiting = outbox.n_waiting().unwrap();
     let waits = pace.waits.lock().unwrap().clone();
     Done { result, asked: server.asked(), events, waits, n_waiting }
@@ -429,6 +429,31 @@ fn an_agent_whose_token_does_not_count_leaves_and_loses_nothing() {
 }
 
 #[test]
+fn models_that_came_later_are_offered() {
+    let server = Server::new(|_| Reply::Raw(204, String::new(), Vec::new()));
+    let client = Client::new(&server.address(), None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(folder.path()).unwrap();
+    let options = AgentOptions { id: Uuid::from_u128(7), seed: 1 };
+    let agent = Agent { client: &client, outbox: &outbox, options: &options };
+    let offer = |names: &[&str]| {
+        let fact = |name: &&str| ModelFacts { name: (*name).to_owned(), ..ModelFacts::default() };
+        let models = names.iter().map(fact).collect();
+        Some(Offer { hello: AgentHello { models, ..AgentHello::default() }, ..Offer::default() })
+    };
+    let mut shelf = [offer(&["A"]), None, offer(&["A", "B"]), None].into_iter();
+    let pace = FakePace { stop_at: vec![4], ..FakePace::default() };
+    let mut offers = || shelf.next().flatten();
+    agent.run(&mut Script::new(0), &mut pace.clone(), &mut offers, &mut |_| ()).unwrap();
+    let said = |asked: &Asked| {
+        let hello: AgentHello = serde_json::from_value(asked.json()).unwrap();
+        hello.models.into_iter().map(|model| model.name).collect::<Vec<_>>()
+    };
+    let claims: Vec<Vec<String>> = server.asked().iter().map(said).collect();
+    assert_eq!(claims, [vec!["A"], vec!["A"], vec!["A", "B"], vec!["A", "B"]]);
+}
+
+#[test]
 fn what_earlier_jobs_left_is_sent_before_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let outbox = Outbox::open(folder.path()).unwrap();
@@ -440,14 +465,9 @@ fn what_earlier_jobs_left_is_sent_before_the_next() {
         _ => Reply::Raw(204, String::new(), Vec::new()),
     });
     let client = Client::new(&server.address(), None).unwrap();
-    let options = AgentOptions {
-        id: Uuid::from_u128(7),
-        hello: AgentHello::default(),
-        models: Default::default(),
-        seed: 1,
-    };
+    let options = AgentOptions { id: Uuid::from_u128(7), seed: 1 };
     let agent = Agent { client: &client, outbox: &outbox, options: &options };
-    agent.run(&mut Script::new(0), &mut pace.clone(), &mut |_| ()).unwrap();
+    agent.run(&mut Script::new(0), &mut pace.clone(), &mut || None, &mut |_| ()).unwrap();
     assert_eq!(server.asked()[0].path(), "/api/benchmarks");
     assert_eq!(outbox.n_waiting().unwrap(), 0);
 }

@@ -22,17 +22,25 @@ pub(super) fn gpus(tree: &Tree) -> Vec<Gpu> {
     gpus
 }
 
-/// NVIDIA's GPUs; empty when the library is not there, which is no error. The name of
+/// NVIDIA's management library; `None` when it is not there, which is no error. The name of
 /// the library has its version: driver packages ship no other, the plain name comes
 /// with the developer's package.
 #[cfg(any(target_os = "linux", windows))]
-fn nvidia() -> Vec<Gpu> {
-    use nvml_wrapper::{Nvml, cuda_driver_version_major, cuda_driver_version_minor};
+pub(super) fn nvml() -> Option<nvml_wrapper::Nvml> {
+    use nvml_wrapper::Nvml;
     use std::ffi::OsStr;
 
     let versioned = || Nvml::builder().lib_path(OsStr::new("libnvidia-ml.so.1")).init();
     let nvml = if cfg!(windows) { Nvml::init() } else { versioned().or_else(|_| Nvml::init()) };
-    let Ok(nvml) = nvml else {
+    nvml.ok()
+}
+
+/// NVIDIA's GPUs.
+#[cfg(any(target_os = "linux", windows))]
+fn nvidia() -> Vec<Gpu> {
+    use nvml_wrapper::{cuda_driver_version_major, cuda_driver_version_minor};
+
+    let Some(nvml) = nvml() else {
         return Vec::new();
     };
     let driver = nvml.sys_driver_version().ok().map(|version| format!("nvidia {version}"));

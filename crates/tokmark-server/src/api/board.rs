@@ -5,22 +5,22 @@ use serde::Serialize;
 use tokmark_model::{BoardRow, MachineFacts, ModelFacts, Timestamp};
 use utoipa::ToSchema;
 
+use super::records::{Asked, Listed, asked};
 use crate::access::Reader;
 use crate::error::ServerError;
 use crate::openapi;
-use crate::query::board_query;
+use crate::query::{PageQuery, board_page};
 use crate::state::State;
-
-/// Machines or models in one answer.
-const CATALOGUE: u64 = 1_000;
 
 /// The leaderboard's rows.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Rows {
-    /// Fastest first.
+    /// By rate, the newest first among equals.
     #[schema(value_type = Vec<openapi::BoardRow>)]
     rows: Vec<BoardRow>,
-    /// Rows under the filter, however many are sent.
+    /// `cursor` of the next page; absent on the last.
+    next: Option<String>,
+    /// Rows under the filter, on all pages.
     n_rows: u64,
 }
 
@@ -71,7 +71,9 @@ pub(crate) struct Model {
         ("grade_at_least" = Option<String>, Query, description = "this grade or a better one"),
         ("kind" = Option<String>, Query, description = "how records came to be"),
         ("is_serving" = Option<bool>, Query, description = "load points or tests alone"),
-        ("limit" = Option<u64>, Query, description = "rows, at most 1200"),
+        ("direction" = Option<String>, Query, description = "`desc`, fastest first, or `asc`"),
+        ("limit" = Option<u64>, Query, description = "rows of a page, at most 1200"),
+        ("cursor" = Option<String>, Query, description = "where the page begins: `next` of the page before"),
     ),
     responses((status = 200, body = Rows), (status = 400, description = "a filter is wrong"))
 )]
@@ -80,43 +82,48 @@ pub(crate) async fn leaderboard(
     _: Reader,
     uri: Uri,
 ) -> Result<Json<Rows>, ServerError> {
-    let (rows, n_left_out) = state.rows(&board_query(&uri)?, false).await?;
-    Ok(Json(Rows { n_rows: rows.len() as u64 + n_left_out, rows }))
+    let (query, direction, after) = board_page(&uri)?;
+    let (page, n_rows) = state.page(&query, direction, after.as_ref()).await?;
+    Ok(Json(Rows { rows: page.rows, next: page.next.map(|next| next.to_string()), n_rows }))
 }
 
-/// The machines that measured.
+/// The machines that measured, the newest first.
 #[utoipa::path(
-    get, path = "/api/machines", tag = "leaderboard",
-    responses((status = 200, body = Vec<Machine>))
+    get, path = "/api/machines", tag = "leaderboard", params(PageQuery),
+    responses((status = 200, body = Listed<Machine>))
 )]
 pub(crate) async fn machines(
     Shared(state): Shared<State>,
     _: Reader,
-) -> Result<Json<Vec<Machine>>, ServerError> {
-    let rows = state.store.board().machines(CATALOGUE).await?.into_iter();
+    query: Asked<PageQuery>,
+) -> Result<Json<Listed<Machine>>, ServerError> {
+    let (limit, after) = asked(query)?.page()?;
+    let page = state.store.board().machines(limit, after.as_ref()).await?;
     let machine = |row: tokmark_store::MachineRow| Machine {
         facts: row.facts,
         n_records: row.n_records,
         last_at: row.last_at,
     };
-    Ok(Json(rows.map(machine).collect()))
+    Ok(Json(Listed::of(page, machine)))
 }
 
-/// The models that were measured.
+/// The models that were measured, the newest first.
 #[utoipa::path(
-    get, path = "/api/models", tag = "leaderboard",
-    responses((status = 200, body = Vec<Model>))
+    get, path = "/api/models", tag = "leaderboard", params(PageQuery),
+    responses((status = 200, body = Listed<Model>))
 )]
 pub(crate) async fn models(
     Shared(state): Shared<State>,
     _: Reader,
-) -> Result<Json<Vec<Model>>, ServerError> {
-    let rows = state.store.board().models(CATALOGUE).await?.into_iter();
+    query: Asked<PageQuery>,
+) -> Result<Json<Listed<Model>>, ServerError> {
+    let (limit, after) = asked(query)?.page()?;
+    let page = state.store.board().models(limit, after.as_ref()).await?;
     let model = |row: tokmark_store::ModelRow| Model {
         facts: row.facts,
         family: row.family,
         n_records: row.n_records,
         last_at: row.last_at,
     };
-    Ok(Json(rows.map(model).collect()))
+    Ok(Json(Listed::of(page, model)))
 }

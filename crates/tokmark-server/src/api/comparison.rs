@@ -1,16 +1,16 @@
 use axum::Json;
 use axum::extract::{Path, State as Shared};
 use serde::{Deserialize, Serialize};
-use tokmark_model::{Experiment, Record, RecordId};
+use tokmark_model::{Record, RecordId};
 use tokmark_stats::{ChangeOptions, Explanation, Watched, explain, watch};
 use tokmark_store::{Direction, Filter, RecordRow, Sort, SortKey};
 use utoipa::{IntoParams, ToSchema};
 
-use super::records::{Asked, asked};
+use super::records::{Asked, PageOfRows, asked};
 use crate::access::Reader;
 use crate::error::ServerError;
 use crate::openapi;
-use crate::query::ListQuery;
+use crate::query::{Filters, ListQuery};
 use crate::state::State;
 
 /// Records of a series that are looked at: the newest.
@@ -78,7 +78,7 @@ pub(crate) async fn compare(
 
 /// Series of records under a filter, with their change points: the newest 500 records.
 #[utoipa::path(
-    get, path = "/api/changes", tag = "comparison", params(ListQuery),
+    get, path = "/api/changes", tag = "comparison", params(Filters),
     responses((status = 200, description = "series, each with points, changes and annotations"))
 )]
 pub(crate) async fn changes(
@@ -119,25 +119,24 @@ pub(crate) struct ExperimentWithVisits {
     visits: Vec<RecordRow>,
 }
 
-/// Experiments of one sort in an answer, and visits of one.
+/// Visits of an experiment in an answer.
 const LISTED: u64 = 1_000;
 
-/// The experiments, the newest first.
+/// The experiments under the filters of a list, the newest first.
 #[utoipa::path(
-    get, path = "/api/experiments", tag = "comparison",
-    responses((status = 200, description = "rows, as /api/benchmarks has them"))
+    get, path = "/api/experiments", tag = "comparison", params(ListQuery),
+    responses((status = 200, body = PageOfRows), (status = 400, description = "a filter is wrong"))
 )]
 pub(crate) async fn experiments(
     Shared(state): Shared<State>,
     _: Reader,
-) -> Result<Json<Vec<RecordRow>>, ServerError> {
-    let mut rows = Vec::new();
-    for label in Experiment::labels() {
-        let filter = Filter { test: Some(label), limit: Some(LISTED), ..Filter::default() };
-        rows.extend(state.store.list(&filter).await?);
-    }
-    rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
-    Ok(Json(rows))
+    query: Asked<ListQuery>,
+) -> Result<Json<PageOfRows>, ServerError> {
+    let (filter, cursor) = asked(query)?.filter()?;
+    let filter = Filter { is_experiment: Some(true), ..filter };
+    let page = state.store.page(&filter, cursor.as_ref()).await?;
+    let next = page.next.map(|cursor| cursor.to_string());
+    Ok(Json(PageOfRows { rows: page.rows, next }))
 }
 
 /// One experiment with its visits.

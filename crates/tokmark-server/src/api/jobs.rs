@@ -13,14 +13,13 @@ use tokmark_store::StoreError;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::records::{Asked, Listed, asked};
 use crate::access::{Reader, Submitter};
 use crate::error::ServerError;
 use crate::openapi;
-use crate::query::Id;
+use crate::query::{Id, PageQuery};
 use crate::state::State;
 
-/// Jobs in a list.
-const LISTED: u64 = 200;
 /// How often a job is looked at for a listener.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -76,15 +75,19 @@ pub(crate) async fn written(
     Ok(state.store.jobs().submit(&job.spec, job.machine.as_deref(), key, now).await?)
 }
 
-/// The newest jobs.
+/// The jobs, the newest first.
 #[utoipa::path(
-    get, path = "/api/jobs", tag = "jobs", responses((status = 200, body = Vec<openapi::Job>))
+    get, path = "/api/jobs", tag = "jobs", params(PageQuery),
+    responses((status = 200, body = Listed<openapi::Job>))
 )]
 pub(crate) async fn list(
     Shared(state): Shared<State>,
     _: Reader,
-) -> Result<Json<Vec<Job>>, ServerError> {
-    Ok(Json(state.store.jobs().list(LISTED).await?))
+    query: Asked<PageQuery>,
+) -> Result<Json<Listed<Job>>, ServerError> {
+    let (limit, after) = asked(query)?.page()?;
+    let page = state.store.jobs().list(limit, after.as_ref()).await?;
+    Ok(Json(Listed::of(page, |job| job)))
 }
 
 /// One job.

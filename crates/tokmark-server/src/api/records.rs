@@ -5,7 +5,7 @@ use axum::extract::{Path, Query, State as Shared};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tokmark_store::RecordRow;
+use tokmark_store::{Page, RecordRow};
 use utoipa::ToSchema;
 
 use crate::access::{Reader, Submitter};
@@ -13,7 +13,7 @@ use crate::admission::{self, Admitted};
 use crate::error::ServerError;
 use crate::export::{self, Format};
 use crate::openapi;
-use crate::query::{Id, ListQuery};
+use crate::query::{Id, ListQuery, PageQuery, WithoutPages};
 use crate::state::State;
 
 /// One page of a list.
@@ -21,9 +21,25 @@ use crate::state::State;
 pub(crate) struct PageOfRows {
     /// The rows.
     #[schema(value_type = Vec<Object>)]
-    rows: Vec<RecordRow>,
+    pub(crate) rows: Vec<RecordRow>,
+    /// `cursor` of the next page; absent on the last.
+    pub(crate) next: Option<String>,
+}
+
+/// One page of a list of anything else.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Listed<T> {
+    /// The rows.
+    rows: Vec<T>,
     /// `cursor` of the next page; absent on the last.
     next: Option<String>,
+}
+
+impl<T> Listed<T> {
+    pub(crate) fn of<U>(page: Page<U>, row: impl Fn(U) -> T) -> Self {
+        let next = page.next.map(|cursor| cursor.to_string());
+        Listed { rows: page.rows.into_iter().map(row).collect(), next }
+    }
 }
 
 pub(crate) type Asked<T> = Result<Query<T>, QueryRejection>;
@@ -119,7 +135,7 @@ pub(crate) struct ExportQuery {
 
 /// All records under the filters of the list, whole; CSV has the list's columns.
 #[utoipa::path(
-    get, path = "/api/export", tag = "records", params(ExportQuery, ListQuery),
+    get, path = "/api/export", tag = "records", params(ExportQuery, WithoutPages),
     responses((status = 200, description = "the records"))
 )]
 pub(crate) async fn export(
@@ -141,22 +157,24 @@ pub(crate) async fn export(
 /// The records of one command line.
 #[utoipa::path(
     get, path = "/api/runs/{run_id}", tag = "records",
-    params(("run_id" = String, Path, description = "id of the run")),
-    responses((status = 200, body = PageOfRows))
+    params(("run_id" = String, Path, description = "id of the run"), PageQuery),
+    responses((status = 200, body = PageOfRows), (status = 404, description = "unknown"))
 )]
 pub(crate) async fn run(
     Shared(state): Shared<State>,
     _: Reader,
     Id(run_id): Id,
+    query: Asked<PageQuery>,
 ) -> Result<Json<PageOfRows>, ServerError> {
+    let (limit, after) = asked(query)?.page()?;
     let filter = tokmark_store::Filter {
         run_id: Some(run_id),
-        limit: Some(1_000),
+        limit: Some(limit),
         ..tokmark_store::Filter::default()
     };
-    let rows = state.store.list(&filter).await?;
-    if rows.is_empty() {
+    let page = state.store.page(&filter, after.as_ref()).await?;
+    if page.rows.is_empty() && after.is_none() {
         return Err(ServerError::not_found("run of this id"));
     }
-    Ok(Json(PageOfRows { rows, next: None }))
+    Ok(Json(PageOfRows { rows: page.rows, next: page.next.map(|next| next.to_string()) }))
 }

@@ -2,6 +2,10 @@
 
 use askama::Template;
 use tokmark_plot::{Plot, PlotData, StyleSheet, SvgOptions};
+use tokmark_store::Cursor;
+
+use super::words;
+use crate::query::PageQuery;
 
 /// A page before it is written.
 #[derive(Debug, Clone, Default)]
@@ -124,6 +128,18 @@ impl Block {
 /// A link as a block.
 pub(crate) fn link(text: &str, href: &str) -> Block {
     Block::Links(vec![Cell::link(text, href)])
+}
+
+/// How many things a page lists, and whether another page follows.
+pub(crate) fn counted(n: usize, what: &str, next: Option<&Cursor>) -> Block {
+    let more = if next.is_some() { ", more on the next page" } else { "" };
+    Block::Live(format!("{n} {what}{more}"))
+}
+
+/// The link to the page that follows.
+pub(crate) fn next_page(address: &str, query: &PageQuery, next: Option<Cursor>) -> Option<Block> {
+    let query = PageQuery { cursor: Some(next?.to_string()), ..query.clone() };
+    Some(link("Next page", &format!("{address}?{}", words::query(&query))))
 }
 
 /// A value, perhaps with an address and tags.

@@ -411,6 +411,10 @@ async fn latency_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, Se
     reader?;
     let query = board_query(uri)?;
     let (mut rows, n_left_out) = state.rows(&serving(&query, true), false).await?;
+    let others = match n_left_out {
+        0 => String::new(),
+        n => format!("; {n} more with lower rates are not shown, whatever their times"),
+    };
     rows.retain(|row| row.ttft_p50_ms.is_some());
     rows.sort_by(|a, b| {
         a.ttft_p50_ms.unwrap_or(f64::MAX).total_cmp(&b.ttft_p50_ms.unwrap_or(f64::MAX))
@@ -418,9 +422,8 @@ async fn latency_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, Se
     let mut page = Page::new("/latency", "Latency");
     page.lead = "Load points by their median time to first token, shortest first.".to_owned();
     page.blocks.push(Block::Filters(filters("/latency", &query, &state.choices().await?)));
-    let slower = left_out(n_left_out);
     page.blocks
-        .push(Block::Live(format!("{} load points, shortest time first{slower}", rows.len())));
+        .push(Block::Live(format!("{} load points, shortest time first{others}", rows.len())));
     let cells = |row: &BoardRow| {
         vec![
             model(row),

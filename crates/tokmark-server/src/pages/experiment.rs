@@ -232,6 +232,7 @@ fn found(contest: &Contest) -> Option<Vec<Cell>> {
 
 /// `3 %`, `0.5 %`.
 fn percent(share: f64) -> String {
-    let text = format!("{:.1}", share * 100.0);
-    format!("{} %", text.trim_end_matches(".0"))
+    // Six digits are what the command line takes; a product has more.
+    let text = format!("{:.6}", share * 100.0);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }

@@ -9,16 +9,15 @@ use tokmark_store::{AgentRow, Scope};
 use uuid::Uuid;
 
 use super::Shown;
-use super::block::{Block, Cell, Column, JobView, Page, TableView, link};
+use super::block::{Block, Cell, Column, JobView, Page, TableView, link, next_page};
 use super::{experiment, words};
 use crate::access::{Reader, Submitter};
 use crate::api::jobs as api;
+use crate::api::records::{Asked, asked};
 use crate::error::ServerError;
-use crate::query::Id;
+use crate::query::{Id, PageQuery};
 use crate::state::State;
 
-/// Jobs in a list.
-const LISTED: u64 = 200;
 /// An agent that said nothing for longer is not connected.
 const CONNECTED: Duration = Duration::from_secs(90);
 /// Records of a job's run in a table.
@@ -33,16 +32,20 @@ pub(super) async fn agents(state: &State) -> Result<Vec<AgentRow>, ServerError> 
 pub(crate) async fn list(
     Shared(state): Shared<State>,
     reader: Result<Reader, ServerError>,
+    query: Asked<PageQuery>,
 ) -> Shown {
-    Shown(list_page(&state, reader).await)
+    Shown(list_page(&state, reader, query).await)
 }
 
 async fn list_page(
     state: &State,
     reader: Result<Reader, ServerError>,
+    query: Asked<PageQuery>,
 ) -> Result<Page, ServerError> {
     reader?;
-    let jobs = state.store.jobs().list(LISTED).await?;
+    let query = asked(query)?;
+    let (limit, after) = query.page()?;
+    let tokmark_store::Page { rows, next } = state.store.jobs().list(limit, after.as_ref()).await?;
     let agents = agents(state).await?;
     let mut page = Page::new("/jobs", "Jobs");
     page.lead = match agents.len() {
@@ -60,7 +63,7 @@ async fn list_page(
         ]
     };
     page.blocks.push(Block::Table(TableView {
-        caption: "The newest jobs".to_owned(),
+        caption: "Jobs, newest first".to_owned(),
         columns: vec![
             Column::named("Job"),
             Column::named("State"),
@@ -68,8 +71,9 @@ async fn list_page(
             Column::named("Written down"),
             Column::named("Remark"),
         ],
-        rows: jobs.iter().map(row).collect(),
+        rows: rows.iter().map(row).collect(),
     }));
+    page.blocks.extend(next_page("/jobs", &query, next));
     page.blocks.push(link("Measure something", "/wizard"));
     Ok(page)
 }

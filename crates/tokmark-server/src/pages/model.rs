@@ -9,17 +9,17 @@ use tokmark_plot::{
     Axis, BarSeries, Bars, LinePoint, LineSeries, Lines, Plot, Reading, Scatter, ScatterGroup,
     ScatterPoint, Unit, XAxis,
 };
-use tokmark_store::{Filter, MachineRow};
+use tokmark_store::{Direction, Filter, MachineRow, by_rate};
 
 use super::Shown;
-use super::block::{Block, Cell, Column, Page, PlotView, TableView};
+use super::block::{Block, Cell, Column, Page, PlotView, TableView, counted, next_page};
 use super::{board, records, words};
 use crate::access::Reader;
+use crate::api::records::{Asked, asked};
 use crate::error::ServerError;
-use crate::state::{State, fastest_first};
+use crate::query::PageQuery;
+use crate::state::State;
 
-/// Models or machines in a list.
-const LISTED: u64 = 500;
 /// Rows of a model or machine.
 const ROWS: u64 = 400;
 /// Lines of a plot over concurrency.
@@ -27,15 +27,26 @@ const CURVES: usize = 8;
 
 type Read = Result<Reader, ServerError>;
 
-pub(crate) async fn models(Shared(state): Shared<State>, reader: Read) -> Shown {
-    Shown(models_page(&state, reader).await)
+pub(crate) async fn models(
+    Shared(state): Shared<State>,
+    reader: Read,
+    query: Asked<PageQuery>,
+) -> Shown {
+    Shown(models_page(&state, reader, query).await)
 }
 
-async fn models_page(state: &State, reader: Read) -> Result<Page, ServerError> {
+async fn models_page(
+    state: &State,
+    reader: Read,
+    query: Asked<PageQuery>,
+) -> Result<Page, ServerError> {
     reader?;
-    let rows = state.store.board().models(LISTED).await?;
+    let query = asked(query)?;
+    let (limit, after) = query.page()?;
+    let tokmark_store::Page { rows, next } =
+        state.store.board().models(limit, after.as_ref()).await?;
     let mut page = Page::new("/models", "Models");
-    page.blocks.push(Block::Live(format!("{} models", rows.len())));
+    page.blocks.push(counted(rows.len(), "models", next.as_ref()));
     let row = |row: &tokmark_store::ModelRow| {
         let facts = &row.facts;
         vec![
@@ -63,6 +74,7 @@ async fn models_page(state: &State, reader: Read) -> Result<Page, ServerError> {
         ],
         rows: rows.iter().map(row).collect(),
     }));
+    page.blocks.extend(next_page("/models", &query, next));
     Ok(page)
 }
 
@@ -85,17 +97,25 @@ async fn model_page(state: &State, reader: Read, name: &str) -> Result<Page, Ser
     reader?;
     let filter =
         RowFilter { model: Some(name.to_owned()), limit: Some(ROWS), ..RowFilter::default() };
-    let (rows, _) = state.rows(&Query { filter, ..Query::default() }, false).await?;
+    let (rows, n_slower) = state.rows(&Query { filter, ..Query::default() }, false).await?;
     let Some(first) = rows.first() else { return without_figures(state, name).await };
     // Files of other quantizations have names of their own.
-    let filter =
-        RowFilter { family: Some(first.family.clone()), limit: Some(ROWS), ..RowFilter::default() };
-    let (others, _) = state.rows(&Query { filter, ..Query::default() }, false).await?;
+    let filter = RowFilter { family: Some(first.family.clone()), ..RowFilter::default() };
+    let (others, n_of_family) = state.rows(&Query { filter, ..Query::default() }, false).await?;
     let is_other = |row: &BoardRow| row.variant == first.variant && row.model_name != name;
     let others: Vec<BoardRow> = others.into_iter().filter(is_other).collect();
     let mut rows: Vec<BoardRow> = rows.into_iter().chain(others).collect();
-    fastest_first(&mut rows);
-    Ok(blocks(name, &rows, true))
+    rows.sort_by(|a, b| by_rate(Direction::Descending, a, b));
+    let mut page = blocks(name, &rows, true);
+    page.blocks.extend(left_out(n_slower, "of this model"));
+    page.blocks.extend(left_out(n_of_family, "of its family, among which quantizations may be,"));
+    Ok(page)
+}
+
+/// What is not on a page.
+fn left_out(n: u64, of_what: &str) -> Option<Block> {
+    let text = format!("{n} slower configurations {of_what} are not on this page.");
+    (n > 0).then_some(Block::Text(text))
 }
 
 /// A model of which there are experiments or failures, and no figure of its own.
@@ -202,7 +222,7 @@ fn over_concurrency(rows: &[BoardRow]) -> Option<Plot> {
     let mut series: Vec<LineSeries> = Vec::new();
     let mut sorted: Vec<&BoardRow> =
         rows.iter().filter(|row| row.concurrency.is_some() && row.rate_tps.is_some()).collect();
-    sorted.sort_by_key(|row| row.concurrency);
+    sorted.sort_by_key(|row| (row.concurrency, std::cmp::Reverse(row.created_at)));
     let mut parts: Vec<fn(&BoardRow) -> String> = vec![|row| row.shape.clone()];
     parts.extend(PARTS);
     for (row, name) in sorted.iter().zip(names(&sorted, &parts)) {
@@ -290,15 +310,26 @@ fn over_size(rows: &[BoardRow]) -> Option<Plot> {
     .ok()
 }
 
-pub(crate) async fn hardware_list(Shared(state): Shared<State>, reader: Read) -> Shown {
-    Shown(hardware_list_page(&state, reader).await)
+pub(crate) async fn hardware_list(
+    Shared(state): Shared<State>,
+    reader: Read,
+    query: Asked<PageQuery>,
+) -> Shown {
+    Shown(hardware_list_page(&state, reader, query).await)
 }
 
-async fn hardware_list_page(state: &State, reader: Read) -> Result<Page, ServerError> {
+async fn hardware_list_page(
+    state: &State,
+    reader: Read,
+    query: Asked<PageQuery>,
+) -> Result<Page, ServerError> {
     reader?;
-    let rows = state.store.board().machines(LISTED).await?;
+    let query = asked(query)?;
+    let (limit, after) = query.page()?;
+    let tokmark_store::Page { rows, next } =
+        state.store.board().machines(limit, after.as_ref()).await?;
     let mut page = Page::new("/hardware", "Hardware");
-    page.blocks.push(Block::Live(format!("{} machines", rows.len())));
+    page.blocks.push(counted(rows.len(), "machines", next.as_ref()));
     let row = |row: &MachineRow| {
         let facts = &row.facts;
         let name = facts.cpu.model.clone().unwrap_or_else(|| "unknown processor".to_owned());
@@ -324,6 +355,7 @@ async fn hardware_list_page(state: &State, reader: Read) -> Result<Page, ServerE
         ],
         rows: rows.iter().map(row).collect(),
     }));
+    page.blocks.extend(next_page("/hardware", &query, next));
     let rigs = &state.options.content.hardware;
     if !rigs.is_empty() {
         page.blocks.push(Block::Heading("Machines of published figures".to_owned()));
@@ -393,11 +425,13 @@ async fn hardware_page(
         limit: Some(ROWS),
         ..RowFilter::default()
     };
-    let (rows, _) = state.rows(&Query { filter, ..Query::default() }, false).await?;
+    let (rows, n_slower) = state.rows(&Query { filter, ..Query::default() }, false).await?;
     if machine.is_none() && rows.is_empty() {
         return Err(ServerError::not_found("machine of this fingerprint"));
     }
-    Ok(machine_blocks(machine.as_ref().map(|machine| &machine.facts), &rows))
+    let mut page = machine_blocks(machine.as_ref().map(|machine| &machine.facts), &rows);
+    page.blocks.extend(left_out(n_slower, "of this machine"));
+    Ok(page)
 }
 
 /// A machine's page: its facts where they are known, and its rows, fastest first.

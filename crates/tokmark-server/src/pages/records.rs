@@ -41,7 +41,7 @@ async fn page(
     let more = if found.next.is_some() { ", more on the next page" } else { "" };
     let published = match beside.len() {
         0 => String::new(),
-        n => format!("; {n} published figures below them"),
+        n => format!("; {n} that came with the program below them"),
     };
     page.blocks.push(Block::Live(format!("{n} records{more}{published}")));
     for run in found.rows.chunk_by(|a, b| a.run_id == b.run_id) {
@@ -54,10 +54,10 @@ async fn page(
     if !beside.is_empty() {
         let rows: Vec<BoardRow> = beside.into_iter().filter_map(board_row).collect();
         page.blocks.push(Block::Group(Group {
-            name: "Published figures".to_owned(),
-            remark: format!("{}, not measured here, no grade", rows.len()),
+            name: "Figures that came with the program".to_owned(),
+            remark: format!("{}, not measured here", rows.len()),
             is_open: found.rows.is_empty(),
-            table: board::plain(&rows, "Figures of sources, newest first"),
+            table: board::plain(&rows, "Newest first"),
         }));
     }
     let all = words::query(&ListQuery { cursor: None, limit: None, ..query });
@@ -77,7 +77,7 @@ fn group(run: &[RecordRow]) -> Group {
     Group {
         name: format!("{} {}", words::time(first.created_at), models.join(", ")),
         remark: format!(
-            "{} of run {}, grade {}",
+            "{} shown of run {}, worst grade of these {}",
             match run.len() {
                 1 => "1 record".to_owned(),
                 n => format!("{n} records"),

@@ -55,8 +55,8 @@ fn a_record_that_is_sent_is_listed_shown_and_given_back_equal() {
     assert_eq!(csv.lines().count(), 8);
     let board = server.json("/api/leaderboard");
     assert_eq!(board["rows"][0]["id"], json!(record.id));
-    assert_eq!(server.json("/api/machines")[0]["facts"]["fingerprint"], "f00d");
-    assert_eq!(server.json("/api/models")[0]["family"], "SmolLM2");
+    assert_eq!(server.json("/api/machines")["rows"][0]["facts"]["fingerprint"], "f00d");
+    assert_eq!(server.json("/api/models")["rows"][0]["family"], "SmolLM2");
 }
 
 fn what_differs_from_its_samples_is_refused_and_nothing_of_the_batch_is_kept() {

@@ -181,8 +181,8 @@ fn the_wizard_writes_a_job_and_says_what_is_wrong_with_one() {
     let (status, _) = server.post_with("/wizard", form.as_bytes(), &headers);
     assert_eq!(status, 303);
     let jobs = server.json("/api/jobs");
-    assert_eq!(jobs[0]["spec"]["models"], serde_json::json!(["a.Q4_1", "b.Q8_0"]));
-    let (_, page) = server.get(&format!("/jobs/{}", jobs[0]["id"].as_str().unwrap()));
+    assert_eq!(jobs["rows"][0]["spec"]["models"], serde_json::json!(["a.Q4_1", "b.Q8_0"]));
+    let (_, page) = server.get(&format!("/jobs/{}", jobs["rows"][0]["id"].as_str().unwrap()));
     assert!(page.contains("<progress"), "{page}");
     assert_eq!(server.post_with("/wizard", form.as_bytes(), &headers[1..]).0, 401);
 }
@@ -232,7 +232,7 @@ fn the_wizard_estimates_the_duration_from_what_the_machine_measured() {
 
     assert!(seen("kind=compare&model=b.Q8_0&context=256&generation=32").contains("2 to 4 models"));
     assert!(seen(&format!("{both}&machine=other")).starts_with("No connected machine"));
-    assert_eq!(server.json("/api/jobs"), serde_json::json!([]));
+    assert_eq!(server.json("/api/jobs")["rows"], serde_json::json!([]));
 }
 
 fn a_model_has_all_of_its_quantizations_on_one_page() {

@@ -45,8 +45,10 @@ pub(super) fn add(sheet: &mut Sheet, a: Point<'_>, b: Point<'_>) {
     let goodput = |point: Point<'_>| point.1.and_then(|summary| summary.goodput);
     let head = ("good requests", Unit::Percent, Better::Higher);
     sheet.known(head, [goodput(a).and_then(share), goodput(b).and_then(share)], against);
-    let per_s = |point: Point<'_>| goodput(point).map(|found| found.per_s);
-    sheet.single(("goodput", Unit::RequestsPerSecond, Better::Higher), [per_s(a), per_s(b)]);
+    let per_s = |found: Goodput| per_second(found.rate());
+    let against = (levels(a) != levels(b)).then_some(NoVerdict::ServiceLevels);
+    let head = ("goodput", Unit::RequestsPerSecond, Better::Higher);
+    sheet.known(head, [goodput(a).map(per_s), goodput(b).map(per_s)], against);
     let failed = |point: Point<'_>| Some(point.1?.errors.values().sum::<u64>() as f64);
     sheet.single(("failed requests", Unit::Count, Better::Lower), [failed(a), failed(b)]);
     let cold = |point: Point<'_>| point.1?.cold_ttft_ms;
@@ -55,10 +57,7 @@ pub(super) fn add(sheet: &mut Sheet, a: Point<'_>, b: Point<'_>) {
 
 fn system_rates(sheet: &mut Sheet, a: Option<&ServingSummary>, b: Option<&ServingSummary>) {
     let mut rate = |head: Head, read: fn(&ServingSummary) -> Option<SystemRate>| {
-        let value = |summary: &ServingSummary| {
-            let SystemRate { per_s, interval, no_interval: _ } = read(summary)?;
-            Some(FigureValue { value: per_s, interval: interval.map(Ends::from) })
-        };
+        let value = |summary: &ServingSummary| read(summary).map(per_second);
         sheet.known(head, [a.and_then(value), b.and_then(value)], None);
     };
     let tokens = Unit::TokensPerSecond;
@@ -66,6 +65,11 @@ fn system_rates(sheet: &mut Sheet, a: Option<&ServingSummary>, b: Option<&Servin
     rate(("total rate", tokens, Better::Higher), |summary| summary.total_rate_tps);
     let head = ("requests", Unit::RequestsPerSecond, Better::Higher);
     rate(head, |summary| summary.request_rate_per_s);
+}
+
+fn per_second(rate: SystemRate) -> FigureValue {
+    let SystemRate { per_s, interval, no_interval: _ } = rate;
+    FigureValue { value: per_s, interval: interval.map(Ends::from) }
 }
 
 fn quantile(of: &Distribution, q: f64) -> Option<FigureValue> {

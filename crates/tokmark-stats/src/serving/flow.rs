@@ -16,13 +16,12 @@ pub const WINDOW_PIECES: usize = 20;
 pub const FEWEST_FOR_RATE: usize = 6;
 
 /// A count in each piece of the window.
-type Pieces = [f64; WINDOW_PIECES];
+pub(super) type Pieces = [f64; WINDOW_PIECES];
 
 /// What went through the measured window.
 #[derive(Debug)]
 pub(super) struct Flow {
     window: Window,
-    pieces_per_ns: f64,
     output: Pieces,
     prompt: Pieces,
     ended: Pieces,
@@ -31,7 +30,15 @@ pub(super) struct Flow {
     n_ended: usize,
     output_known: bool,
     prompt_known: bool,
-    output_of_replica: BTreeMap<u32, f64>,
+    replicas: BTreeMap<u32, Output>,
+}
+
+/// Output of one base URL.
+#[derive(Debug, Clone, Copy, Default)]
+struct Output {
+    pieces: Pieces,
+    n_inside: usize,
+    n_unknown: usize,
 }
 
 impl Flow {
@@ -54,7 +61,6 @@ impl Flow {
     fn empty(window: Window) -> Self {
         Flow {
             window,
-            pieces_per_ns: WINDOW_PIECES as f64 / (window.end.0 - window.start.0) as f64,
             output: [0.0; WINDOW_PIECES],
             prompt: [0.0; WINDOW_PIECES],
             ended: [0.0; WINDOW_PIECES],
@@ -62,15 +68,12 @@ impl Flow {
             n_ended: 0,
             output_known: true,
             prompt_known: true,
-            output_of_replica: BTreeMap::new(),
+            replicas: BTreeMap::new(),
         }
     }
 
-    /// Which piece a time lies in; `None` outside the window.
     fn piece(&self, time: Nanos) -> Option<usize> {
-        let since_start = time.0.wrapping_sub(self.window.start.0) as f64;
-        let piece = (since_start * self.pieces_per_ns) as usize;
-        self.window.holds(time).then_some(piece.min(WINDOW_PIECES - 1))
+        piece(self.window, time)
     }
 
     /// Share of a request's text events in each piece.
@@ -112,15 +115,20 @@ impl Flow {
         let share_inside: f64 = text.iter().sum();
         if share_inside > 0.0 {
             self.n_inside += 1;
+            let replica = self.replicas.entry(request.replica).or_default();
+            replica.n_inside += 1;
             match request.output_tokens {
                 Some(count) => {
-                    for (sum, share) in self.output.iter_mut().zip(text) {
+                    let sums = self.output.iter_mut().zip(&mut replica.pieces);
+                    for ((sum, own), share) in sums.zip(text) {
                         *sum += share * f64::from(count.n);
+                        *own += share * f64::from(count.n);
                     }
-                    let replica = self.output_of_replica.entry(request.replica).or_default();
-                    *replica += share_inside * f64::from(count.n);
                 }
-                None => self.output_known = false,
+                None => {
+                    self.output_known = false;
+                    replica.n_unknown += 1;
+                }
             }
         }
         if let Some(piece) = request.first_text_ns.and_then(|time| self.piece(time)) {
@@ -155,11 +163,19 @@ impl Flow {
         rate(&self.ended, self.window, self.n_ended)
     }
 
-    /// Output tokens per second of one base URL.
-    pub(super) fn output_rate_of(&self, replica: u32) -> f64 {
-        let tokens = self.output_of_replica.get(&replica).copied().unwrap_or_default();
-        tokens / self.window.length_s()
+    /// Output tokens per second of one base URL; `None` where a request inside has no count.
+    pub(super) fn output_rate_of(&self, replica: u32) -> Option<SystemRate> {
+        let own = self.replicas.get(&replica).copied().unwrap_or_default();
+        (own.n_unknown == 0).then(|| rate(&own.pieces, self.window, own.n_inside))
     }
+}
+
+/// Which piece of the window a time lies in; `None` outside of it.
+pub(super) fn piece(window: Window, time: Nanos) -> Option<usize> {
+    let pieces_per_ns = WINDOW_PIECES as f64 / (window.end.0 - window.start.0) as f64;
+    let since_start = time.0.wrapping_sub(window.start.0) as f64;
+    let piece = (since_start * pieces_per_ns) as usize;
+    window.holds(time).then_some(piece.min(WINDOW_PIECES - 1))
 }
 
 /// The rate over the window with the interval of batch means: Student's t on the rates of the
@@ -167,7 +183,7 @@ impl Flow {
 /// or not, they count as the smaller number of independent pieces that they are worth: in
 /// twenty pieces a test finds too little, and requests that reach into the next piece do
 /// correlate them.
-fn rate(pieces: &Pieces, window: Window, n_requests: usize) -> SystemRate {
+pub(super) fn rate(pieces: &Pieces, window: Window, n_requests: usize) -> SystemRate {
     let piece_s = window.length_s() / WINDOW_PIECES as f64;
     let rates = pieces.map(|sum| sum / piece_s);
     let n = WINDOW_PIECES as f64;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tokmark_model::{Goodput, LatencyKind, Load, Nanos, RequestError, RequestSample, ServiceLevel};
 
 use super::ServingInput;
+use super::flow::{self, Pieces, WINDOW_PIECES};
 use super::request_figures::request_figures;
 use super::window::{Window, judged_span};
 use crate::normal::upper_quantile;
@@ -46,7 +47,7 @@ pub(super) fn judged(input: &ServingInput<'_>, window: Option<Window>) -> Judged
     let wants_itl = levels.iter().any(|level| level.kind == LatencyKind::Itl);
     let mut all = Tally::default();
     let mut of_level = vec![Tally::default(); levels.len()];
-    let mut n_good_inside = 0u64;
+    let mut good_inside: Pieces = [0.0; WINDOW_PIECES];
     input.requests.visit(&mut |request, times| {
         if last_due.is_some_and(|(_, last)| request.due_ns > last) {
             return;
@@ -59,18 +60,26 @@ pub(super) fn judged(input: &ServingInput<'_>, window: Option<Window>) -> Judged
         }
         let verdict = together(&verdicts, request);
         all.add(verdict);
-        let inside = window.is_some_and(|window| window.holds(request.end_ns));
-        n_good_inside += u64::from(verdict == Verdict::Kept && inside);
+        let inside = window.and_then(|window| flow::piece(window, request.end_ns));
+        if let Some(inside) = inside.filter(|_| verdict == Verdict::Kept) {
+            good_inside[inside] += 1.0;
+        }
     });
     let goodput = window.zip(wilson(all.n_kept, all.n_judged)).zip(all.share());
-    let goodput = goodput.map(|((window, (share_low, share_high)), share)| Goodput {
-        n_good: all.n_kept,
-        n_judged: all.n_judged,
-        n_unjudged: all.n_unjudged,
-        share,
-        share_low,
-        share_high,
-        per_s: n_good_inside as f64 / window.length_s(),
+    let goodput = goodput.map(|((window, (share_low, share_high)), share)| {
+        let n_good_inside = good_inside.iter().sum::<f64>() as usize;
+        let rate = flow::rate(&good_inside, window, n_good_inside);
+        Goodput {
+            n_good: all.n_kept,
+            n_judged: all.n_judged,
+            n_unjudged: all.n_unjudged,
+            share,
+            share_low,
+            share_high,
+            per_s: n_good_inside as f64 / window.length_s(),
+            interval: rate.interval,
+            no_interval: rate.no_interval,
+        }
     });
     let mut met = BTreeMap::new();
     for (level, tally) in levels.iter().zip(&of_level) {

@@ -125,13 +125,16 @@ pub fn steady_histories() -> Vec<(History, Option<f64>)> {
     table
 }
 
+/// Spread and correlation of the values.
+pub const NOISES: [(f64, f64); 4] = [(0.01, 0.0), (0.02, 0.0), (0.05, 0.0), (0.02, 0.3)];
+
 /// Series with known steps of 2, 5 and 10 %: one in the middle, one five values before the end,
 /// and a dip of ten values that is mended; with the recall promised at least.
-pub fn stepped_histories() -> Vec<(History, Option<f64>)> {
+pub fn stepped_histories(noises: &[(f64, f64)]) -> Vec<(History, Option<f64>)> {
     let mut table = Vec::new();
     for step in [0.02, 0.05, 0.10] {
         let slower = 1.0 - step;
-        for (spread, lag1) in [(0.01, 0.0), (0.02, 0.0), (0.05, 0.0), (0.02, 0.3)] {
+        for &(spread, lag1) in noises {
             // In the middle of a series, of a step of five spreads of independent values.
             let bound = (step >= 5.0 * spread && lag1 == 0.0).then_some(0.95);
             for (n, steps, bound) in [

@@ -15,6 +15,7 @@ on_both_databases!(
     the_board_follows_saving_replacing_and_removing,
     filters_of_the_board_restrict,
     rows_come_fastest_first,
+    pages_of_rows_machines_and_models_follow_one_another,
     long_and_awkward_texts_are_kept_and_found,
     records_without_a_place_have_no_row,
     names_that_no_database_could_index_are_refused,
@@ -133,7 +134,7 @@ async fn assert_right(store: &Store) {
     expected.sort_by_key(|row| row.id);
     assert_eq!(said, expected);
 
-    let said = board.machines(100).await.unwrap();
+    let said = board.machines(100, None).await.unwrap().rows;
     assert!(said.is_sorted_by(|a, b| a.last_at >= b.last_at));
     let said: BTreeMap<_, _> =
         said.into_iter().map(|row| (row.facts.fingerprint.clone(), row)).collect();
@@ -145,7 +146,7 @@ async fn assert_right(store: &Store) {
     });
     assert_eq!(said, expected.collect());
 
-    let said = board.models(100).await.unwrap();
+    let said = board.models(100, None).await.unwrap().rows;
     let said: BTreeMap<_, _> = said
         .into_iter()
         .map(|row| (row.facts.sha256.clone().unwrap_or(row.facts.name.clone()), row))
@@ -292,6 +293,67 @@ async fn rows_come_fastest_first(place: &Place) {
     assert_eq!(ids, [records[1].id, records[3].id, records[2].id, records[0].id]);
 }
 
+async fn pages_of_rows_machines_and_models_follow_one_another(place: &Place) {
+    let store = place.open().await;
+    // Equal rates and equal times among them, a place in which a page may end.
+    let mut records: Vec<Record> = (1..=11).map(record).collect();
+    for (n, record) in (0u32..).zip(&mut records) {
+        record.summary = Some(summary(f64::from(n / 4)));
+        record.created_at = time(u64::from(n / 3));
+        record.machine.fingerprint = format!("machine {n}");
+        record.model.name = format!("M{n}-1B");
+        record.model.sha256 = Some(format!("{n:064}"));
+    }
+    store.save_all(&records).await.unwrap();
+    let board = store.board();
+    let whole = board.rows(&BoardFilter::default()).await.unwrap();
+    assert_eq!(whole.len(), 11);
+    for direction in [Direction::Descending, Direction::Ascending] {
+        let mut whole = whole.clone();
+        whole.sort_by(|a, b| by_rate(direction, a, b));
+        for limit in [1, 3, 4, 11, 12] {
+            let filter = BoardFilter { limit: Some(limit), ..BoardFilter::default() };
+            let mut seen = Vec::new();
+            let mut after = None;
+            loop {
+                let page = board.page(&filter, direction, after.as_ref()).await.unwrap();
+                assert!(page.rows.len() as u64 <= limit && !page.rows.is_empty());
+                seen.extend(page.rows);
+                let Some(next) = page.next else { break };
+                after = Some(next.to_string().parse().unwrap());
+            }
+            assert_eq!(seen, whole, "{direction:?} {limit}");
+        }
+    }
+    let machines = board.machines(99, None).await.unwrap().rows;
+    let models = board.models(99, None).await.unwrap().rows;
+    assert_eq!((machines.len(), models.len()), (11, 11));
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = board.machines(4, after.as_ref()).await.unwrap();
+        seen.extend(page.rows);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, machines);
+    let first = board.models(5, None).await.unwrap();
+    let second = board.models(6, first.next.as_ref()).await.unwrap();
+    assert_eq!(([first.rows, second.rows].concat(), second.next), (models, None));
+    // A place of another order.
+    let one = BoardFilter { limit: Some(1), ..Default::default() };
+    let by_rate = board.page(&one, Direction::Descending, None).await.unwrap().next;
+    for wrong in [
+        board.machines(4, by_rate.as_ref()).await.err(),
+        board.models(4, by_rate.as_ref()).await.err(),
+        store.jobs().list(4, by_rate.as_ref()).await.err(),
+        board.page(&BoardFilter::default(), Direction::Ascending, by_rate.as_ref()).await.err(),
+    ] {
+        assert!(matches!(wrong, Some(StoreError::InvalidCursor { .. })), "{wrong:?}");
+    }
+}
+
 async fn long_and_awkward_texts_are_kept_and_found(place: &Place) {
     let store = place.open().await;
     let mut long = awkward(1);
@@ -317,7 +379,7 @@ async fn long_and_awkward_texts_are_kept_and_found(place: &Place) {
     let offered = choices.engines.iter().find(|(engine, _)| engine.starts_with(&name[..50]));
     let filter = BoardFilter { engine: Some(offered.unwrap().0.clone()), ..Default::default() };
     assert_eq!(store.board().rows(&filter).await.unwrap(), rows);
-    let machines = store.board().machines(9).await.unwrap();
+    let machines = store.board().machines(9, None).await.unwrap().rows;
     assert_eq!(machines[0].facts, awkward(2).machine);
     let found = store.board().machine(&awkward(2).machine.fingerprint).await.unwrap();
     assert_eq!(found.as_ref(), machines.first());
@@ -335,11 +397,11 @@ async fn records_without_a_place_have_no_row(place: &Place) {
     store.save_all(&[failed, visit, bare]).await.unwrap();
     assert_eq!(store.board().rows(&BoardFilter::default()).await.unwrap(), []);
     assert_eq!(store.board().choices().await.unwrap(), BoardChoices::default());
-    let machines = store.board().machines(9).await.unwrap();
+    let machines = store.board().machines(9, None).await.unwrap().rows;
     assert_eq!((machines[0].n_records, machines[0].hardware.len()), (3, 0));
-    let models = store.board().models(9).await.unwrap();
+    let models = store.board().models(9, None).await.unwrap().rows;
     assert_eq!((models[0].n_records, models[0].family.as_str()), (3, "SmolLM2"));
-    assert_eq!(store.board().machines(0).await.unwrap(), []);
+    assert_eq!(store.board().machines(0, None).await.unwrap().rows, []);
 }
 
 async fn names_that_no_database_could_index_are_refused(place: &Place) {

@@ -80,7 +80,7 @@ async fn two_hundred_uploads_of_one_record_leave_one(place: &Place) {
     }
     assert_eq!(n_new, 1);
     assert_eq!(all(&stores[0]).await, [record(1)]);
-    assert_eq!(stores[0].board().machines(10).await.unwrap()[0].n_records, 1);
+    assert_eq!(stores[0].board().machines(10, None).await.unwrap().rows[0].n_records, 1);
     assert_eq!(stores[0].board().count(&BoardFilter::default()).await.unwrap(), 1);
 }
 
@@ -106,7 +106,7 @@ async fn batches_of_one_configuration_saved_at_once_are_all_counted(place: &Plac
         task.await.unwrap();
     }
     let store = place.open().await;
-    for machine in store.board().machines(10).await.unwrap() {
+    for machine in store.board().machines(10, None).await.unwrap().rows {
         let of_machine =
             Filter { machine: Some(machine.facts.fingerprint.clone()), ..Filter::default() };
         let kept = store.records(&of_machine).await.unwrap();
@@ -118,7 +118,7 @@ async fn batches_of_one_configuration_saved_at_once_are_all_counted(place: &Plac
         let rows = store.board().rows(&filter).await.unwrap();
         assert_eq!(rows, [tokmark_stats::board_row(&kept[0]).unwrap()]);
     }
-    assert_eq!(store.board().models(10).await.unwrap()[0].n_records, 180);
+    assert_eq!(store.board().models(10, None).await.unwrap().rows[0].n_records, 180);
 }
 
 async fn notes_and_tags_made_at_once_are_all_kept(place: &Place) {

@@ -114,7 +114,7 @@ async fn a_job_is_written_down_claimed_and_done(place: &Place) {
     assert_eq!((done.state, done.run_id, done.leased_until), (JobState::Done, end.run_id, None));
     assert_eq!((done.agent, done.updated_at), (Some(agent(1)), kept(time(5))));
     store.close().await;
-    assert_eq!(place.open().await.jobs().list(10).await.unwrap(), [done]);
+    assert_eq!(place.open().await.jobs().list(10, None).await.unwrap().rows, [done]);
 }
 
 async fn the_oldest_job_that_fits_is_given(place: &Place) {
@@ -140,9 +140,19 @@ async fn the_oldest_job_that_fits_is_given(place: &Place) {
         ids.push(jobs.submit(&spec, machine, None, time(n as u64)).await.unwrap().id);
     }
     let newest_first: Vec<Uuid> = ids.iter().rev().copied().collect();
-    let listed: Vec<Uuid> = jobs.list(9).await.unwrap().iter().map(|job| job.id).collect();
+    let listed: Vec<Uuid> =
+        jobs.list(9, None).await.unwrap().rows.iter().map(|job| job.id).collect();
     assert_eq!(listed, newest_first);
-    assert_eq!(jobs.list(2).await.unwrap().len(), 2);
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page = jobs.list(2, after.as_ref()).await.unwrap();
+        listed.extend(page.rows.iter().map(|job| job.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(listed, newest_first);
 
     let ask = async |machine: &str, has: &[&str]| {
         let job = jobs.claim(agent(1), machine, &models(has), LEASE, time(10)).await.unwrap();
@@ -172,7 +182,7 @@ async fn the_same_key_gives_the_same_job(place: &Place) {
     assert!(other.id != first.id && without.id != other.id);
     let running = claim(&store, 1, 4).await.unwrap();
     assert_eq!(jobs.submit(&quick("A"), None, Some(&key), time(5)).await.unwrap(), running);
-    assert_eq!(jobs.list(9).await.unwrap().len(), 3);
+    assert_eq!(jobs.list(9, None).await.unwrap().rows.len(), 3);
 }
 
 async fn one_key_submitted_at_once_makes_one_job(place: &Place) {
@@ -191,7 +201,7 @@ async fn one_key_submitted_at_once_makes_one_job(place: &Place) {
     }
     ids.dedup();
     assert_eq!(ids.len(), 1);
-    assert_eq!(stores[0].jobs().list(9).await.unwrap().len(), 1);
+    assert_eq!(stores[0].jobs().list(9, None).await.unwrap().rows.len(), 1);
 }
 
 async fn two_claimers_never_get_one_job(place: &Place) {
@@ -218,7 +228,7 @@ async fn two_claimers_never_get_one_job(place: &Place) {
     got.sort();
     got.dedup();
     assert_eq!(got.len(), 60);
-    for job in store.jobs().list(99).await.unwrap() {
+    for job in store.jobs().list(99, None).await.unwrap().rows {
         assert_eq!((job.state, job.n_attempts), (JobState::Running, 1));
     }
 }
@@ -299,7 +309,7 @@ async fn unsound_jobs_are_refused(place: &Place) {
         let error = store.jobs().submit(&quick(model), None, None, time(1)).await.unwrap_err();
         assert!(matches!(error, StoreError::InvalidJob { .. }), "{error}");
     }
-    assert_eq!(store.jobs().list(9).await.unwrap(), []);
+    assert_eq!(store.jobs().list(9, None).await.unwrap().rows, []);
 }
 
 async fn jobs_that_are_not_there_are_told(place: &Place) {

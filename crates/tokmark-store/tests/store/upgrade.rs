@@ -183,8 +183,14 @@ async fn a_version_3_database_is_filled_in(place: &Place) {
         |lists: &[Vec<RecordRow>]| lists.iter().flatten().map(|row| row.id).collect::<Vec<_>>();
     assert_eq!(ids(&found.0), ids(&expected.0));
     assert_eq!((found.1, found.2), (expected.1, expected.2));
-    assert_eq!(old.board().machines(99).await.unwrap(), fresh.board().machines(99).await.unwrap());
-    assert_eq!(old.board().models(2000).await.unwrap(), fresh.board().models(2000).await.unwrap());
+    assert_eq!(
+        old.board().machines(99, None).await.unwrap().rows,
+        fresh.board().machines(99, None).await.unwrap().rows
+    );
+    assert_eq!(
+        old.board().models(2000, None).await.unwrap().rows,
+        fresh.board().models(2000, None).await.unwrap().rows
+    );
     let of_model = Filter { model_sha256: Some("ab".repeat(32)), ..Filter::default() };
     assert_eq!(old.count(&of_model).await.unwrap(), fresh.count(&of_model).await.unwrap());
     // Nothing of the records changed, and the store goes on.
@@ -212,16 +218,16 @@ async fn a_body_that_cannot_be_read_stops_no_upgrade(place: &Place) {
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [record(2).id, record(1).id]);
     let rows = store.board().rows(&BoardFilter::default()).await.unwrap();
     assert_eq!(rows, [tokmark_stats::board_row(&record(1)).unwrap()]);
-    assert_eq!(store.board().machines(9).await.unwrap()[0].n_records, 1);
+    assert_eq!(store.board().machines(9, None).await.unwrap().rows[0].n_records, 1);
     let of_model = Filter { model_sha256: Some("ab".repeat(32)), ..Filter::default() };
     assert_eq!(store.count(&of_model).await.unwrap(), 2);
     let error = store.get(record(2).id).await.unwrap_err();
     assert!(matches!(error, StoreError::Unreadable { .. }), "{error}");
     // Removing it takes nothing from what it never was part of.
     store.remove(record(2).id).await.unwrap();
-    assert_eq!(store.board().machines(9).await.unwrap()[0].n_records, 1);
+    assert_eq!(store.board().machines(9, None).await.unwrap().rows[0].n_records, 1);
     store.remove(record(1).id).await.unwrap();
-    assert_eq!(store.board().machines(9).await.unwrap(), []);
+    assert_eq!(store.board().machines(9, None).await.unwrap().rows, []);
 }
 
 async fn an_old_database_opened_at_once_is_upgraded_once(place: &Place) {
@@ -231,7 +237,7 @@ async fn an_old_database_opened_at_once_is_upgraded_once(place: &Place) {
             let url = place.url.clone();
             tokio::spawn(async move {
                 let store = Store::open(&url).await.unwrap();
-                store.board().machines(9).await.unwrap()[0].n_records
+                store.board().machines(9, None).await.unwrap().rows[0].n_records
             })
         })
         .collect();

@@ -26,6 +26,11 @@ pub(super) fn check(name: &str, env: &BTreeMap<String, String>) -> anyhow::Resul
     let is_there = |variable: &str| files.iter().any(|file| contains_word(file, variable));
     for variable in env.keys() {
         if !OF_ENGINE.iter().any(|prefix| variable.starts_with(prefix)) {
+            let meant = OF_ENGINE.iter().map(|prefix| format!("{prefix}{variable}"));
+            let meant = meant.into_iter().find(|whole| read_by_engine().any(|own| own == *whole));
+            if let Some(meant) = meant {
+                bail!("{name}: the engine reads no variable {variable}; is it {meant}?");
+            }
             if !is_there(variable) {
                 output::say!(
                     "warning: {name}: nothing in this program reads {variable}; only a driver could"
@@ -78,8 +83,8 @@ fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Whether `word` stands in `bytes` with no further letter before or behind it. Compilers put
-/// texts side by side, so that only a name's own characters count as letters.
+/// Whether `word` stands in `bytes` with no further letter of a name behind it. Compilers put texts
+/// side by side, so that what stands before it says nothing.
 fn contains_word(bytes: &[u8], word: &str) -> bool {
     let finder = memchr::memmem::Finder::new(word.as_bytes());
     finder.find_iter(bytes).any(|at| {

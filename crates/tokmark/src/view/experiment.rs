@@ -25,8 +25,9 @@ pub(crate) use result::{figures, markdown, table};
 /// What an endpoint's figures mean beside those of the embedded engine.
 pub(crate) const COMPARABLE: &str = "An endpoint is timed from outside, one request at a time: its pp is the prompt over the time \
      to the first token, its tg the time per output token. Template, tokenizing, sampling, HTTP and \
-     queueing are in them and in no figure of a model measured here; --endpoint beside --endpoint \
-     is like with like.";
+     queueing are in them and in no figure of a model measured here. It is asked in text; models \
+     measured here get random tokens unless --tokens text is given, which matters where a router \
+     chooses experts. --endpoint beside --endpoint is like with like.";
 
 /// What is compared with what, by which tests.
 pub(crate) fn variants<'a>(variants: impl Iterator<Item = &'a Variant>, tests: &[Test]) -> String {

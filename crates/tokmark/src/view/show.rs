@@ -59,7 +59,7 @@ pub(crate) fn record(record: &Record) -> String {
         }
     }
     text += &match (&record.experiment, &record.serving) {
-        (Some(experiment), _) => format!("\n{}", super::experiment::figures(experiment)),
+        (Some(experiment), _) => format!("\n{}", super::experiment::figures(record, experiment)),
         (None, Some(point)) => serving::tables(point),
         (None, None) => samples(record),
     };

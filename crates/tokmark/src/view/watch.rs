@@ -39,7 +39,8 @@ pub(crate) fn table(watched: &[Watched], all: bool) -> String {
 /// The same as Markdown, without plots.
 pub(crate) fn markdown(watched: &[Watched], all: bool) -> String {
     let mut text = String::new();
-    for series in in_order(watched).filter(|series| all || has_changed(series)) {
+    let is_told = |series: &&Watched| all || has_changed(series) || series.fails_now();
+    for series in in_order(watched).filter(is_told) {
         text += &format!("### {}\n\n", heading(series, watched));
         for line in lines(series) {
             text += &format!("- {}\n", line.replace('<', "&lt;"));
@@ -121,11 +122,14 @@ fn lines(series: &Watched) -> Vec<String> {
             .any(|change| series.causes(change).any(|cause| cause.index == annotation.index));
         if !is_cause {
             let at = when(series, annotation.index);
-            lines.push(format!("{at}: {}; no change with it", named(&annotation.differences)));
+            // Where nothing was searched nothing is known of a change.
+            let without = series.changes.points().map_or("", |_| "; no change with it");
+            lines.push(format!("{at}: {}{without}", named(&annotation.differences)));
         }
     }
     lines.extend(not_recovered(series));
     lines.extend(disturbed(series));
+    lines.extend(failed(series));
     for point in &series.points {
         lines.extend(point.notes.iter().map(|text| format!("note: {}", printable(&note(text)))));
     }
@@ -142,6 +146,21 @@ fn not_recovered(series: &Watched) -> Option<String> {
         "still {:.1} % slower{interval} than before {}",
         100.0 * (1.0 - found.ratio),
         when(series, found.index)
+    ))
+}
+
+/// Records that have no rate.
+fn failed(series: &Watched) -> Option<String> {
+    let last = series.failed.last()?;
+    let since = match series.fails_now() {
+        true => ", and none succeeded since",
+        false => "",
+    };
+    Some(format!(
+        "{} failed and have no rate, the last at {}: {}{since}",
+        counted(series.failed.len() as u64, "record"),
+        minute(last.at),
+        short_id(last.id)
     ))
 }
 
@@ -273,6 +292,17 @@ mod tests {
     use super::*;
     use crate::view::tests::records;
 
+    /// Gives the rate an interval of this half width.
+    fn within(rate: &mut tokmark_model::Estimate, share: f64) {
+        let tps = rate.rate_tps.get();
+        rate.interval = Some(Interval {
+            low: (1.0 - share) * tps,
+            high: (1.0 + share) * tps,
+            level: 0.95,
+            method: tokmark_model::IntervalMethod::OrderStatistic,
+        });
+    }
+
     /// A series that became slower with another kernel, one that stayed, and one of three records.
     fn history() -> Vec<Record> {
         let like = records().remove(1);
@@ -284,7 +314,7 @@ mod tests {
             record.model.sha256 = Some(model.to_string());
             let summary = record.summary.as_mut().unwrap();
             summary.rate.rate_tps = TokensPerSecond(rate * (1.0 + 0.002 * ((n * 7) % 5) as f64));
-            summary.rate.interval = None;
+            within(&mut summary.rate, 0.02);
             record
         };
         let mut all = Vec::new();
@@ -311,14 +341,7 @@ mod tests {
     fn a_step_within_the_records_own_intervals_is_marked() {
         let mut records = history();
         for record in &mut records {
-            let rate = &mut record.summary.as_mut().unwrap().rate;
-            let tps = rate.rate_tps.get();
-            rate.interval = Some(Interval {
-                low: 0.7 * tps,
-                high: 1.3 * tps,
-                level: 0.95,
-                method: tokmark_model::IntervalMethod::OrderStatistic,
-            });
+            within(&mut record.summary.as_mut().unwrap().rate, 0.3);
         }
         let shown = table(&watch(&records, &ChangeOptions::default()), false);
         assert!(shown.contains("smaller than the intervals of its records"), "{shown}");

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use tokmark_gguf::{Header, Limits};
 use tokmark_hub::{Hub, HubError, Silent, Source};
@@ -65,6 +66,24 @@ pub(crate) fn candidates(hub: &Hub, folder: &Path) -> Result<Vec<Candidate>, Hub
     Ok(found)
 }
 
+/// Every file of which [`candidates`] makes something, with its size and when it was written: as
+/// long as these stand, so do the candidates. Opens none of them.
+///
+/// # Errors
+/// As [`candidates`].
+pub(crate) fn files(hub: &Hub, folder: &Path) -> Result<Vec<SeenFile>, HubError> {
+    let cached = hub.list()?.into_iter().map(|model| model.path);
+    let seen = |path: PathBuf| {
+        let metadata = path.metadata().ok();
+        let written = metadata.as_ref().and_then(|metadata| metadata.modified().ok());
+        (path, metadata.map_or(0, |metadata| metadata.len()), written)
+    };
+    Ok(model_paths(folder).into_iter().chain(cached).map(seen).collect())
+}
+
+/// Path, size in bytes, and when it was written.
+pub(crate) type SeenFile = (PathBuf, u64, Option<SystemTime>);
+
 /// What to do where fewer than two of `candidates` can be compared; `None` where the wizard
 /// has something to offer. Lines without the last line feed.
 pub(crate) fn too_few(candidates: &[Candidate]) -> Option<String> {
@@ -102,15 +121,21 @@ fn is_plain(name: &str) -> bool {
         && name.trim() == name
 }
 
-/// The models in the working directory, named by their files.
-fn here(hub: &Hub, folder: &Path) -> Vec<Candidate> {
+/// The `*.gguf` in the working directory, sorted.
+fn model_paths(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let is_model =
-        |path: &PathBuf| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf"));
+    let is_model = |path: &PathBuf| {
+        path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")) && !path.is_dir()
+    };
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_model).collect();
     paths.sort();
+    paths
+}
+
+/// The models in the working directory, named by their files.
+fn here(hub: &Hub, folder: &Path) -> Vec<Candidate> {
     let mut found = Vec::new();
-    for path in paths.into_iter().filter(|path| !path.is_dir()) {
+    for path in model_paths(folder) {
         let file_name = file_name(&path);
         let given = match path.file_name().and_then(|name| name.to_str()) {
             Some(name) if is_plain(name) => Ok(name.to_owned()),

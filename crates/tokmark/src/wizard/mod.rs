@@ -24,7 +24,7 @@ use std::io;
 use tokmark_run::Interrupt;
 
 pub(crate) use again::Trail;
-pub(crate) use candidates::{Candidate, candidates, too_few};
+pub(crate) use candidates::{Candidate, SeenFile, candidates, files, too_few};
 pub(crate) use command_line::{Choice, Preset, command_line, other_flags};
 use state::{State, Step};
 use terminal::{Event, RawTerminal, Terminal};

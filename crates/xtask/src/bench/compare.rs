@@ -46,6 +46,8 @@ pub(crate) struct Options {
 /// What the experiments of one sort said.
 #[derive(Debug, Default)]
 struct Said {
+    /// Experiments in which any test said slower or faster.
+    n_different: u32,
     n_slower: u32,
     n_faster: u32,
     n_same: u32,
@@ -59,6 +61,7 @@ struct Said {
 /// Of one test in one experiment.
 #[derive(Debug)]
 struct Found {
+    verdict: Verdict,
     n_pairs: f64,
     ratio: f64,
     half_width: f64,
@@ -96,10 +99,19 @@ pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<bool> {
     for (said, share) in all.iter().zip(SHARES) {
         said.print(&sort(share));
     }
-    println!("the naive way, two runs of llama-bench -r 5: {n_naive} of {n} called different");
+    let naive = match &options.llama_bench {
+        Some(program) => program.display().to_string(),
+        None => "tokmark under that name".to_owned(),
+    };
+    println!(
+        "the naive way, two runs of llama-bench -r 5 ({naive}): {n_naive} of {n} called different"
+    );
     let [equal, small, large] = all.as_slice() else { bail!("three sorts") };
-    print_power(equal, small, n);
-    Ok(is_passed(equal, large, n))
+    print_power(equal, small);
+    let is_passed = is_passed(equal, large, n);
+    println!("\nChange points at this machine's noise:\n");
+    let noise = super::changes::Options::at_noise_of(&options.model, options.tokmark.as_deref());
+    Ok(super::changes::run(&noise, workspace)? && is_passed)
 }
 
 /// Planted delays of the second variant; none for equal variants.
@@ -113,24 +125,25 @@ fn sort(share: f64) -> String {
 }
 
 /// What equal variants' experiments claimed to find, beside what was found of what was planted.
-fn print_power(equal: &Said, small: &Said, n: u32) {
+fn print_power(equal: &Said, small: &Said) {
     for (label, claims) in &equal.claimed {
+        let same = small.by_test.iter().find(|(own, _)| own == label);
+        let found = same.map(|(_, all)| all.as_slice()).unwrap_or_default();
+        let n_found = found.iter().filter(|found| found.verdict == Verdict::Slower).count();
         println!(
-            "power of 3 % by the A/A experiments, {label}: median {:.0} % of {} claims",
+            "{label}, 3 %: the A/A experiments claim to find it in {:.0} % (median of {}); found in \
+             {n_found} of {} ({:.0} %)",
             100.0 * median(claims).unwrap_or(f64::NAN),
-            claims.len()
+            claims.len(),
+            found.len(),
+            100.0 * n_found as f64 / found.len().max(1) as f64
         );
     }
-    println!("planted 3 % found: {} of {n} ({:.0} %)", small.n_slower, share_of(small.n_slower, n));
-}
-
-fn share_of(found: u32, n: u32) -> f64 {
-    100.0 * f64::from(found) / f64::from(n.max(1))
 }
 
 /// The two rules, each with its line.
 fn is_passed(equal: &Said, large: &Said, n: u32) -> bool {
-    let n_false = equal.n_slower + equal.n_faster;
+    let n_false = equal.n_different;
     let seldom = n_false <= MAX_FALSE * n.div_ceil(20);
     let often = 20 * large.n_slower >= MIN_FOUND * n && large.n_slower > 0;
     let word = |kept: bool| if kept { "ok" } else { "MISSED" };
@@ -186,10 +199,15 @@ impl Said {
             Verdict::Same => self.n_same += 1,
             Verdict::Undecided => self.n_undecided += 1,
         }
+        let is_different = |verdict| matches!(verdict, Verdict::Slower | Verdict::Faster);
+        let pairings = experiment.contests.iter().flat_map(|contest| &contest.pairings);
+        let mut verdicts = pairings.map(|pairing| pairing.comparison.verdict);
+        self.n_different += u32::from(verdicts.any(is_different));
         for contest in &experiment.contests {
             let comparison = &contest.pairings.first().context("no pairs")?.comparison;
             let label = contest.test.label();
             let found = Found {
+                verdict: comparison.verdict,
                 n_pairs: f64::from(comparison.n_pairs),
                 ratio: comparison.ratio,
                 half_width: comparison.half_width.unwrap_or(f64::NAN),
@@ -219,18 +237,29 @@ impl Said {
     fn print(&self, what: &str) {
         println!("{what}: {}", self.verdicts());
         for (label, all) in &self.by_test {
-            let of = |part: fn(&Found) -> f64| -> f64 {
-                let values: Vec<f64> = all.iter().map(part).filter(|v| v.is_finite()).collect();
-                median(&values).unwrap_or(f64::NAN)
-            };
-            println!(
-                "  {label:<6} medians: {:.0} pairs, ratio {:.4}, half width {:.1} %",
-                of(|found| found.n_pairs),
-                of(|found| found.ratio),
-                100.0 * of(|found| found.half_width)
-            );
+            let slower: Vec<&Found> =
+                all.iter().filter(|found| found.verdict == Verdict::Slower).collect();
+            println!("  {label:<6} slower in {} of {}", slower.len(), all.len());
+            print_medians("of all", &all.iter().collect::<Vec<_>>());
+            print_medians("of the slower", &slower);
         }
     }
+}
+
+fn print_medians(of_which: &str, found: &[&Found]) {
+    if found.is_empty() {
+        return;
+    }
+    let of = |part: fn(&Found) -> f64| -> f64 {
+        let values = found.iter().map(|found| part(found)).filter(|value| value.is_finite());
+        median(&values.collect::<Vec<_>>()).unwrap_or(f64::NAN)
+    };
+    println!(
+        "    medians {of_which}: {:.0} pairs, ratio {:.4}, half width {:.1} %",
+        of(|found| found.n_pairs),
+        of(|found| found.ratio),
+        100.0 * of(|found| found.half_width)
+    );
 }
 
 /// Two runs of llama-bench, five repetitions each; different where mean ± deviation part.
@@ -293,8 +322,9 @@ mod tests {
         assert!(!is_passed(&undecided, &undecided, 20));
         assert!(!is_passed(&undecided, &found(17), 20));
         assert!(is_passed(&undecided, &found(18), 20));
-        assert!(is_passed(&found(1), &found(20), 20));
-        assert!(!is_passed(&found(2), &found(20), 20));
+        let wrong = |n_different| Said { n_different, n_undecided: 20, ..Said::default() };
+        assert!(is_passed(&wrong(1), &found(20), 20));
+        assert!(!is_passed(&wrong(2), &found(20), 20));
         assert!(!is_passed(&Said::default(), &Said::default(), 0));
     }
 }

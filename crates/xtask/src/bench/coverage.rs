@@ -21,5 +21,5 @@ pub(crate) struct Options {
 /// # Errors
 /// When it can't be built or started.
 pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<bool> {
-    simulate("coverage", options.trials, options.seed, workspace)
+    simulate("coverage", options.trials, options.seed, &[], workspace)
 }

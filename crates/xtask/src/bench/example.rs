@@ -6,11 +6,18 @@ use anyhow::{Context, Result, ensure};
 
 use crate::workspace::{Workspace, cargo};
 
-/// Builds the example `name` and runs it with trials and seed; returns whether its bounds hold.
+/// Builds the example `name` and runs it with trials, seed and whatever else it takes; returns
+/// whether its bounds hold.
 ///
 /// # Errors
 /// When it can't be built or started.
-pub(super) fn simulate(name: &str, trials: u32, seed: u64, workspace: &Workspace) -> Result<bool> {
+pub(super) fn simulate(
+    name: &str,
+    trials: u32,
+    seed: u64,
+    more: &[f64],
+    workspace: &Workspace,
+) -> Result<bool> {
     // With the whole workspace selected, dependencies keep the features that they were
     // already built with.
     let built = Command::new(cargo())
@@ -22,6 +29,7 @@ pub(super) fn simulate(name: &str, trials: u32, seed: u64, workspace: &Workspace
     let program = workspace.target.join("release/examples").join(name);
     let status = Command::new(&program)
         .args([trials.to_string(), seed.to_string()])
+        .args(more.iter().map(f64::to_string))
         .status()
         .with_context(|| format!("{} can't be run", program.display()))?;
     Ok(status.success())

@@ -184,8 +184,9 @@ pub(super) fn verdict_words(comparison: &Comparison, words: [&str; 2]) -> String
     }
 }
 
-/// `3 %`, `0.5 %`.
+/// `3 %`, `0.5 %`, `0.25 %`: a tolerance as it was given.
 pub(super) fn percent(share: f64) -> String {
-    let text = format!("{:.1}", share * 100.0);
-    format!("{} %", text.trim_end_matches(".0"))
+    // Six digits are what the command line takes; a product has more.
+    let text = format!("{:.6}", share * 100.0);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressBar;
 use tokmark_host::BusyProcess;
 use tokmark_lab::{ExperimentObserver, ExperimentPlan};
-use tokmark_model::{Contest, Looks, RecordId, Visit};
+use tokmark_model::{Contest, Looks, Visit};
 
 use super::result::verdicts_so_far;
 use crate::output::say;
@@ -38,9 +38,10 @@ impl ExperimentView {
         }
     }
 
-    /// Says under which name it is continued if something ends it.
-    pub(crate) fn tell_how_to_resume(&self, id: RecordId) {
-        say!("experiment {id}; Ctrl-C keeps what is done, --resume continues it");
+    /// Says how it is continued if something ends it. Its record has a new id each time that it
+    /// is kept.
+    pub(crate) fn tell_how_to_resume(&self) {
+        say!("Ctrl-C keeps what is done, the same command with --resume last continues it");
     }
 
     /// Takes the line away.

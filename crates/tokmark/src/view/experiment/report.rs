@@ -16,7 +16,7 @@ pub(crate) fn page(record: &Record) -> String {
     let Some(experiment) = record.experiment.as_deref() else {
         return html("No experiment", &[]);
     };
-    let sections = [what(record, experiment), figures(experiment), again(experiment)];
+    let sections = [what(record, experiment), figures(record, experiment), again(experiment)];
     html(&title(experiment), &sections)
 }
 
@@ -32,10 +32,15 @@ fn what(record: &Record, experiment: &Experiment) -> Section {
     let when = minute(record.created_at);
     let cpu = record.machine.cpu.model.as_deref().unwrap_or("an unknown processor");
     let visits = experiment.visits.len();
+    let has_server = experiment.variants.iter().any(|variant| variant.endpoint.is_some());
+    let fresh = match has_server {
+        true => "those of models here each a fresh process",
+        false => "each a fresh process",
+    };
     let mut blocks = vec![
-        Block::Text(result::headline(experiment)),
+        Block::Text(result::headline(record, experiment)),
         Block::Text(format!(
-            "{visits} visits in turn, each a fresh process, begun on {when} UTC on {} by {} {}.",
+            "{visits} visits in turn, {fresh}, begun on {when} UTC on {} by {} {}.",
             printable(cpu),
             record.tool.name,
             record.tool.version
@@ -55,7 +60,7 @@ fn what(record: &Record, experiment: &Experiment) -> Section {
     Section { heading: "What was compared".to_owned(), blocks }
 }
 
-fn figures(experiment: &Experiment) -> Section {
+fn figures(record: &Record, experiment: &Experiment) -> Section {
     let tables = result::tables(experiment).zip(["Figures", "Beside the best"]);
     let tables = tables.filter_map(|((header, rows), caption)| {
         Table::new(caption, &header, &rows).ok().map(Block::Table)
@@ -65,7 +70,7 @@ fn figures(experiment: &Experiment) -> Section {
         .collect();
     blocks.extend(ratios(experiment).map(|plot| Block::Plot(Box::new(plot))));
     blocks.push(Block::Heading("What to know".to_owned()));
-    blocks.push(Block::List(result::remarks(experiment)));
+    blocks.push(Block::List(result::remarks(record, experiment)));
     Section { heading: "Figures".to_owned(), blocks }
 }
 

@@ -2,8 +2,8 @@
 
 use tokmark_command::shell;
 use tokmark_model::{
-    Contest, Experiment, FoundAs, Pairing, Power, PowerDoubt, Question, Record, Standing, Variant,
-    Verdict,
+    Contest, Experiment, FoundAs, Pairing, Power, PowerDoubt, Question, Record, Standing, Status,
+    Variant, Verdict,
 };
 use tokmark_plot::TerminalOptions;
 
@@ -21,15 +21,16 @@ const MANY_DISTURBED: f64 = 0.2;
 
 /// The result for a terminal.
 pub(crate) fn table(record: &Record, place: &str) -> String {
-    let mut text = record.experiment.as_deref().map_or_else(String::new, figures);
+    let experiment = record.experiment.as_deref();
+    let mut text = experiment.map_or_else(String::new, |experiment| figures(record, experiment));
     text += &format!("\nkept as {} in {place}\n", short_id(record.id));
     text
 }
 
 /// Variants, figures, verdicts and remarks, and for several models bars.
-pub(crate) fn figures(experiment: &Experiment) -> String {
+pub(crate) fn figures(record: &Record, experiment: &Experiment) -> String {
     let mut text = String::new();
-    for block in blocks(experiment) {
+    for block in blocks(record, experiment) {
         text += &block;
         if !text.ends_with('\n') {
             text.push('\n');
@@ -48,7 +49,7 @@ pub(crate) fn figures(experiment: &Experiment) -> String {
 /// The result as a comment for a pull request.
 pub(crate) fn markdown(record: &Record) -> String {
     let Some(experiment) = record.experiment.as_deref() else { return String::new() };
-    let headline = headline(experiment);
+    let headline = headline(record, experiment);
     let mut text = format!("### {headline}\n\n");
     for variant in &experiment.variants {
         let name = cell(&variant.name);
@@ -63,7 +64,7 @@ pub(crate) fn markdown(record: &Record) -> String {
         }
         text.push('\n');
     }
-    for line in remarks(experiment) {
+    for line in remarks(record, experiment) {
         text += &format!("- {}\n", cell(&line));
     }
     let machine = &record.machine;
@@ -98,7 +99,7 @@ pub(super) fn tables(experiment: &Experiment) -> impl Iterator<Item = Grid> {
 }
 
 /// The parts of the result, one below the other.
-fn blocks(experiment: &Experiment) -> Vec<String> {
+fn blocks(record: &Record, experiment: &Experiment) -> Vec<String> {
     let mut blocks = Vec::new();
     match experiment.question {
         Question::Compare => blocks.push(specification::of_variants(&experiment.variants)),
@@ -112,13 +113,21 @@ fn blocks(experiment: &Experiment) -> Vec<String> {
         let header: Vec<&str> = header.iter().map(String::as_str).collect();
         blocks.push(format!("\n{}", table::of(&header, &[], rows.into_iter())));
     }
-    blocks.push(format!("{}\n", headline(experiment)));
-    blocks.push(remarks(experiment).iter().map(|line| format!("{line}\n")).collect());
+    blocks.push(format!("{}\n", headline(record, experiment)));
+    blocks.push(remarks(record, experiment).iter().map(|line| format!("{line}\n")).collect());
     blocks
 }
 
 /// The result in one sentence.
-pub(super) fn headline(experiment: &Experiment) -> String {
+pub(super) fn headline(record: &Record, experiment: &Experiment) -> String {
+    let result = found(experiment);
+    match record.status {
+        Status::Interrupted => format!("Interrupted; so far: {result}"),
+        _ => result,
+    }
+}
+
+fn found(experiment: &Experiment) -> String {
     let failed = experiment.variants.iter().find(|variant| variant.failure.is_some());
     if experiment.question == Question::Ab {
         if let Some(failed) = failed {
@@ -169,7 +178,7 @@ fn sentence(experiment: &Experiment, contest: &Contest) -> String {
 }
 
 /// What else to know.
-pub(super) fn remarks(experiment: &Experiment) -> Vec<String> {
+pub(super) fn remarks(record: &Record, experiment: &Experiment) -> Vec<String> {
     let mut lines = Vec::new();
     for variant in &experiment.variants {
         if let Some(failure) = &variant.failure {
@@ -202,13 +211,21 @@ pub(super) fn remarks(experiment: &Experiment) -> Vec<String> {
     if experiment.variants.iter().any(|variant| variant.endpoint.is_some()) {
         lines.push(super::COMPARABLE.to_owned());
     }
-    lines.push(
-        "Intervals are 95 % each; those of ratios hold over all looks. Verdicts hold over all \
-         looks and comparisons together (alpha spending, Holm), so that one may be withdrawn whose \
-         interval leaves out 1. Pairs decide, not the intervals beside rates, which are of each \
-         variant's own visits. All speak for this machine in this session."
-            .to_owned(),
-    );
+    if record.status == Status::Interrupted {
+        lines.push(
+            "It was cut between two looks: what it says now is no verdict that holds over all of \
+             them. --resume continues it to one."
+                .to_owned(),
+        );
+    } else {
+        lines.push(
+            "Intervals are 95 % each; those of ratios hold over all looks. Verdicts hold over all \
+             looks and comparisons together (alpha spending, Holm), so that one may be withdrawn \
+             whose interval leaves out 1. Pairs decide, not the intervals beside rates, which are \
+             of each variant's own visits. All speak for this machine in this session."
+                .to_owned(),
+        );
+    }
     lines
 }
 
@@ -222,6 +239,8 @@ fn flag_words(variant: &Variant) -> impl Iterator<Item = String> + '_ {
             }
             "prompt_tokens_estimated" => "the prompt's tokens are an estimate, and so is pp",
             "output_tokens_estimated" => "the tokens generated are an estimate, and so is tg",
+            "context_over_trained" => "the context is longer than the model was trained for",
+            "threads_over_cores" => "more threads than cores",
             "hidden_reasoning" => {
                 "the time to the first token holds reasoning that was not streamed: pp is lower \
                  for it"
@@ -246,9 +265,10 @@ fn power(contests: &[Contest]) -> Vec<String> {
     let each: Vec<String> =
         known.iter().map(|(label, power)| format!("{} ({label})", found(power))).collect();
     let mut lines = vec![format!(
-        "Here, today, a change of {} is found in {}.",
+        "Here, today, a change of {} is found in {}, with up to {}.",
         percent(first.share),
-        each.join(", ")
+        each.join(", "),
+        counted(first.n_rounds, "pair")
     )];
     if first.found_as == FoundAs::BelowOne {
         lines.push(

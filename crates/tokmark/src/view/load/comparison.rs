@@ -2,11 +2,11 @@
 
 use tokmark_model::{Record, ReplicaSummary, ServingSummary};
 
-use super::figures::{ABSENT, at, bare, plain_rate};
+use super::figures::{ABSENT, at, bare, plain_rate, replica_output};
 use super::notes::full_name;
 use super::rows::{Rows, two};
 use super::summary;
-use crate::view::words::{grade_of, number, printable, thousands};
+use crate::view::words::{grade_of, printable, thousands};
 
 /// A figure by which servers are compared.
 type Figure = (&'static str, fn(&ServingSummary) -> String);
@@ -74,7 +74,7 @@ fn replicas(record: &Record) -> Option<Rows> {
             format!("{} / {}", count(n_ok), count(replica.n_errors)),
             replica.ttft_ms.as_ref().map_or_else(dash, two),
             bare(replica.tpot_ms.as_ref(), 0.5),
-            number(replica.output_rate_tps),
+            replica_output(replica),
         ]
     };
     let header = [

@@ -196,7 +196,8 @@ fn checks(fields: &mut Fields, serving: Option<&Serving>, summary: Option<&Servi
     fields.add_known("good_share", goodput.map(|goodput| goodput.share));
     fields.add_known("good_share_low", goodput.map(|goodput| goodput.share_low));
     fields.add_known("good_share_high", goodput.map(|goodput| goodput.share_high));
-    fields.add_known("goodput_per_s", goodput.map(|goodput| goodput.per_s));
+    let per_s = goodput.map(|goodput| goodput.rate());
+    fields.add_rate("goodput", "_per_s", per_s.as_ref());
     let found = serving.and_then(|serving| serving.found_rate);
     fields.add_known("ramp_highest_met_per_s", found.and_then(|found| found.highest_met_per_s));
     fields.add_known("ramp_lowest_failed_per_s", found.and_then(|found| found.lowest_failed_per_s));

@@ -55,7 +55,8 @@ pub(in crate::view) fn chat_by_four() -> Record {
         n_errors,
         ttft_ms: Some(known(80.0 + f64::from(replica), 120.0, 30)),
         tpot_ms: Some(known(12.0, 12.4, 30)),
-        output_rate_tps: 151.2,
+        output_rate_tps: Some(151.2),
+        output_interval: rate(151.2).interval,
     };
     let summary = summary_of(&mut record);
     summary.ttft_ms = Some(known(80.4, 120.7, 58));
@@ -78,6 +79,8 @@ pub(in crate::view) fn chat_by_four() -> Record {
         share_low: 0.863,
         share_high: 0.983,
         per_s: 3.12,
+        interval: rate(3.12).interval,
+        no_interval: None,
     });
     summary.levels_met = BTreeMap::from([("tpot".to_owned(), true), ("ttft".to_owned(), false)]);
     record.grade = Some(Grade {

@@ -1,6 +1,6 @@
 //! Figures of a load point in words.
 
-use tokmark_model::{Distribution, Nanos, NoInterval, Quantile, SystemRate};
+use tokmark_model::{Distribution, Nanos, NoInterval, Quantile, ReplicaSummary, SystemRate};
 
 use crate::view::words::{number, time};
 
@@ -55,6 +55,13 @@ pub(in crate::view) fn plain_rate(rate: &SystemRate) -> String {
         (None, Some(NoInterval::TooFew)) => format!("{value}{TOO_FEW}"),
         (None, _) => value,
     }
+}
+
+/// The output rate of one base URL, or a dash.
+pub(in crate::view) fn replica_output(replica: &ReplicaSummary) -> String {
+    let (interval, no_interval) = (replica.output_interval, None);
+    let rate = replica.output_rate_tps.map(|per_s| SystemRate { per_s, interval, no_interval });
+    rate.map_or_else(|| ABSENT.to_owned(), |rate| plain_rate(&rate))
 }
 
 /// A time that is given in ms, with the unit that fits it.

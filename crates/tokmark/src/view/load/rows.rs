@@ -1,7 +1,7 @@
 //! The rows of load points: one table for terminal, Markdown and report.
 
 use comfy_table::presets;
-use tokmark_model::{Distribution, Record, Serving, ServingSummary};
+use tokmark_model::{Distribution, Goodput, Record, Serving, ServingSummary};
 use tokmark_plot::Table;
 use tokmark_stats::itl_is_per_event;
 
@@ -96,7 +96,12 @@ const RECIPE: Column = (Part::Both, "recipe", "", |record| {
 });
 
 /// Only where service levels were given.
-const GOODPUT: Column = (Part::Rate, "goodput", "% (per s)", |record| spread(record, goodput));
+const GOODPUT: [Column; 2] = [
+    (Part::Rate, "good", "%", |record| spread(record, good_share)),
+    (Part::Rate, "goodput", "per s", |record| {
+        spread(record, |summary| rate(judged(summary).map(|found| found.rate()).as_ref()))
+    }),
+];
 
 /// Where the optional columns stand.
 const RECIPE_AT: usize = 1;
@@ -120,7 +125,7 @@ fn columns(records: &[Record]) -> Vec<Column> {
     let mut columns = COLUMNS.to_vec();
     let servings = || records.iter().filter_map(serving);
     if servings().any(|serving| !serving.workload.service_levels.is_empty()) {
-        columns.insert(GOODPUT_AT, GOODPUT);
+        columns.splice(GOODPUT_AT..GOODPUT_AT, GOODPUT).for_each(drop);
     }
     if servings().any(|serving| serving.recipe.is_some()) {
         columns.insert(RECIPE_AT, RECIPE);
@@ -173,12 +178,18 @@ fn rate(of: Option<&tokmark_model::SystemRate>) -> String {
     of.map_or_else(|| ABSENT.to_owned(), plain_rate)
 }
 
-fn goodput(summary: &ServingSummary) -> String {
-    let found = summary.goodput.as_ref().filter(|goodput| goodput.n_judged > 0);
-    found.map_or_else(
-        || ABSENT.to_owned(),
-        |goodput| format!("{} ({})", number(goodput.share * 100.0), number(goodput.per_s)),
-    )
+fn judged(summary: &ServingSummary) -> Option<&Goodput> {
+    summary.goodput.as_ref().filter(|goodput| goodput.n_judged > 0)
+}
+
+/// `95.0 (86.3 to 98.3)`.
+fn good_share(summary: &ServingSummary) -> String {
+    let percent = |share: f64| number(100.0 * share);
+    let text = |found: &Goodput| {
+        let (low, high) = (percent(found.share_low), percent(found.share_high));
+        format!("{} ({low} to {high})", percent(found.share))
+    };
+    judged(summary).map_or_else(|| ABSENT.to_owned(), text)
 }
 
 /// How a point ended, and why: `failed: none of 12 requests succeeded`.

@@ -7,7 +7,7 @@ use tokmark_model::{
 use tokmark_stats::{itl_is_per_event, request_figures};
 
 use super::super::load::asked::{client, manners, sizes};
-use super::super::load::figures::{ABSENT, at, median_and_p99, plain_rate, span};
+use super::super::load::figures::{ABSENT, at, median_and_p99, plain_rate, replica_output, span};
 use super::super::load::notes::{errors, service_levels, speculation};
 use super::super::load::rows::Rows;
 use super::super::load::{found_rate, server, speed_up};
@@ -128,7 +128,7 @@ fn load(serving: &Serving, summary: &ServingSummary, line: &mut impl FnMut(&str,
                 percent(goodput.share),
                 percent(goodput.share_low),
                 percent(goodput.share_high),
-                number(goodput.per_s)
+                plain_rate(&goodput.rate())
             ),
         );
     }
@@ -186,10 +186,13 @@ fn of_replica(replica: &ReplicaSummary, serving: &Serving) -> String {
     let url = url.map_or_else(|| replica.replica.to_string(), |url| printable(url));
     let ttft = replica.ttft_ms.as_ref().and_then(median_and_p99);
     format!(
-        "{url}: {} requests, {} failed, {} tok/s{}",
+        "{url}: {} requests, {} failed, {}{}",
         count(replica.n_requests),
         count(replica.n_errors),
-        number(replica.output_rate_tps),
+        match replica_output(replica) {
+            unknown if unknown == ABSENT => "unknown rate".to_owned(),
+            known => format!("{known} tok/s"),
+        },
         ttft.map_or_else(String::new, |ttft| format!(", TTFT {ttft}"))
     )
 }

@@ -39,6 +39,11 @@ struct Facts {
 }
 
 #[derive(Deserialize)]
+struct Models {
+    rows: Vec<Model>,
+}
+
+#[derive(Deserialize)]
 struct Page {
     rows: Vec<Row>,
     next: Option<String>,
@@ -55,7 +60,7 @@ struct Row {
 /// When the server does not answer, or holds nothing of a sort.
 pub(super) fn find(server: &Server, world: &World) -> Result<Vec<Sort>> {
     let client = Client::new(&server.url, TIMEOUT);
-    let models: Vec<Model> = client.json("/api/models")?;
+    let Models { rows: models } = client.json("/api/models?limit=1000")?;
     let mut sorts = vec![
         Sort { name: "leaderboard", addresses: vec!["/leaderboard".to_owned()] },
         Sort { name: "leaderboard, filtered", addresses: filtered(&models) },
