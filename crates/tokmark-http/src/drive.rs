@@ -333,7 +333,8 @@ impl Shared {
     /// The bytes of a request, with a number of its own.
     fn make(&self, request: PlannedRequest) -> Made {
         let index = self.next_index.fetch_add(1, Ordering::Relaxed);
-        let replica = (index % self.endpoint.targets.len().max(1) as u64) as usize;
+        // A conversation stays where its history is cached.
+        let replica = request.session as usize % self.endpoint.targets.len().max(1);
         let ask = Ask {
             model: &self.endpoint.facts().model,
             messages: &request.messages,

@@ -307,7 +307,8 @@ fn replicas(input: &ServingInput<'_>, flow: &Flow, tally: &Tally) -> Vec<Replica
                 tpot.extend(figures.tpot_ns.map(|ns| ns / 1e6));
             }
         });
-        let output = flow.output_rate_of(replica);
+        // Where nothing was answered there is no rate, not a rate of 0.
+        let output = flow.output_rate_of(replica).filter(|_| n_requests > n_errors);
         ReplicaSummary {
             replica,
             n_requests,

@@ -164,6 +164,14 @@ fn errors(input: &ServingGradeInput<'_>) -> Vec<GradeReason> {
         let text = format!("{n_errors} of {n} requests failed ({})", kinds.join(", "));
         reasons.push(reason(letter, "errors", text));
     }
+    if summary.n_cut > 0 {
+        // They hang, or are the longest: what is left of the point is the faster part.
+        let share = summary.n_cut as f64 / (n + summary.n_cut) as f64;
+        let letter =
+            if share < DEFAULT_ABORT_ERROR_SHARE { GradeLetter::B } else { GradeLetter::D };
+        let text = format!("{} requests had no end when the point was over", summary.n_cut);
+        reasons.push(reason(letter, "cut_at_end", text));
+    }
     if summary.n_retries > 0 {
         let plural = if summary.n_retries == 1 { "" } else { "s" };
         let text = format!("the server refused {} attempt{plural}", summary.n_retries);

@@ -59,7 +59,8 @@ pub(in crate::view) fn plain_rate(rate: &SystemRate) -> String {
 
 /// The output rate of one base URL, or a dash.
 pub(in crate::view) fn replica_output(replica: &ReplicaSummary) -> String {
-    let (interval, no_interval) = (replica.output_interval, None);
+    let interval = replica.output_interval;
+    let no_interval = interval.is_none().then_some(NoInterval::TooFew);
     let rate = replica.output_rate_tps.map(|per_s| SystemRate { per_s, interval, no_interval });
     rate.map_or_else(|| ABSENT.to_owned(), |rate| plain_rate(&rate))
 }

@@ -1,8 +1,8 @@
 //! What a reader must know beside the figures of load points.
 
 use tokmark_model::{
-    CacheMode, CountSource, GradeLetter, LengthControl, Load, Record, RequestSample, ServiceLevel,
-    Serving, ServingSummary, Status,
+    CacheMode, CountSource, GradeLetter, LengthControl, Load, Record, ReplicaSummary,
+    RequestSample, ServiceLevel, Serving, ServingSummary, Status, SystemRate,
 };
 use tokmark_stats::itl_is_per_event;
 
@@ -70,7 +70,7 @@ pub(in crate::view) fn notes(records: &[Record]) -> Vec<String> {
     if records.iter().filter_map(summary).any(has_too_few) {
         lines.push(format!(
             "{TOO_FEW} too few requests for a 95 % interval: a median needs 6, p99 needs 368, an \
-             upper bound of p99 299"
+             upper bound of p99 299, a rate 6 with a part in it"
         ));
     }
     lines
@@ -119,8 +119,14 @@ fn says(record: &Record, code: &str) -> bool {
 
 fn has_too_few(summary: &ServingSummary) -> bool {
     let of_ttft = summary.ttft_ms.iter().any(|ttft| SHOWN.iter().any(|q| is_marked(ttft, *q)));
-    let rates = [&summary.output_rate_tps, &summary.request_rate_per_s];
-    of_ttft || rates.into_iter().flatten().any(|rate| rate.no_interval.is_some())
+    let rates = [summary.output_rate_tps, summary.request_rate_per_s];
+    let good = summary.goodput.filter(|found| found.n_judged > 0).map(|found| found.rate());
+    let has_none = |rate: SystemRate| rate.no_interval.is_some();
+    let of_replica =
+        |own: &ReplicaSummary| own.output_rate_tps.is_some() && own.output_interval.is_none();
+    of_ttft
+        || rates.into_iter().chain([good]).flatten().any(has_none)
+        || summary.replicas.iter().any(of_replica)
 }
 
 fn about_errors(record: &Record, serving: &Serving) -> Vec<String> {
@@ -219,13 +225,13 @@ fn about_tokens(record: &Record, serving: &Serving) -> Vec<String> {
         let n = thousands(&(summary.n_reasoned - n_counted).to_string());
         texts.push(format!("answers with reasoning whose tokens nobody counted: {n}"));
     }
-    let median = summary.output_tokens.as_ref().and_then(|tokens| tokens.median());
+    let mean = summary.output_tokens.as_ref().map(|tokens| tokens.mean);
     let is_free = serving.workload.length_control == LengthControl::LimitOnly;
-    if let (true, false, Some(asked), Some(median)) =
-        (is_free, says(record, "lengths_not_held"), serving.workload.n_output, median)
+    if let (true, false, Some(asked), Some(mean)) =
+        (is_free, says(record, "lengths_not_held"), serving.workload.n_output, mean)
     {
         texts.push(format!(
-            "nothing holds output lengths at this server: {median:.0} tokens (median), asked were \
+            "nothing holds output lengths at this server: {mean:.0} tokens (mean), asked were \
              {asked}"
         ));
     }
