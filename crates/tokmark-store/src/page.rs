@@ -234,7 +234,7 @@ impl Cursor {
         Ok(self.0.before(at_us, id))
     }
 
-    /// What comes after this place of a leaderboard by rate: stretches, in order.
+    /// What comes after this place of a leaderboard by rate.
     pub(crate) fn slower<C: ColumnTrait>(
         &self,
         rate: C,

@@ -135,8 +135,7 @@ pub(crate) async fn experiments(
     let (filter, cursor) = asked(query)?.filter()?;
     let filter = Filter { is_experiment: Some(true), ..filter };
     let page = state.store.page(&filter, cursor.as_ref()).await?;
-    let next = page.next.map(|cursor| cursor.to_string());
-    Ok(Json(PageOfRows { rows: page.rows, next }))
+    Ok(Json(PageOfRows::of(page)))
 }
 
 /// One experiment with its visits.

@@ -21,9 +21,15 @@ use crate::state::State;
 pub(crate) struct PageOfRows {
     /// The rows.
     #[schema(value_type = Vec<Object>)]
-    pub(crate) rows: Vec<RecordRow>,
+    rows: Vec<RecordRow>,
     /// `cursor` of the next page; absent on the last.
-    pub(crate) next: Option<String>,
+    next: Option<String>,
+}
+
+impl PageOfRows {
+    pub(crate) fn of(page: Page) -> Self {
+        PageOfRows { rows: page.rows, next: page.next.map(|cursor| cursor.to_string()) }
+    }
 }
 
 /// One page of a list of anything else.
@@ -176,5 +182,5 @@ pub(crate) async fn run(
     if page.rows.is_empty() && after.is_none() {
         return Err(ServerError::not_found("run of this id"));
     }
-    Ok(Json(PageOfRows { rows: page.rows, next: page.next.map(|next| next.to_string()) }))
+    Ok(Json(PageOfRows::of(page)))
 }
