@@ -40,8 +40,8 @@ pub struct Gap {
     pub server_tpot_ms: Option<f64>,
     /// From the embedded token to the server's.
     pub each_token: Vec<GapPart>,
-    /// Median time to first token with two requests at once, less that of one.
-    pub queueing: Option<GapPart>,
+    /// What a second request at once adds to both; empty without such a point.
+    pub beside: Vec<GapPart>,
 }
 
 /// Round trips that do no work of the model's.
@@ -87,15 +87,9 @@ pub fn gap_between(embedded: &[Record], served: &[Record], overheads: Overheads)
     let tpot = alone.and_then(|summary| median_of(&summary.tpot_ms));
     let theirs = server_times(served.first());
     let ms = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1e3);
-    let less = |a: Option<f64>, b: Option<f64>| Some(a? - b?);
     let outside = less(ttft, theirs.prompt_ms);
     let known = [ms(overheads.round_trip), ms(overheads.tokenizing)];
     let rest = outside.map(|outside| outside - known.iter().flatten().sum::<f64>());
-    let part = |name: &str, how: &str, ms: Option<f64>| GapPart {
-        name: name.to_owned(),
-        how: how.to_owned(),
-        ms,
-    };
     Gap {
         embedded_prompt_ms: prompt,
         server_ttft_ms: ttft,
@@ -124,17 +118,50 @@ pub fn gap_between(embedded: &[Record], served: &[Record], overheads: Overheads)
                 less(tpot, theirs.token_ms),
             ),
         ],
-        queueing: queueing(ttft, summary(served.get(1))),
+        beside: beside(served),
     }
 }
 
-fn queueing(alone: Option<f64>, beside: Option<&ServingSummary>) -> Option<GapPart> {
-    let beside = beside.and_then(|summary| median_of(&summary.ttft_ms))?;
-    Some(GapPart {
-        name: "queueing and batching".to_owned(),
-        how: "TTFT with two requests at once - TTFT of one".to_owned(),
-        ms: Some(beside - alone?),
-    })
+fn part(name: &str, how: &str, ms: Option<f64>) -> GapPart {
+    GapPart { name: name.to_owned(), how: how.to_owned(), ms }
+}
+
+fn less(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    Some(a? - b?)
+}
+
+/// Waiting apart from sharing, where the server tells its own prompt times.
+fn beside(served: &[Record]) -> Vec<GapPart> {
+    let [alone, two] = [served.first(), served.get(1)];
+    let Some(of_two) = summary(two) else { return Vec::new() };
+    let of_one = summary(alone);
+    let added = |of: fn(&ServingSummary) -> &Option<Distribution>| {
+        less(median_of(of(of_two)), of_one.and_then(|one| median_of(of(one))))
+    };
+    let ttft = added(|summary| &summary.ttft_ms);
+    let tpot = part(
+        "tokens that share a step",
+        "time per output token with two at once - alone",
+        added(|summary| &summary.tpot_ms),
+    );
+    let prompts = less(server_times(two).prompt_ms, server_times(alone).prompt_ms);
+    if prompts.is_none() {
+        let how = "TTFT with two requests at once - TTFT of one";
+        return vec![part("queueing and prompts that share", how, ttft), tpot];
+    }
+    vec![
+        part(
+            "queueing",
+            "what two at once add to TTFT outside the server's own prompt time",
+            less(ttft, prompts),
+        ),
+        part(
+            "prompts that share a batch",
+            "the server's own prompt time with two at once - alone",
+            prompts,
+        ),
+        tpot,
+    ]
 }
 
 fn summary(record: Option<&Record>) -> Option<&ServingSummary> {
@@ -194,19 +221,25 @@ mod tests {
     /// One request at a time: the prompt takes 200 ms, each of the 15 tokens after the first
     /// 30 ms, and whatever arrives was sent 2 ms before.
     fn served() -> Record {
+        point(202, 200, 30)
+    }
+
+    /// Ten requests of 16 tokens with these times in ms: to the first token, of it the server's
+    /// own, and between tokens.
+    fn point(ttft: u64, prompt: u64, step: u64) -> Record {
         let ms = |n: u64| Nanos(n * 1_000_000);
         let request = |number: u64| RequestSample {
             due_ns: ms(number * 1_000),
             sent_ns: ms(number * 1_000),
-            first_text_ns: Some(ms(number * 1_000 + 202)),
-            last_text_ns: Some(ms(number * 1_000 + 202 + 15 * 30)),
-            end_ns: ms(number * 1_000 + 700),
+            first_text_ns: Some(ms(number * 1_000 + ttft)),
+            last_text_ns: Some(ms(number * 1_000 + ttft + 15 * step)),
+            end_ns: ms(number * 1_000 + 900),
             n_text_events: 16,
             output_tokens: Some(TokenCount { n: 16, source: CountSource::Usage }),
             server: Some(ServerTimes {
-                prompt_ns: Some(ms(200)),
+                prompt_ns: Some(ms(prompt)),
                 n_generated: Some(16),
-                generation_ns: Some(ms(15 * 30)),
+                generation_ns: Some(ms(15 * step)),
                 ..ServerTimes::default()
             }),
             ..RequestSample::default()
@@ -257,6 +290,26 @@ mod tests {
             .map(|part| part.name.as_str())
             .collect();
         assert_eq!(known, ["HTTP round trip"]);
-        assert!(gap.each_token.iter().all(|part| part.ms.is_none()) && gap.queueing.is_none());
+        assert!(gap.each_token.iter().all(|part| part.ms.is_none()) && gap.beside.is_empty());
+    }
+
+    #[test]
+    fn waiting_is_told_from_sharing_where_the_server_tells_its_own_time() {
+        let of = |parts: &[GapPart]| -> Vec<(String, f64)> {
+            parts.iter().map(|part| (part.name.clone(), part.ms.unwrap())).collect()
+        };
+        // Of 50 ms more until the first token the server worked 20.
+        let mut two = [served(), point(252, 220, 40)];
+        let found = gap_between(&[], &two, Overheads::default());
+        let queueing = ("queueing".to_owned(), 30.0);
+        let prompts = ("prompts that share a batch".to_owned(), 20.0);
+        let tokens = ("tokens that share a step".to_owned(), 10.0);
+        assert_eq!(of(&found.beside), [queueing, prompts, tokens.clone()]);
+        for request in &mut two[1].serving.as_mut().unwrap().requests {
+            request.server = None;
+        }
+        let found = gap_between(&[], &two, Overheads::default());
+        let both = ("queueing and prompts that share".to_owned(), 50.0);
+        assert_eq!(of(&found.beside), [both, tokens]);
     }
 }

@@ -18,6 +18,9 @@ pub struct Values {
     /// `{name}`: a short name of the model. Where absent the last part of `model`, without
     /// `.gguf`.
     pub name: Option<String>,
+    /// `{threads}`: CPU threads of the engine. Where absent the processors that this process may
+    /// use.
+    pub threads: Option<u32>,
     /// `{dir}`: the folder of the recipe's file, or another of the caller's choice.
     pub dir: Option<PathBuf>,
     /// `{home}`: the user's folder. Where absent the variable HOME, or USERPROFILE.
@@ -133,6 +136,7 @@ impl Filler<'_> {
                 Placeholder::Port => Some(port.to_string()),
                 Placeholder::Model => values.model.clone(),
                 Placeholder::Name => values.short_name(),
+                Placeholder::Threads => values.threads().map(|n| n.to_string()),
                 Placeholder::Dir => values.dir.as_deref().and_then(text),
                 Placeholder::Home => values.home(),
                 Placeholder::Env(name) => {
@@ -184,6 +188,11 @@ impl Values {
         })
     }
 
+    fn threads(&self) -> Option<u32> {
+        let all = || std::thread::available_parallelism().ok().map(|n| n.get() as u32);
+        self.threads.or_else(all)
+    }
+
     fn home(&self) -> Option<String> {
         let variable = || self.variable("HOME").or_else(|| self.variable("USERPROFILE"));
         self.home.as_deref().map_or_else(variable, text)
@@ -215,6 +224,7 @@ impl fmt::Debug for Values {
         f.debug_struct("Values")
             .field("model", &self.model)
             .field("name", &self.name)
+            .field("threads", &self.threads)
             .field("dir", &self.dir)
             .field("home", &self.home)
             .field("env", &shown_variables(&self.env, &Secrets::of(&self.env)))

@@ -11,6 +11,7 @@ pub(crate) enum Placeholder<'a> {
     Dir,
     Home,
     Name,
+    Threads,
     Env(&'a str),
 }
 
@@ -23,6 +24,7 @@ impl<'a> Placeholder<'a> {
             "dir" => Placeholder::Dir,
             "home" => Placeholder::Home,
             "name" => Placeholder::Name,
+            "threads" => Placeholder::Threads,
             _ => Placeholder::Env(word.strip_prefix("env:").filter(|name| !name.is_empty())?),
         })
     }
@@ -37,6 +39,7 @@ impl fmt::Display for Placeholder<'_> {
             Placeholder::Dir => "{dir}",
             Placeholder::Home => "{home}",
             Placeholder::Name => "{name}",
+            Placeholder::Threads => "{threads}",
             Placeholder::Env(name) => return write!(f, "{{env:{name}}}"),
         })
     }
@@ -77,7 +80,7 @@ fn unknown(inside: &str) -> String {
     let inside: String = inside.chars().take(40).collect();
     format!(
         "the placeholder {{{inside}}} is unknown; there are {{host}}, {{port}}, {{model}}, \
-         {{name}}, {{dir}}, {{home}} and {{env:NAME}}, and {{{{ }}}} for braces"
+         {{name}}, {{threads}}, {{dir}}, {{home}} and {{env:NAME}}, and {{{{ }}}} for braces"
     )
 }
 
@@ -94,8 +97,8 @@ mod tests {
     #[test]
     fn every_placeholder_is_replaced() {
         assert_eq!(
-            echo("a{host}:{port} {model}{name}{dir}{home}{env:A_B}z").unwrap(),
-            "a<{host}>:<{port}> <{model}><{name}><{dir}><{home}><{env:A_B}>z"
+            echo("a{host}:{port} {model}{name}{threads}{dir}{home}{env:A_B}z").unwrap(),
+            "a<{host}>:<{port}> <{model}><{name}><{threads}><{dir}><{home}><{env:A_B}>z"
         );
     }
 

@@ -11,8 +11,8 @@ use crate::duration;
 use crate::secret::{Secrets, shown_variables};
 
 /// A server and how it is started and stopped. Every text but `name`, `description`, `host`
-/// and `needs` may hold placeholders: `{host}`, `{port}`, `{model}`, `{name}`, `{dir}`,
-/// `{home}`, `{env:NAME}` (see [`crate::Values`]); `{{` and `}}` stand for braces.
+/// and `needs` may hold placeholders: `{host}`, `{port}`, `{model}`, `{name}`, `{threads}`,
+/// `{dir}`, `{home}`, `{env:NAME}` (see [`crate::Values`]); `{{` and `}}` stand for braces.
 ///
 /// Read with [`Recipe::parse`] or [`Recipe::read`], which also check it. Its `Debug` output
 /// holds no value of a variable that is named for a secret.

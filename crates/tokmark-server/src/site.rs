@@ -88,8 +88,8 @@ pub fn build_site(
     for row in &rows {
         models.entry(&row.model_name).or_default().push(row.clone());
     }
-    for (name, rows) in &models {
-        let page = model::blocks(name, rows, false);
+    for (name, own) in &models {
+        let page = model::blocks(name, &model::all_files(own, &rows), false);
         site.page(&format!("models/{}", slug(name)), page)?;
     }
     let mut list = Page::new("/models", "Models");

@@ -37,6 +37,18 @@ struct Beside {
     rows: Vec<BoardRow>,
 }
 
+/// Which rows of the leaderboard come, and which of them first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowOrder {
+    /// All, the fastest first.
+    Rate,
+    /// Without rates of prompts, the fastest first; what is limited and left out are
+    /// configurations, each with all of its shapes.
+    Configurations,
+    /// Those with a time to first token, the shortest median first.
+    Ttft,
+}
+
 impl State {
     pub(crate) fn new(store: Store, options: ServerOptions) -> Self {
         let records = options.content.records().map(|record| (record.id, record.clone()));
@@ -64,22 +76,27 @@ impl State {
         }
     }
 
-    /// The leaderboard's rows under a query, fastest first, and how many more there are.
-    /// `generates` leaves rates of prompts out; what is limited and left out then are
-    /// configurations, each with all of its shapes.
+    /// The leaderboard's rows under a query in an order, and how many more there are.
     pub(crate) async fn rows(
         &self,
         query: &Query,
-        generates: bool,
+        order: RowOrder,
     ) -> Result<(Vec<BoardRow>, u64), ServerError> {
-        let filter = BoardFilter { generates, by_configuration: generates, ..board_filter(query) };
+        let generates = order == RowOrder::Configurations;
+        let by_ttft = order == RowOrder::Ttft;
+        let filter =
+            BoardFilter { generates, by_configuration: generates, by_ttft, ..board_filter(query) };
         let most = filter.limit.unwrap_or(BOARD_ROWS);
         let board = self.store.board();
         let (mut rows, n_kept) = (board.rows(&filter).await?, board.count(&filter).await?);
-        let known: Vec<RecordId> = rows.iter().map(|row| row.id).collect();
-        let beside = self.beside.rows.iter().filter(|row| query.filter.takes(row));
-        rows.extend(beside.filter(|row| !known.contains(&row.id)).cloned());
+        let beside = self
+            .rows_beside(|row| query.filter.takes(row) && (!by_ttft || row.ttft_p50_ms.is_some()));
+        rows.extend(beside.await?.into_iter().cloned());
         rows.sort_by(|a, b| by_rate(Direction::Descending, a, b));
+        if by_ttft {
+            let time = |row: &BoardRow| row.ttft_p50_ms.unwrap_or_default();
+            rows.sort_by(|a, b| time(a).total_cmp(&time(b)));
+        }
         let mut n_left_out = n_kept.saturating_sub(most);
         if !generates {
             n_left_out += (rows.len() as u64).saturating_sub(most);
@@ -102,11 +119,7 @@ impl State {
         let (page, n_kept) =
             (board.page(&filter, direction, after).await?, board.count(&filter).await?);
         let Page { mut rows, next } = page;
-        let mut beside: Vec<&BoardRow> =
-            self.beside.rows.iter().filter(|row| query.filter.takes(row)).collect();
-        let ids: Vec<RecordId> = beside.iter().map(|row| row.id).collect();
-        let held = board.holding(&ids).await?;
-        beside.retain(|row| !held.contains(&row.id));
+        let beside = self.rows_beside(|row| query.filter.takes(row)).await?;
         let n_rows = n_kept + beside.len() as u64;
         let is_ahead = |row: &&BoardRow| after.is_none_or(|after| after.is_before(row));
         rows.extend(beside.into_iter().filter(is_ahead).cloned());
@@ -160,10 +173,23 @@ impl State {
         found
     }
 
+    /// The leaderboard's rows beside the store that `takes` wants, without those that the store
+    /// holds too.
+    async fn rows_beside(
+        &self,
+        takes: impl Fn(&BoardRow) -> bool,
+    ) -> Result<Vec<&BoardRow>, ServerError> {
+        let mut beside: Vec<&BoardRow> = self.beside.rows.iter().filter(|row| takes(row)).collect();
+        let ids: Vec<RecordId> = beside.iter().map(|row| row.id).collect();
+        let held = self.store.board().holding(&ids).await?;
+        beside.retain(|row| !held.contains(&row.id));
+        Ok(beside)
+    }
+
     /// What the filters' menus offer.
     pub(crate) async fn choices(&self) -> Result<BoardChoices, ServerError> {
         let mut choices = self.store.board().choices().await?;
-        for row in &self.beside.rows {
+        for row in self.rows_beside(|_| true).await? {
             add(&mut choices.families, &row.family);
             add(&mut choices.hardware, &row.hardware);
             add(&mut choices.backends, &row.backends);

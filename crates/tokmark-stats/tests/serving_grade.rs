@@ -104,6 +104,19 @@ fn a_client_that_could_distort_makes_an_f() {
 }
 
 #[test]
+fn requests_without_an_end_leave_the_faster_part() {
+    for (n, letter) in [(1, GradeLetter::B), (30, GradeLetter::D)] {
+        let mut run = Run::quiet(60);
+        for k in 0..n {
+            run.point.error(k, 9_000, RequestError::Cut);
+        }
+        run.assert_only(letter, "cut_at_end");
+        let text = &run.graded().reasons[0].text;
+        assert_eq!(*text, format!("{n} requests had no end when the point was over"));
+    }
+}
+
+#[test]
 fn other_processes_touch_a_local_server() {
     for (cores, letter) in [(0.1, GradeLetter::E), (0.5, GradeLetter::E), (0.51, GradeLetter::F)] {
         let run = Run { other_cores: Some(cores), ..Run::quiet(60) };

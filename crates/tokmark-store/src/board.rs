@@ -70,6 +70,8 @@ pub struct BoardFilter {
     pub limit: Option<u64>,
     /// The limit is of configurations, each with all of its tests and shapes; it counts them too.
     pub by_configuration: bool,
+    /// By the median time to first token, the shortest first; rows without one are left out.
+    pub by_ttft: bool,
 }
 
 /// What the menus of the filters offer: values with the number of rows that have them, the
@@ -116,7 +118,7 @@ impl Board<'_> {
     }
 
     /// The rows under a filter, fastest first (rows without a rate by the lower end of their
-    /// range), the newest first among equals.
+    /// range) or as it says, the newest first among equals.
     ///
     /// # Errors
     ///
@@ -137,11 +139,12 @@ impl Board<'_> {
                 return condition.clone().add(meant);
             }
             let keys = board::Entity::find().select_only().column(C::Key).filter(condition.clone());
-            let keys = fastest_first(keys).limit(limit).into_query();
+            let keys = filter.sorted(keys).limit(limit).into_query();
             Condition::all().add(C::Key.in_subquery(keys))
         });
         let rows = board::Entity::find().select_only().columns([C::RecordId, C::Body]);
-        let found: Vec<(RecordId, String)> = fastest_first(rows.filter(found.unwrap_or(condition)))
+        let found: Vec<(RecordId, String)> = filter
+            .sorted(rows.filter(found.unwrap_or(condition)))
             .into_tuple()
             .all(&self.store.db)
             .await
@@ -329,16 +332,17 @@ fn lower(expr: Expr) -> Expr {
     Expr::from(Func::lower(expr))
 }
 
-fn fastest_first(select: Select<board::Entity>) -> Select<board::Entity> {
-    use board::Column as C;
-
-    select
-        .order_by(C::RateTps, Order::Desc)
-        .order_by(C::LastAtUs, Order::Desc)
-        .order_by(C::RecordId, Order::Desc)
-}
-
 impl BoardFilter {
+    fn sorted(&self, select: Select<board::Entity>) -> Select<board::Entity> {
+        use board::Column as C;
+
+        let sorted = match self.by_ttft {
+            true => select.order_by(C::TtftP50Ms, Order::Asc),
+            false => select.order_by(C::RateTps, Order::Desc),
+        };
+        sorted.order_by(C::LastAtUs, Order::Desc).order_by(C::RecordId, Order::Desc)
+    }
+
     /// What restricts by whole values.
     fn exact(&self) -> Condition {
         use board::Column as C;
@@ -363,6 +367,7 @@ impl BoardFilter {
             .add_option(graded)
             .add_option(self.kind.map(|kind| ColumnTrait::eq(&C::Kind, word(&kind))))
             .add_option(self.is_serving.map(|serving| ColumnTrait::eq(&C::IsServing, serving)))
+            .add_option(self.by_ttft.then(|| ColumnTrait::is_not_null(&C::TtftP50Ms)))
             .add_option(self.generates.then(|| {
                 // Labels of prompts alone begin so; a load point's shape may be called anything.
                 let is_serving = ColumnTrait::eq(&C::IsServing, true);

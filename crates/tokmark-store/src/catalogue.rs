@@ -196,6 +196,7 @@ fn board_columns(row: &BoardRow) -> Result<board::Model, serde_json::Error> {
         rate_tps: speed(row),
         body: serde_json::to_string(row)?,
         line_key: Some(line_key(row)),
+        ttft_p50_ms: row.ttft_p50_ms,
     })
 }
 

@@ -13,7 +13,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use crate::upgrade;
 
 /// Version of the tables that this program makes and reads.
-pub const SCHEMA_VERSION: i64 = 5;
+pub const SCHEMA_VERSION: i64 = 6;
 
 /// What is found in a database before it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +76,7 @@ pub(crate) async fn migrate(db: &impl ConnectionTrait, found: i64) -> Result<(),
             3 => add_is_visit(db).await?,
             4 => upgrade::to_version_4(db, backend).await?,
             5 => upgrade::to_version_5(db, backend).await?,
+            6 => upgrade::to_version_6(db).await?,
             other => unreachable!("version {other} has no step"),
         }
         let sql = format!("INSERT INTO tokmark_schema (version) VALUES ({version})");

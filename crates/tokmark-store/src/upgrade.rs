@@ -1,5 +1,6 @@
-//! The step to version 4, leaderboard, machines, models, jobs, agents and tokens; and that to
-//! version 5, which fills the first three with what the records say.
+//! The step to version 4, leaderboard, machines, models, jobs, agents and tokens; that to version
+//! 5, keys by what is compared; and that to version 6, which fills the first three with what the
+//! records say.
 
 use sea_orm::sea_query::{
     ColumnDef, Expr, ForeignKey, ForeignKeyAction, Index, Table, TableCreateStatement,
@@ -69,8 +70,8 @@ pub(crate) async fn to_version_4(
     Ok(())
 }
 
-/// How often leaderboard, machines and models changed; and all of them made anew, with keys by
-/// what records must have in common to be compared.
+/// How often leaderboard, machines and models changed; and keys by what records must have in
+/// common to be compared.
 pub(crate) async fn to_version_5(
     db: &impl ConnectionTrait,
     backend: DbBackend,
@@ -80,12 +81,21 @@ pub(crate) async fn to_version_5(
     table.col(ColumnDef::new("id").big_integer().not_null().primary_key());
     db.execute(&with(table, &["n_changes"], NUMBER, backend)).await?;
     db.execute_unprepared("INSERT INTO tokmark_revision (id, n_changes) VALUES (1, 0)").await?;
+    let mut table = Table::alter();
+    db.execute(table.table(BOARD).add_column(ColumnDef::new("line_key").uuid())).await?;
+    db.execute(&index("tokmark_board_by_line", BOARD, &["line_key", "rate_tps"])).await?;
+    Ok(())
+}
+
+/// The leaderboard by time to first token; and leaderboard, machines and models made anew.
+pub(crate) async fn to_version_6(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     for table in [BOARD, "tokmark_board_values", "tokmark_machines", "tokmark_models"] {
         db.execute_unprepared(&format!("DELETE FROM {table}")).await?;
     }
     let mut table = Table::alter();
-    db.execute(table.table(BOARD).add_column(ColumnDef::new("line_key").uuid())).await?;
-    db.execute(&index("tokmark_board_by_line", BOARD, &["line_key", "rate_tps"])).await?;
+    db.execute(table.table(BOARD).add_column(ColumnDef::new("ttft_p50_ms").double())).await?;
+    let columns = ["ttft_p50_ms", "last_at_us", "record_id"];
+    db.execute(&index("tokmark_board_by_ttft", BOARD, &columns)).await?;
     fill(db).await
 }
 

@@ -105,6 +105,10 @@ fn server_page(shared: &Shared, path: &str) -> Option<Page> {
         }),
         ("/api/version", Dialect::Ollama) => json!({"version": "0.13.0"}),
         ("/api/tags", Dialect::Ollama) => json!({"models": [ollama_model(&options.model)]}),
+        // A model is loaded by its first request.
+        ("/api/ps", Dialect::Ollama) if shared.summary().max_in_flight == 0 => {
+            json!({"models": []})
+        }
         ("/api/ps", Dialect::Ollama) => {
             let mut model = ollama_model(&options.model);
             model["size_vram"] = json!(500_000_000u64);

@@ -230,6 +230,8 @@ impl Hall {
     fn leave(&mut self, key: Key, sums: &mut Summary) {
         let Some(connection) = self.table.remove(key) else { return };
         let Some(script) = connection.script else { return };
+        // Before another thread can start what waited for its slot.
+        let now_ns = monotonic_ns();
         if script.wants_slot() {
             let ticket = Ticket { worker: self.worker, key };
             match connection.phase {
@@ -240,7 +242,7 @@ impl Hall {
                 _ => self.shared.give_slot_back(),
             }
         }
-        if let Some(row) = script.row(monotonic_ns(), true) {
+        if let Some(row) = script.row(now_ns, true) {
             sums.add_outcome(row.outcome);
             self.shared.end(self.worker, &row);
         }

@@ -36,8 +36,9 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<Exit> {
     let mut is_kept = true;
     while let Some(serving) = servers.next(args)? {
         let settings = serving.settings(args)?;
+        let first = serving.first_load_limit().unwrap_or_default().max(LONGEST);
         let checked =
-            serving.open(&settings).and_then(|endpoint| check_server(&settings, &endpoint));
+            serving.open(&settings).and_then(|endpoint| check_server(&settings, &endpoint, first));
         serving.stop();
         is_kept &= checked?;
         if crate::wiring::interrupt().is_raised() {
@@ -47,10 +48,11 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<Exit> {
     Ok(if is_kept { Exit::Done } else { Exit::FailedRows })
 }
 
-/// Asks one server all questions; whether it speaks its dialect.
-fn check_server(args: &LoadArgs, endpoint: &Endpoint) -> anyhow::Result<bool> {
+/// Asks one server all questions, the first of which may take `first`; whether it speaks its
+/// dialect.
+fn check_server(args: &LoadArgs, endpoint: &Endpoint, first: Duration) -> anyhow::Result<bool> {
     let mut text = format!("{}\n", view::server(endpoint.facts()));
-    let findings = questions(args, endpoint)?;
+    let findings = questions(args, endpoint, first)?;
     for finding in &findings {
         let mark = match finding.is_kept {
             Some(true) => "as expected",
@@ -68,10 +70,14 @@ fn check_server(args: &LoadArgs, endpoint: &Endpoint) -> anyhow::Result<bool> {
     Ok(n_wrong == 0)
 }
 
-fn questions(args: &LoadArgs, endpoint: &Endpoint) -> anyhow::Result<Vec<Finding>> {
+fn questions(
+    args: &LoadArgs,
+    endpoint: &Endpoint,
+    first: Duration,
+) -> anyhow::Result<Vec<Finding>> {
     let abilities = endpoint.abilities();
     let mut findings = Vec::new();
-    let streamed = ask(args, endpoint, |_| {})?;
+    let streamed = ask(args, endpoint, first, |_| {})?;
     let sample = &streamed.sample;
     findings.push(Finding {
         what: "a streamed answer",
@@ -109,7 +115,7 @@ fn questions(args: &LoadArgs, endpoint: &Endpoint) -> anyhow::Result<Vec<Finding
         is_kept: None,
         seen: if sample.server.is_some() { "yes".to_owned() } else { "none".to_owned() },
     });
-    let whole = ask(args, endpoint, |workload| workload.stream = false)?.sample;
+    let whole = ask(args, endpoint, LONGEST, |workload| workload.stream = false)?.sample;
     findings.push(Finding {
         what: "an answer that is not streamed",
         is_kept: Some(whole.is_ok()),
@@ -117,16 +123,7 @@ fn questions(args: &LoadArgs, endpoint: &Endpoint) -> anyhow::Result<Vec<Finding
             .error
             .map_or("ok".to_owned(), |error| view::failure(&error, whole.message.as_deref())),
     });
-    let quiet = ask(args, endpoint, |workload| workload.think = Think::Off)?;
-    findings.push(Finding {
-        what: "no reasoning when switched off",
-        is_kept: Some(quiet.sample.is_ok() && quiet.reasoning.is_empty()),
-        seen: match (&quiet.sample.error, quiet.reasoning.is_empty()) {
-            (Some(error), _) => error.label(),
-            (None, true) => "none came".to_owned(),
-            (None, false) => "reasoning came".to_owned(),
-        },
-    });
+    findings.push(reasoning_off(args, endpoint)?);
     let counted = endpoint.count_tokens("One two three, four five six.");
     findings.push(Finding {
         what: "the tokenizer endpoint",
@@ -136,10 +133,29 @@ fn questions(args: &LoadArgs, endpoint: &Endpoint) -> anyhow::Result<Vec<Finding
     Ok(findings)
 }
 
-/// One request as `change` makes it.
+/// Whether the switch for reasoning switches anything: a model that does not reason shows nothing.
+fn reasoning_off(args: &LoadArgs, endpoint: &Endpoint) -> anyhow::Result<Finding> {
+    let with = |think| ask(args, endpoint, LONGEST, move |workload| workload.think = think);
+    let quiet = with(Think::Off)?;
+    let is_quiet = quiet.sample.is_ok() && quiet.reasoning.is_empty();
+    let reasons = is_quiet && !with(Think::On)?.reasoning.is_empty();
+    Ok(Finding {
+        what: "no reasoning when switched off",
+        is_kept: if is_quiet && !reasons { None } else { Some(is_quiet) },
+        seen: match &quiet.sample.error {
+            Some(error) => view::failure(error, quiet.sample.message.as_deref()),
+            None if !is_quiet => "reasoning came".to_owned(),
+            None if reasons => "none came, and some when switched on".to_owned(),
+            None => "not tested: none comes when switched on either".to_owned(),
+        },
+    })
+}
+
+/// One request as `change` makes it, which may take `longest`.
 fn ask(
     args: &LoadArgs,
     endpoint: &Endpoint,
+    longest: Duration,
     change: impl Fn(&mut Workload),
 ) -> anyhow::Result<Finished> {
     let shape = Shape {
@@ -149,7 +165,7 @@ fn ask(
     };
     let source = Arc::new(PromptSource::from_shape(shape, SourceOptions::default())?);
     let mut workload = base_workload(args, endpoint, &source);
-    workload.timeout_ns = workload.timeout_ns.map(|limit| limit.min(LONGEST.into()));
+    workload.timeout_ns = workload.timeout_ns.map(|limit| limit.min(longest.into()));
     change(&mut workload);
     let extent = Extent { n_requests: Some(1), duration: None };
     let schedule = Schedule::new(&Load::Concurrency { n: 1 }, 0, extent)?;

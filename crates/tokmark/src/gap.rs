@@ -12,6 +12,7 @@ use tokmark_lab::{
 use tokmark_model::{
     CacheMode, EngineParams, Load, PlannedTest, ProcessParams, Record, Test, Uuid, Workload,
 };
+use tokmark_recipe::Values;
 use tokmark_workload::{Length, PromptSource, Shape, SourceOptions};
 
 use crate::args::{GapArgs, MeasureArgs};
@@ -47,7 +48,10 @@ fn measure(args: &GapArgs, records: &Records) -> anyhow::Result<Exit> {
     }
     let serving = match &args.url {
         Some(url) => Serving::at(url),
-        None => subjects::start_named(&args.recipe, Some(path))?,
+        None => {
+            let values = Values { model: Some(path), threads: args.threads, ..Values::default() };
+            subjects::start_named(&args.recipe, values)?
+        }
     };
     let wishes = serving.wishes()?;
     let endpoint = serving.open_with(&EndpointOptions {

@@ -23,6 +23,9 @@ const NAP: Duration = Duration::from_millis(50);
 /// So long before a due time nobody sleeps any more: to wake a sleeping processor takes up to
 /// milliseconds on a virtual machine.
 const SOON: Duration = Duration::from_micros(700);
+/// At most this part of the time between two due times goes into that: a processor that had work
+/// a moment ago sleeps lightly, and a server on this machine needs it too.
+const AWAKE_PART: u32 = 8;
 
 /// What the thread of due times says to the one that sends.
 pub(super) enum Job {
@@ -37,10 +40,12 @@ pub(super) fn arrivals(shared: &Shared, jobs: &UnboundedSender<Job>) -> Lateness
     sharpen_timers();
     // The beginning of a conversation, made before it is known whether it is its turn.
     let mut beginning = None;
+    let mut before: Option<Instant> = None;
     while let Some(Due::At(due)) = shared.take() {
         beginning.get_or_insert_with(|| shared.make(shared.source.request(shared.next_session())));
         let at = shared.clock.instant(due);
-        let soon = at.checked_sub(SOON).unwrap_or(at);
+        let gap = before.replace(at).map(|before| at.saturating_duration_since(before));
+        let soon = at.checked_sub(awake_before(gap)).unwrap_or(at);
         while !sleep_until(soon, NAP) {
             if !shared.wants_more() {
                 return Lateness::default();
@@ -59,6 +64,11 @@ pub(super) fn arrivals(shared: &Shared, jobs: &UnboundedSender<Job>) -> Lateness
         }
     }
     Lateness::default()
+}
+
+/// How long before a due time nobody sleeps, `gap` after the one before.
+fn awake_before(gap: Option<Duration>) -> Duration {
+    gap.map_or(SOON, |gap| SOON.min(gap / AWAKE_PART))
 }
 
 /// Carries out what becomes due, however much is under way.
@@ -138,5 +148,18 @@ impl Shared {
 
     fn take_follow_up(&self) -> Option<Made> {
         self.follow_ups.lock().expect("no panic under this lock").pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_high_rate_leaves_the_processor_to_others() {
+        assert_eq!(awake_before(None), SOON);
+        assert_eq!(awake_before(Some(Duration::from_millis(20))), SOON);
+        assert_eq!(awake_before(Some(Duration::from_millis(1))), Duration::from_micros(125));
+        assert_eq!(awake_before(Some(Duration::ZERO)), Duration::ZERO);
     }
 }

@@ -48,8 +48,6 @@ pub fn measure_point(
     if options.interrupt.is_raised() {
         return interrupted(endpoint, workload, created_at, cold, options);
     }
-    // Only a loaded model has memory and a share of the GPU.
-    let endpoint = &endpoint.look_again();
     let schedule = schedule(source, workload, options)?;
     let timeline = Timeline::start(endpoint, &options.server_pids);
     let mut watcher = PointWatcher::new(workload, options, observer);
@@ -61,6 +59,8 @@ pub fn measure_point(
     let (local, api) = (options.tokenizer.as_ref(), workload.api);
     count_tokens(&mut driven.log, endpoint, local, api, &options.interrupt, observer)?;
     settle(&mut driven.log, endpoint, workload).map_err(cannot_read)?;
+    // Only a loaded model has memory and a share of the GPU, and only now it surely is.
+    let endpoint = &endpoint.look_again();
     let requests = PointRequests::take(driven.log, options).map_err(cannot_read)?;
     let facts = PointFacts { created_at, aborted, client: driven.client, readings, cold };
     let mut record = record(endpoint, workload, requests, facts, options).map_err(cannot_read)?;

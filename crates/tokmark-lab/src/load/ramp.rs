@@ -1,6 +1,8 @@
 //! The highest rate that still keeps the service levels.
 
-use tokmark_model::{Arrivals, FoundRate, LatencyKind, Load, Record, ServiceLevel, Workload};
+use tokmark_model::{
+    Arrivals, FoundRate, LatencyKind, Load, Record, ServiceLevel, Status, Workload,
+};
 use tokmark_run::{Bisection, RateSearch};
 
 /// Rate of the first point, where nothing better is known.
@@ -55,7 +57,11 @@ impl Ramp {
     /// if every one is kept by the level quantile of its requests and none failed to arrive.
     /// Gives the levels that none of the requests that came back could be held to (`tpot` of
     /// answers of one token, say): whether a rate keeps those cannot be found, and the search ends.
+    /// A point that the user cut says nothing of its rate.
     pub fn report(&mut self, record: &Record) -> &[LatencyKind] {
+        if record.status == Status::Interrupted {
+            return &self.unjudged;
+        }
         let Some(serving) = &record.serving else {
             self.bisection.report(false);
             return &[];
@@ -107,6 +113,20 @@ mod tests {
         let summary = ServingSummary { n_ok: 9, levels_met, ..ServingSummary::default() };
         record.serving.as_mut().unwrap().summary = Some(summary);
         record
+    }
+
+    #[test]
+    fn a_point_that_was_cut_is_asked_again() {
+        let mut search = ramp(Some(4.0), Arrivals::Constant);
+        let asked = Workload::new("chat", Load::Concurrency { n: 1 });
+        let before = search.next(&asked).unwrap();
+        for met in [true, false] {
+            let mut cut = point(&before, &[("ttft", met), ("tpot", met)]);
+            cut.status = Status::Interrupted;
+            assert!(search.report(&cut).is_empty());
+            assert_eq!(search.next(&asked).unwrap().arrival, before.arrival);
+        }
+        assert_eq!(search.found().n_points, 0);
     }
 
     #[test]

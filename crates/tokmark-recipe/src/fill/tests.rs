@@ -11,6 +11,7 @@ fn values() -> Values {
     Values {
         model: Some("models/Small-Q4.gguf".to_owned()),
         name: None,
+        threads: Some(6),
         dir: Some(PathBuf::from("/data")),
         home: Some(PathBuf::from("/home/user")),
         env: [("CACHE".to_owned(), "/cache".to_owned())].into(),
@@ -20,7 +21,7 @@ fn values() -> Values {
 #[test]
 fn every_field_is_filled() {
     let recipe = recipe(
-        "command: [b, '{host}', '{port}', '{model}', '{name}', '{dir}', '{home}', '{env:CACHE}']
+        "command: [b, '{host}', '{port}', '{model}', '{name}', '{threads}', '{dir}', '{home}', '{env:CACHE}']
 env: {A: '{port}'}
 working_dir: '{home}/x'
 url: 'http://{host}:{port}/api/'
@@ -31,8 +32,16 @@ ready: {path: '/up?{name}', status: 201}
 pull: {command: [get, '{model}'], unless_exists: '{dir}/{name}', unless_succeeds: ['{name}']}",
     );
     let filled = recipe.fill(&values(), 81).unwrap();
-    let words =
-        ["127.0.0.1", "81", "models/Small-Q4.gguf", "Small-Q4", "/data", "/home/user", "/cache"];
+    let words = [
+        "127.0.0.1",
+        "81",
+        "models/Small-Q4.gguf",
+        "Small-Q4",
+        "6",
+        "/data",
+        "/home/user",
+        "/cache",
+    ];
     assert_eq!(filled.command[1..], words);
     assert_eq!(filled.env["A"], "81");
     assert_eq!(filled.working_dir, Some(PathBuf::from("/home/user/x")));

@@ -16,7 +16,7 @@ use super::{record, words};
 use crate::access::Reader;
 use crate::error::ServerError;
 use crate::query::board_query;
-use crate::state::State;
+use crate::state::{RowOrder, State};
 
 type Read = Result<Reader, ServerError>;
 
@@ -178,7 +178,7 @@ pub(crate) async fn leaderboard(Shared(state): Shared<State>, reader: Read, uri:
 async fn leaderboard_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, ServerError> {
     reader?;
     let query = board_query(uri)?;
-    let (rows, n_left_out) = state.rows(&query, query.filter.shape.is_none()).await?;
+    let (rows, n_left_out) = state.rows(&query, leaders(&query)).await?;
     let choices = state.choices().await?;
     let found = grouped(&rows, &state.options.content.families, &query);
     let mut page = Page::new("/leaderboard", "Leaderboard");
@@ -321,7 +321,7 @@ async fn workloads_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, 
     reader?;
     let query = board_query(uri)?;
     let wanted = serving(&query, true);
-    let (rows, n_left_out) = state.rows(&wanted, wanted.filter.shape.is_none()).await?;
+    let (rows, n_left_out) = state.rows(&wanted, leaders(&wanted)).await?;
     let found = grouped(&rows, &state.options.content.families, &wanted);
     let mut lines: Vec<&Line> = found.groups.iter().flat_map(|group| &group.rows).collect();
     let fastest = |line: &Line| {
@@ -403,6 +403,11 @@ fn left_out(n: u64) -> String {
     }
 }
 
+/// Without a shape the rate is a range over the shapes of a configuration.
+fn leaders(query: &Query) -> RowOrder {
+    if query.filter.shape.is_none() { RowOrder::Configurations } else { RowOrder::Rate }
+}
+
 pub(crate) async fn latency(Shared(state): Shared<State>, reader: Read, uri: Uri) -> Shown {
     Shown(latency_page(&state, reader, &uri).await)
 }
@@ -410,15 +415,8 @@ pub(crate) async fn latency(Shared(state): Shared<State>, reader: Read, uri: Uri
 async fn latency_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, ServerError> {
     reader?;
     let query = board_query(uri)?;
-    let (mut rows, n_left_out) = state.rows(&serving(&query, true), false).await?;
-    let others = match n_left_out {
-        0 => String::new(),
-        n => format!("; {n} more with lower rates are not shown, whatever their times"),
-    };
-    rows.retain(|row| row.ttft_p50_ms.is_some());
-    rows.sort_by(|a, b| {
-        a.ttft_p50_ms.unwrap_or(f64::MAX).total_cmp(&b.ttft_p50_ms.unwrap_or(f64::MAX))
-    });
+    let (rows, n_left_out) = state.rows(&serving(&query, true), RowOrder::Ttft).await?;
+    let others = left_out(n_left_out);
     let mut page = Page::new("/latency", "Latency");
     page.lead = "Load points by their median time to first token, shortest first.".to_owned();
     page.blocks.push(Block::Filters(filters("/latency", &query, &state.choices().await?)));
@@ -460,7 +458,7 @@ pub(crate) async fn engines(Shared(state): Shared<State>, reader: Read, uri: Uri
 async fn engines_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, ServerError> {
     reader?;
     let query = board_query(uri)?;
-    let (rows, n_left_out) = state.rows(&serving(&query, false), false).await?;
+    let (rows, n_left_out) = state.rows(&serving(&query, false), RowOrder::Rate).await?;
     let mut page = Page::new("/engines", "Raw engine");
     page.lead = "Prompt processing and generation by the engine alone, without a server: what \
                  llama-bench calls pp and tg."

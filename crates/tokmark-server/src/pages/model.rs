@@ -18,7 +18,7 @@ use crate::access::Reader;
 use crate::api::records::{Asked, asked};
 use crate::error::ServerError;
 use crate::query::PageQuery;
-use crate::state::State;
+use crate::state::{RowOrder, State};
 
 /// Rows of a model or machine.
 const ROWS: u64 = 400;
@@ -97,19 +97,30 @@ async fn model_page(state: &State, reader: Read, name: &str) -> Result<Page, Ser
     reader?;
     let filter =
         RowFilter { model: Some(name.to_owned()), limit: Some(ROWS), ..RowFilter::default() };
-    let (rows, n_slower) = state.rows(&Query { filter, ..Query::default() }, false).await?;
+    let (rows, n_slower) =
+        state.rows(&Query { filter, ..Query::default() }, RowOrder::Rate).await?;
     let Some(first) = rows.first() else { return without_figures(state, name).await };
-    // Files of other quantizations have names of their own.
     let filter = RowFilter { family: Some(first.family.clone()), ..RowFilter::default() };
-    let (others, n_of_family) = state.rows(&Query { filter, ..Query::default() }, false).await?;
-    let is_other = |row: &BoardRow| row.variant == first.variant && row.model_name != name;
-    let others: Vec<BoardRow> = others.into_iter().filter(is_other).collect();
-    let mut rows: Vec<BoardRow> = rows.into_iter().chain(others).collect();
-    rows.sort_by(|a, b| by_rate(Direction::Descending, a, b));
-    let mut page = blocks(name, &rows, true);
+    let (others, n_of_family) =
+        state.rows(&Query { filter, ..Query::default() }, RowOrder::Rate).await?;
+    let mut page = blocks(name, &all_files(&rows, &others), true);
     page.blocks.extend(left_out(n_slower, "of this model"));
     page.blocks.extend(left_out(n_of_family, "of its family, among which quantizations may be,"));
     Ok(page)
+}
+
+/// The rows of a model with those of its files in other quantizations among `others`, which have
+/// names of their own; the fastest first.
+pub(crate) fn all_files(of_model: &[BoardRow], others: &[BoardRow]) -> Vec<BoardRow> {
+    let Some(first) = of_model.first() else { return Vec::new() };
+    let is_other = |row: &&BoardRow| {
+        (&row.family, &row.variant) == (&first.family, &first.variant)
+            && row.model_name != first.model_name
+    };
+    let mut rows: Vec<BoardRow> =
+        of_model.iter().chain(others.iter().filter(is_other)).cloned().collect();
+    rows.sort_by(|a, b| by_rate(Direction::Descending, a, b));
+    rows
 }
 
 /// What is not on a page.
@@ -127,7 +138,7 @@ async fn without_figures(state: &State, name: &str) -> Result<Page, ServerError>
     if let Some(hash) = found.iter().find_map(|row| row.model_sha256.clone()) {
         let filter =
             RowFilter { model_sha256: Some(hash), limit: Some(ROWS), ..RowFilter::default() };
-        let (rows, _) = state.rows(&Query { filter, ..Query::default() }, false).await?;
+        let (rows, _) = state.rows(&Query { filter, ..Query::default() }, RowOrder::Rate).await?;
         if let Some(first) = rows.first() {
             let mut page = blocks(name, &rows, true);
             page.lead += &format!(" The same file was last measured as {}.", first.model_name);
@@ -370,7 +381,7 @@ async fn rig_page(state: &State, rig: &Hardware) -> Result<Page, ServerError> {
     let mut rows = Vec::new();
     for name in &rig.names {
         let filter = RowFilter { hardware: Some(name.clone()), ..RowFilter::default() };
-        rows.extend(state.rows(&Query { filter, ..Query::default() }, false).await?.0);
+        rows.extend(state.rows(&Query { filter, ..Query::default() }, RowOrder::Rate).await?.0);
     }
     Ok(rig_blocks(rig, &rows))
 }
@@ -425,7 +436,8 @@ async fn hardware_page(
         limit: Some(ROWS),
         ..RowFilter::default()
     };
-    let (rows, n_slower) = state.rows(&Query { filter, ..Query::default() }, false).await?;
+    let (rows, n_slower) =
+        state.rows(&Query { filter, ..Query::default() }, RowOrder::Rate).await?;
     if machine.is_none() && rows.is_empty() {
         return Err(ServerError::not_found("machine of this fingerprint"));
     }

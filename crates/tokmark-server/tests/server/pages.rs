@@ -277,4 +277,8 @@ fn workloads_keep_back_ends_apart() {
     let (_, page) = server.get("/workloads");
     assert!(page.contains("2 configurations, fastest first"), "{page}");
     assert!(page.contains("CUDA") && page.contains("Vulkan"), "{page}");
+    let (_, page) = server.get("/latency");
+    assert!(page.contains("2 load points, shortest time first"), "{page}");
+    let (_, page) = server.get("/latency?limit=1");
+    assert!(page.contains("shortest time first; 1 slower ones are not shown"), "{page}");
 }

@@ -34,6 +34,7 @@ pub mod board {
         pub body: String,
         /// Rows that differ in what was measured alone have the same.
         pub line_key: Option<Uuid>,
+        pub ttft_p50_ms: Option<f64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

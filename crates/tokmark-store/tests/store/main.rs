@@ -5,6 +5,7 @@ mod board;
 mod concurrency;
 mod finding;
 mod jobs;
+mod latency;
 mod leases;
 mod paging;
 mod place;

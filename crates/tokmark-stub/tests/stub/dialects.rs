@@ -109,6 +109,8 @@ fn ollama_tells_its_models_and_version() {
     let stub = of(Dialect::Ollama);
     assert!(get(&stub, "/api/version").json()["version"].is_string());
     assert_eq!(get(&stub, "/api/tags").json()["models"][0]["name"], "stub");
+    assert_eq!(get(&stub, "/api/ps").json()["models"], json!([]));
+    ask(&stub, "/api/chat", "", &chat(2));
     let model = &get(&stub, "/api/ps").json()["models"][0];
     assert!(model["size_vram"].as_u64() < model["size"].as_u64());
     assert_eq!(get(&stub, "/").text(), "Ollama is running");

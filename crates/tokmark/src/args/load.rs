@@ -233,7 +233,7 @@ pub(crate) struct GapArgs {
     /// Generated tokens
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub(crate) max_tokens: u32,
-    /// CPU threads [default: as llama-bench]
+    /// CPU threads of both; a server at --url has its own [default: as llama-bench]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) threads: Option<u32>,
     /// How to print the result

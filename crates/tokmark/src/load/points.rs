@@ -217,10 +217,6 @@ impl Points {
     /// Takes in what came of a point: of a hopeless one the heavier ones of its kind are
     /// skipped.
     pub(super) fn report(&mut self, record: &Record) {
-        // What was cut says nothing of a rate.
-        if record.status == Status::Interrupted {
-            return;
-        }
         if let Some(ramp) = &mut self.ramp {
             let unjudged = ramp.report(record);
             if !unjudged.is_empty() {

@@ -66,7 +66,7 @@ impl Servers {
             Some(Source::Urls(urls)) => Ok(Some(Serving { urls, started: None })),
             Some(Source::Recipe(recipe)) => {
                 let model = args.recipe_model.as_ref().map(|path| path.display().to_string());
-                start(*recipe, model).map(Some)
+                start(*recipe, Values { model, ..Values::default() }).map(Some)
             }
         }
     }
@@ -157,16 +157,17 @@ fn recipes(name: &str) -> anyhow::Result<Vec<Recipe>> {
 }
 
 /// Starts the server of the recipe with this name, which has to be the only one.
-pub(crate) fn start_named(name: &str, model: Option<String>) -> anyhow::Result<Serving> {
+pub(crate) fn start_named(name: &str, values: Values) -> anyhow::Result<Serving> {
     let mut found = recipes(name)?;
     ensure!(found.len() == 1, "{name} has {} recipes; give a file with one", found.len());
-    start(found.remove(0), model)
+    start(found.remove(0), values)
 }
 
 /// Starts the server of a recipe and waits until it is ready.
-pub(crate) fn start(recipe: Recipe, model: Option<String>) -> anyhow::Result<Serving> {
+pub(crate) fn start(recipe: Recipe, values: Values) -> anyhow::Result<Serving> {
     output::say!("starting {}", recipe.name);
-    let values = Values { model, ..Values::default() };
+    let threads = values.threads.unwrap_or_else(tokmark_host::n_math_threads);
+    let values = Values { threads: Some(threads), ..values };
     let folder = std::env::temp_dir().join(format!("tokmark-{}", std::process::id()));
     std::fs::create_dir_all(&folder).context("cannot make a folder for the servers' logs")?;
     let mut options = StartOptions::new(folder);

@@ -37,9 +37,12 @@ pub(crate) fn table(gap: &Gap, records: &[&Record], place: &str) -> String {
     sum("Time to first token, ms", prompt, &gap.first_token, ttft);
     let (token, tpot) = (gap.embedded_token_ms, gap.server_tpot_ms);
     sum("Each further token, ms", token, &gap.each_token, tpot);
-    match &gap.queueing {
-        Some(part) => text += &line(&part.name, part.ms, &part.how),
-        None => text += "queueing: not known, no second point\n",
+    text += match gap.beside.is_empty() {
+        true => "A second request at once: not known, no such point\n",
+        false => "A second request at once, ms\n",
+    };
+    for part in &gap.beside {
+        text += &line(&format!("+ {}", part.name), part.ms, &part.how);
     }
     let ids: Vec<String> = records.iter().map(|record| short_id(record.id)).collect();
     text += &format!("\nkept as {} in {place}\n", ids.join(", "));

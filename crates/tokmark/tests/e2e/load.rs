@@ -202,6 +202,39 @@ fn traces_are_replayed_with_their_times_and_conversations() {
     assert_eq!(n, [4, 5, 6]);
 }
 
+#[test]
+fn an_ollama_that_loads_its_model_for_a_trace_tells_its_memory() {
+    let home = Home::new();
+    let stub = Stub::start(&home, &["--dialect", "ollama"]);
+    home.write("calls.jsonl", br#"{"offset_ms": 0, "prompt_tokens": 20, "output_tokens": 4}"#);
+    let args = ["load", &stub.url, "--trace", "calls.jsonl", "--calibrate", "off", "-o", "json"];
+    let ran = home.run(&args);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let records = records(&ran.stdout);
+    let server = &records[0].serving.as_ref().unwrap().server;
+    let seen = (server.model_bytes.unwrap().0, server.gpu_share_percent);
+    assert_eq!(seen, (1_000_000_000, Some(50.0)));
+}
+
+#[test]
+fn a_conversation_stays_on_its_replica() {
+    let home = Home::new();
+    let (one, two) = (Stub::start(&home, &[]), Stub::start(&home, &[]));
+    let args = ["load", &one.url, &two.url, "-c", "3", "--turns", "3", "-n", "12", "--warmup", "0"];
+    let ran = home.run(&[&args[..], &["--calibrate", "off", "-o", "json"]].concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let records = records(&ran.stdout);
+    let requests = &records[0].serving.as_ref().unwrap().requests;
+    let mut replicas = std::collections::BTreeMap::<u32, Vec<u32>>::new();
+    for request in requests {
+        replicas.entry(request.session).or_default().push(request.replica);
+    }
+    assert!(replicas.values().all(|of| of.iter().all(|replica| *replica == of[0])), "{replicas:?}");
+    let used: std::collections::BTreeSet<u32> = replicas.values().map(|of| of[0]).collect();
+    assert_eq!(used.len(), 2, "{replicas:?}");
+    assert!(replicas.values().any(|of| of.len() == 3), "{replicas:?}");
+}
+
 /// A tokenizer of words and marks, as a file.
 pub const WORDS: &str = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
     "normalizer": null, "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null,
@@ -308,6 +341,10 @@ fn the_dialect_of_the_stub_is_as_expected_and_a_broken_one_is_not() {
     let good = Stub::start(&home, &[]);
     let ran = home.run(&["load", &good.url, "--check-dialect"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stdout.contains("not tested: none comes when switched on either"), "{ran:?}");
+    let reasoning = Stub::start(&home, &["--mode", "reasoning-content=4"]);
+    let ran = home.run(&["load", &reasoning.url, "--check-dialect"]);
+    assert!(ran.code == Some(3) && ran.stdout.contains("reasoning came"), "{ran:?}");
     let broken = Stub::start(&home, &["--mode", "no-usage"]);
     let ran = home.run(&["load", &broken.url, "--check-dialect"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
@@ -384,7 +421,8 @@ fn the_gap_to_a_real_server_has_its_parts() {
     assert!(output.status.success(), "{output:?}");
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let gap = &document["gap"];
-    for part in ["first_token", "each_token"] {
+    assert_eq!(gap["beside"].as_array().unwrap().len(), 3, "{gap}");
+    for part in ["first_token", "each_token", "beside"] {
         for line in gap[part].as_array().unwrap() {
             assert!(line["ms"].is_number(), "{line}");
         }

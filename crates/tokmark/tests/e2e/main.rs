@@ -8,6 +8,7 @@ mod examples;
 mod experiments;
 mod faults;
 mod help;
+mod hidden_counts;
 mod interface;
 mod load;
 mod load_faults;

@@ -1,6 +1,8 @@
 //! Servers of other people that are too large for every run of the tests:
 //! `./x test --engines llama,mlx,vllm` installs them and names them in the environment.
 
+#[path = "../e2e/hidden_counts.rs"]
+mod hidden_counts;
 #[path = "../e2e/support.rs"]
 #[allow(dead_code)] // The other tests use more of it.
 mod support;
@@ -8,8 +10,9 @@ mod support;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use hidden_counts::assert_equal_to_usage;
 use support::{Home, real_model, servers};
-use tokmark_model::Record;
+use tokmark_model::{CountSource, Record};
 
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run ./x test --engines"))
@@ -88,6 +91,24 @@ fn each_named_engine_is_started_measured_and_stopped() {
         // Only the first point met a server that nobody had asked anything.
         let cold = records.iter().map(|record| record.serving.as_ref().unwrap().cold.is_some());
         assert_eq!(cold.collect::<Vec<_>>(), [true, false], "{recipe}");
+    }
+}
+
+#[test]
+fn tokens_that_we_count_are_as_many_as_each_engine_says() {
+    for engine in engines() {
+        let home = Home::new();
+        let model = model_of(&engine);
+        let tokenizer = model.join("tokenizer.json").to_string_lossy().into_owned();
+        // A GGUF file has no tokenizer beside it, but its server counts.
+        let (more, source) = match engine.as_str() {
+            "llama" => (vec![], CountSource::Server),
+            _ => (vec!["--tokenizer", tokenizer.as_str()], CountSource::Local),
+        };
+        let dress = |command: &mut std::process::Command| {
+            command.env("PYTHONPATH", servers().join(&engine)).env("PATH", path());
+        };
+        assert_equal_to_usage(&home, recipe_of(&engine), &model, dress, &more, source);
     }
 }
 

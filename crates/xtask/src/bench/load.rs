@@ -69,6 +69,7 @@ pub(crate) fn run(options: &Options, workspace: &Workspace) -> Result<bool> {
     let mut all = bench.thousand_streams()?;
     all &= bench.ten_thousand_streams()?;
     all &= bench.constant_rate()?;
+    all &= bench.high_rate()?;
     for (what, mode, tokens) in MODES {
         all &= bench.exact(what, mode, tokens)?;
     }
@@ -202,6 +203,28 @@ impl Bench {
             .least_stolen(&args, |outcome| Ok(format!("variation {:.4}", variation(outcome)?)))?;
         let cv = variation(&outcome)?;
         Ok(at_most("variation of the sent gaps", cv, CONSTANT_CV))
+    }
+
+    /// A rate at which waiting for due times must not cost what answers need.
+    fn high_rate(&self) -> Result<bool> {
+        let args = ["--rate", "1000", "--requests", "5000", "--max-tokens", "8"];
+        println!("1,000 requests a second, at random; each run, then the one with least steal:");
+        let figures = |outcome: &Outcome| {
+            let serving = outcome.record.serving.as_ref().context("no load point")?;
+            let late = serving.summary.as_ref().context("no summary")?.arrivals.late_p99_ns;
+            Ok::<_, anyhow::Error>((serving.client.clone(), late.0 as f64 / 1e6))
+        };
+        let outcome = self.least_stolen(&args, |outcome| {
+            let (client, late) = figures(outcome)?;
+            let cores = client.cpu_cores.unwrap_or(f64::NAN);
+            Ok(format!("{cores:.2} cores, sent {late:.2} ms late (p99)"))
+        })?;
+        let (client, _) = figures(&outcome)?;
+        let distorts = f64::from(u8::from(client.could_distort));
+        if let Some(reason) = &client.reason {
+            println!("  {reason}");
+        }
+        Ok(at_most("points that the client limited", distorts, 0.0))
     }
 
     fn exact(&self, what: &str, mode: &str, tokens_per_event: f64) -> Result<bool> {

@@ -77,9 +77,13 @@ pub(in crate::view) fn client(check: &ClientCheck) -> String {
         parts.push(format!("{cores:.2} cores on {} {threads}", check.n_threads));
     }
     parts.extend(check.peak_bytes.map(|peak| format!("{peak} at most")));
-    parts.extend(
-        check.calibration_p99_ns.map(|added| format!("adds {} to a known TTFT (p99)", time(added))),
-    );
+    match check.calibration_p99_ns {
+        Some(added) => parts.push(format!("adds {} to a known TTFT (p99)", time(added))),
+        None if check.n_threads > 0 => {
+            parts.push("not checked against a server of known times".to_owned());
+        }
+        None => {}
+    }
     if check.kernel_stamps {
         parts.push("times from the kernel".to_owned());
     }
