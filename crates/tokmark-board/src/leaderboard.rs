@@ -78,7 +78,7 @@ pub fn leaderboard(rows: &[BoardRow], families: &Families, query: &Query) -> Lea
     }
     let n_rows = lines.len();
     let groups = grouped(lines, families, query);
-    let sentence = sentence(n_rows, n_prompt_rows, query);
+    let sentence = sentence(n_rows, query);
     Leaderboard { groups, n_rows, n_left_out: n_found - n_rows, n_prompt_rows, sentence }
 }
 
@@ -127,15 +127,11 @@ fn by(column: Column, direction: Direction, a: &Line, b: &Line) -> Ordering {
     column.order(direction, a, b).then_with(|| names(a).cmp(&names(b)))
 }
 
-fn sentence(n_rows: usize, n_prompt_rows: usize, query: &Query) -> String {
+fn sentence(n_rows: usize, query: &Query) -> String {
     let mut sentence = words::counted(n_rows, "row", "rows");
     if n_rows > 1 {
         sentence += ", ";
         sentence += query.sort.order_words(query.direction);
-    }
-    if n_prompt_rows > 0 {
-        let rows = words::counted(n_prompt_rows, "rate of a prompt is", "rates of prompts are");
-        sentence += &format!("; {rows} left out, choose a shape to see them");
     }
     sentence
 }

@@ -139,9 +139,8 @@ fn without_a_shape_the_rate_is_the_range_over_shapes_that_generate() {
     assert!(found[1].is_range && !found[0].is_range);
     assert_eq!(found[1].rate_words, "40.50 to 52.00 tokens per second over the shapes");
     assert_eq!(found[0].rate_words, "49.00 tokens per second, interval 48.51 to 49.49");
-    let sentence =
-        "2 rows, fastest first; 1 rate of a prompt is left out, choose a shape to see them";
-    assert_eq!(board(&rows, "").sentence, sentence);
+    let found = board(&rows, "");
+    assert_eq!((found.sentence.as_str(), found.n_prompt_rows), ("2 rows, fastest first", 1));
     let prompt = lines(&rows, "shape=pp512");
     assert_eq!(prompt[0].rate_text, "1263 (1250–1276)");
     assert_eq!(board(&rows, "shape=pp512").sentence, "1 row");
@@ -225,6 +224,8 @@ fn filters_take_what_has_all_that_is_asked() {
         ("shape=chat", vec!["c-3B"]),
         ("concurrency=4", vec!["c-3B"]),
         ("min_params=1500", vec!["b-2B"]),
+        ("min_params=0.0015M", vec!["b-2B"]),
+        ("min_params=3b", vec![]),
         ("max_params=1500", vec!["a-1B", "d-4B"]),
         ("grade_at_least=A", vec!["a-1B", "c-3B"]),
         ("grade_at_least=D", vec!["a-1B", "b-2B", "c-3B"]),

@@ -29,8 +29,8 @@ pub use gap::{Gap, GapPart, Overheads, gap_between, server_overheads};
 pub use guard::HostGuard;
 pub use load::{
     Calibration, Live, LoadExtent, LoadObserver, LoadOptions, PREFILL_CEILING_FACTOR, Ramp,
-    USUAL_ABORT_ERRORS, calibrate, failed_point, mark_crashed, measure_point, prefill_ceiling,
-    ramp, searched_name, skipped_point, speed_ups, summarize_imported,
+    USUAL_ABORT_ERRORS, calibrate, failed_point, large_log, mark_crashed, measure_point,
+    prefill_ceiling, ramp, searched_name, skipped_point, speed_ups, summarize_imported,
 };
 pub use measure::Measuring;
 pub use record::{NOT_KEPT, is_secret, without_secrets};

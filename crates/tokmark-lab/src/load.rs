@@ -29,6 +29,7 @@ pub use live::Live;
 pub use point::measure_point;
 pub use ramp::{Ramp, ramp};
 pub use record::{failed_point, mark_crashed, skipped_point, summarize_imported};
+pub use requests::large_log;
 pub use speed_up::speed_ups;
 
 /// How many requests a point gets.

@@ -416,3 +416,10 @@ pub struct Serving {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
 }
+
+impl Serving {
+    /// The file that has the requests, where they are too many for the record.
+    pub fn requests_file(&self) -> Option<&str> {
+        self.events.as_ref()?.file.as_deref()
+    }
+}

@@ -152,6 +152,13 @@ pub enum Reading {
         /// Lower and upper end of its interval.
         interval: Option<(f64, f64)>,
     },
+    /// Two ends between which somebody saw values, and none of these.
+    Range {
+        /// Lower end, in the axis's unit.
+        lower: f64,
+        /// Upper end.
+        upper: f64,
+    },
     /// None.
     Missing {
         /// Why: `all requests failed`.
@@ -170,6 +177,11 @@ impl Reading {
         Reading::Value { value, interval: Some((lower, upper)) }
     }
 
+    /// Two ends without a value.
+    pub fn range(lower: f64, upper: f64) -> Reading {
+        Reading::Range { lower, upper }
+    }
+
     /// No value.
     pub fn missing(reason: impl Into<String>) -> Reading {
         Reading::Missing { reason: reason.into() }
@@ -179,14 +191,15 @@ impl Reading {
     pub(crate) fn known(&self) -> Option<f64> {
         match self {
             Reading::Value { value, .. } => Some(*value),
-            Reading::Missing { .. } => None,
+            Reading::Range { .. } | Reading::Missing { .. } => None,
         }
     }
 
-    /// The interval, where there is one.
+    /// The interval or range, where there is one.
     pub(crate) fn interval(&self) -> Option<(f64, f64)> {
         match self {
             Reading::Value { interval, .. } => *interval,
+            Reading::Range { lower, upper } => Some((*lower, *upper)),
             Reading::Missing { .. } => None,
         }
     }
@@ -207,6 +220,10 @@ impl Reading {
                 if !(lower <= value && value <= upper) =>
             {
                 let (value, lower, upper) = (*value, *lower, *upper);
+                Err(PlotError::BadInterval { what: what.to_owned(), value, lower, upper })
+            }
+            Reading::Range { lower, upper } if lower > upper => {
+                let (value, lower, upper) = (*lower, *lower, *upper);
                 Err(PlotError::BadInterval { what: what.to_owned(), value, lower, upper })
             }
             value => Ok(value.clone()),

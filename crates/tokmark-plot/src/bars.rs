@@ -13,7 +13,7 @@ use crate::table::{MOST_ROWS, Table};
 use crate::text::clean;
 use crate::thin::every_nth;
 use crate::unit::{Unit, interval, quantity};
-use crate::wording::{sentence, times};
+use crate::wording::{MOST_PARTS, sentence, times};
 
 /// Bars that are drawn.
 const MOST_BARS: usize = 120;
@@ -64,10 +64,10 @@ impl Bars {
             .collect::<Result<Vec<_>, _>>()?;
         let title = clean(&self.title);
         let readings = || series.iter().flat_map(|series| &series.readings);
-        if readings().all(|reading| reading.known().is_none()) {
+        if readings().all(|reading| reading.numbers().next().is_none()) {
             let reason = readings().find_map(|reading| match reading {
                 Reading::Missing { reason } => Some(reason.as_str()),
-                Reading::Value { .. } => None,
+                Reading::Value { .. } | Reading::Range { .. } => None,
             });
             return Ok(Plot::empty(&title, reason.unwrap_or("no bars were given")));
         }
@@ -109,6 +109,9 @@ impl Bars {
             std::iter::once(self.category.clone()).chain(series.iter().map(named)).collect();
         let cell = |reading: &Reading| match reading {
             Reading::Missing { reason } => format!("no data: {reason}"),
+            Reading::Range { lower, upper } => {
+                format!("{} to {}", shown.number(*lower), shown.number(*upper))
+            }
             Reading::Value { value, interval: None } => shown.number(*value),
             Reading::Value { value, interval: Some((lower, upper)) } => format!(
                 "{} ({} to {})",
@@ -143,6 +146,11 @@ fn checked(series: &BarSeries, axis: &Axis, categories: &[String]) -> Result<Bar
 fn group(n: usize, category: &str, series: &[BarSeries], unit: &Unit) -> Group {
     let row = |(pattern, series): (usize, &BarSeries)| match &series.readings[n] {
         Reading::Missing { reason } => Row { text: format!("no data: {reason}"), ..Row::default() },
+        Reading::Range { lower, upper } => Row {
+            whisker: Some((*lower, *upper)),
+            text: interval(*lower, *upper, unit),
+            ..Row::default()
+        },
         Reading::Value { value, interval } => Row {
             spans: vec![Span { from: value.min(0.0), to: value.max(0.0), pattern }],
             whisker: *interval,
@@ -155,12 +163,13 @@ fn group(n: usize, category: &str, series: &[BarSeries], unit: &Unit) -> Group {
 
 fn told(axis: &Axis, categories: &[String], series: &[BarSeries]) -> String {
     let mut known: Vec<(String, f64, &Reading)> = Vec::new();
-    let mut n_missing = 0;
+    let (mut n_missing, mut ranges) = (0, Vec::new());
     for series in series {
         for (reading, category) in series.readings.iter().zip(categories) {
             let name = format!("{category} {}", series.label).trim().to_owned();
             match reading {
                 Reading::Value { value, .. } => known.push((name, *value, reading)),
+                Reading::Range { lower, upper } => ranges.push((name, *lower, *upper)),
                 Reading::Missing { .. } => n_missing += 1,
             }
         }
@@ -173,19 +182,31 @@ fn told(axis: &Axis, categories: &[String], series: &[BarSeries]) -> String {
     };
     let highest = known.iter().max_by(|a, b| a.1.total_cmp(&b.1));
     let lowest = known.iter().min_by(|a, b| a.1.total_cmp(&b.1));
-    let (Some(highest), Some(lowest)) = (highest, lowest) else { return String::new() };
-    let mut parts = if known.len() == 1 {
-        vec![format!("{}: {}", axis.title, text(highest))]
-    } else if highest.1 == lowest.1 {
-        vec![format!("{}: all {} are {}", axis.title, known.len(), quantity(lowest.1, &axis.unit))]
-    } else {
-        let times =
-            times(highest.1, lowest.1).map(|times| format!(", the highest is {times} the lowest"));
-        vec![
-            format!("{}: highest {}", axis.title, text(highest)),
-            format!("lowest {}{}", text(lowest), times.unwrap_or_default()),
-        ]
+    let mut parts = match (highest, lowest) {
+        (Some(highest), Some(_)) if known.len() == 1 => vec![text(highest)],
+        (Some(highest), Some(lowest)) if highest.1 == lowest.1 => {
+            vec![format!("all {} are {}", known.len(), quantity(lowest.1, &axis.unit))]
+        }
+        (Some(highest), Some(lowest)) => {
+            let times = times(highest.1, lowest.1)
+                .map(|times| format!(", the highest is {times} the lowest"));
+            vec![
+                format!("highest {}", text(highest)),
+                format!("lowest {}{}", text(lowest), times.unwrap_or_default()),
+            ]
+        }
+        _ => Vec::new(),
     };
+    let ranged = |(name, lower, upper): &(String, f64, f64)| {
+        format!("{name} between {}", interval(*lower, *upper, &axis.unit).replace(" to ", " and "))
+    };
+    match ranges.len() {
+        n if n <= MOST_PARTS => parts.extend(ranges.iter().map(ranged)),
+        n => parts.push(format!("{} as ranges without a value", count(n))),
+    }
+    if let Some(first) = parts.first_mut() {
+        first.insert_str(0, &format!("{}: ", axis.title));
+    }
     if n_missing > 0 {
         parts.push(format!("{} without data", count(n_missing)));
     }

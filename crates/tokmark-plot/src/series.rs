@@ -90,7 +90,7 @@ impl CheckedSeries {
     pub(crate) fn reason(&self) -> Option<&str> {
         self.points().find_map(|point| match &point.reading {
             Reading::Missing { reason } => Some(reason.as_str()),
-            Reading::Value { .. } => None,
+            Reading::Value { .. } | Reading::Range { .. } => None,
         })
     }
 
@@ -220,6 +220,9 @@ impl CheckedSeries {
                 None => "–".to_owned(),
                 Some(LinePoint { reading: Reading::Missing { reason }, .. }) => {
                     format!("no data: {reason}")
+                }
+                Some(LinePoint { reading: Reading::Range { lower, upper }, .. }) => {
+                    format!("{} to {}", shown.number(*lower), shown.number(*upper))
                 }
                 Some(LinePoint { reading: Reading::Value { value, interval }, .. }) => {
                     let interval = interval.map(|(lower, upper)| {

@@ -141,8 +141,9 @@ fn is_late(error: &axum::Error) -> bool {
 
 fn is_packed(headers: &HeaderMap) -> Result<bool, ServerError> {
     match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
-        None | Some(b"identity") => Ok(false),
-        Some(b"gzip") => Ok(true),
+        None => Ok(false),
+        Some(coding) if coding.eq_ignore_ascii_case(b"identity") => Ok(false),
+        Some(coding) if coding.eq_ignore_ascii_case(b"gzip") => Ok(true),
         Some(_) => {
             let message = "content-encoding is gzip, identity or absent";
             Err(ServerError::bad("content_encoding", message))

@@ -4,6 +4,7 @@ pub(crate) mod block;
 pub(crate) mod board;
 mod compare;
 mod experiment;
+pub(crate) mod hardware;
 mod history;
 mod jobs;
 mod login;
@@ -36,8 +37,8 @@ pub(crate) fn routes() -> Router<State> {
         .route("/engines", get(board::engines))
         .route("/models", get(model::models))
         .route("/models/{name}", get(model::model))
-        .route("/hardware", get(model::hardware_list))
-        .route("/hardware/{fingerprint}", get(model::hardware))
+        .route("/hardware", get(hardware::list))
+        .route("/hardware/{fingerprint}", get(hardware::machine))
         .route("/history", get(history::page))
         .route("/compare", get(compare::page))
         .route("/wizard", get(wizard::page).post(wizard::submit))

@@ -11,7 +11,7 @@ use tokmark_board::{Content, Query, leaderboard};
 use tokmark_model::BoardRow;
 
 use crate::pages::block::{Block, Cell, Page, PageTemplate};
-use crate::pages::{board, model, words};
+use crate::pages::{board, hardware, model, words};
 
 /// How a site is built.
 #[derive(Debug, Clone, Default)]
@@ -99,17 +99,14 @@ pub fn build_site(
     for rig in &content.hardware {
         let own: Vec<BoardRow> =
             rows.iter().filter(|row| rig.names.contains(&row.hardware)).cloned().collect();
-        site.page(&format!("hardware/{}", rig.slug), model::rig_blocks(rig, &own))?;
+        site.page(&format!("hardware/{}", rig.slug), hardware::rig_blocks(rig, &own))?;
     }
     let mut machines: BTreeMap<&str, Vec<BoardRow>> = BTreeMap::new();
     for row in rows.iter().filter(|row| !row.machine_fingerprint.is_empty()) {
         machines.entry(&row.machine_fingerprint).or_default().push(row.clone());
     }
     for (fingerprint, own) in &machines {
-        let records = content.records();
-        let facts = records.map(|record| &record.machine);
-        let facts = facts.filter(|facts| facts.fingerprint == **fingerprint).last();
-        let page = model::machine_blocks(facts, own);
+        let page = hardware::machine_blocks(hardware::shipped_facts(content, fingerprint), own);
         site.page(&format!("hardware/{}", slug(fingerprint)), page)?;
     }
     let mut list = Page::new("/hardware", "Hardware");
@@ -162,6 +159,10 @@ fn leaderboard_page(content: &Content, rows: &[BoardRow]) -> Page {
     let mut page = Page::new("/leaderboard", "Leaderboard");
     page.lead = board::LEAD.to_owned();
     page.blocks.push(Block::Live(found.sentence.clone()));
+    if found.n_prompt_rows > 0 {
+        let text = "Rates of prompts stand on the pages of the models.";
+        page.blocks.push(Block::Text(text.to_owned()));
+    }
     page.blocks.extend(board::groups(&found, &query));
     page.blocks.extend(board::planned(content));
     page

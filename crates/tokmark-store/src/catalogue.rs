@@ -48,7 +48,9 @@ impl Entry {
             }),
         };
         let facts = serde_json::to_string(&record.model)?;
-        let key = model_key(record.model.sha256.as_deref(), &record.model.name);
+        // An experiment is of several models, and each has records of its own.
+        let key = model_key(record.model.sha256.as_deref(), &record.model.name)
+            .filter(|_| record.experiment.is_none());
         let family = match &row {
             Some(row) => row.family.clone(),
             None => family(&record.model.name),

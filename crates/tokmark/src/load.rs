@@ -255,7 +255,11 @@ impl Run<'_> {
             mark_crashed(&mut record, reason);
             lane.points.give_up("the server crashed before");
         }
-        let speed_ups = speed_ups(&record, &self.measured);
+        let speed_ups = speed_ups(&record, &self.measured, &self.records.large_logs())
+            .unwrap_or_else(|error| {
+                output::say!("no speed-up: the requests of a point can't be read again: {error}");
+                Vec::new()
+            });
         if let Some(serving) = &mut record.serving {
             serving.found_rate = lane.points.found_rate();
             serving.speed_ups = speed_ups;
@@ -360,7 +364,7 @@ impl Run<'_> {
     /// Writes the report; whether nothing went wrong with it. Its records are kept anyway.
     fn report(&self) -> bool {
         let Some(file) = &self.args.html else { return true };
-        output::write_report(file, &report::page(&self.measured))
+        output::write_report(file, &report::page(&self.measured, &self.records.large_logs()))
     }
 
     fn exit(&self) -> Exit {

@@ -150,7 +150,10 @@ impl Column {
                 "How far a measured figure can be believed, A to F, by what the machine did \
                  meanwhile. The worst of the line's records. Published figures have none."
             }
-            Column::Date => "When the newest of the line's records was begun, or published.",
+            Column::Date => {
+                "When the newest of the line's records was begun, or published. A month alone: the \
+                 source names no day, or no date and this is the month before which it was not."
+            }
         }
     }
 

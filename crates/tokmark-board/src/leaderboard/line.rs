@@ -171,7 +171,7 @@ pub struct Line {
     pub disputed: Option<String>,
     /// When the newest record was begun.
     pub created_at: Timestamp,
-    /// Its day: `2026-04-30`.
+    /// Its day: `2026-04-30`; of a published figure that names a month, the month.
     pub date_text: String,
     /// Place among the lines of its group that it may be compared with.
     pub rank: Option<Rank>,
@@ -247,7 +247,7 @@ impl Line {
             source: newest.source.clone(),
             disputed: newest.disputed.clone(),
             created_at: newest.created_at,
-            date_text: newest.created_at.strftime("%Y-%m-%d").to_string(),
+            date_text: date_text(newest),
             rank: None,
             rank_text: "–".to_owned(),
             no_rank: None,
@@ -268,6 +268,16 @@ impl Line {
     pub(super) fn sort_rate(&self) -> Option<f64> {
         let low = self.rate_low_tps.map(TokensPerSecond::get);
         self.rate_tps.map(TokensPerSecond::get).or(low)
+    }
+}
+
+/// The day. What was published at the first instant of a month is known by its month alone.
+fn date_text(row: &BoardRow) -> String {
+    let whole = row.created_at.strftime("%Y-%m-%d %H:%M:%S%.f").to_string();
+    let month = whole.strip_suffix("-01 00:00:00");
+    match month.filter(|_| row.kind == RecordKind::Published) {
+        Some(month) => month.to_owned(),
+        None => whole.chars().take(10).collect(),
     }
 }
 

@@ -236,8 +236,8 @@ impl Values {
                 quantization: self.take("quantization").1,
                 shape: self.take("shape").1,
                 concurrency: self.number("concurrency", u64::from(u32::MAX))?.map(|n| n as u32),
-                min_params: self.number("min_params", u64::MAX)?,
-                max_params: self.number("max_params", u64::MAX)?,
+                min_params: self.params("min_params")?,
+                max_params: self.params("max_params")?,
                 grade_at_least: self.one_of("grade_at_least", &GRADES)?,
                 kind: self.one_of("kind", &KINDS)?,
                 is_serving: self.one_of("is_serving", &FLAGS)?,
@@ -273,6 +273,33 @@ impl Values {
             Ok(number) if is_plain && number <= most => Ok(Some(number)),
             _ => {
                 let allowed = format!("a whole number up to {most}");
+                Err(QueryError::Value { name, value, allowed })
+            }
+        }
+    }
+}
+
+impl Values {
+    /// A number of parameters: `7B`, `135M`, `7000000000`.
+    fn params(&mut self, name: &'static str) -> Result<Option<u64>, QueryError> {
+        let (name, Some(value)) = self.take(name) else { return Ok(None) };
+        let text = value.trim().to_ascii_uppercase();
+        let (digits, unit) = match text.strip_suffix('B') {
+            Some(digits) => (digits, 1e9),
+            None => text.strip_suffix('M').map_or((text.as_str(), 1.0), |digits| (digits, 1e6)),
+        };
+        if let Ok(number) = digits.parse::<u64>()
+            && unit == 1.0
+        {
+            return Ok(Some(number));
+        }
+        let is_plain = digits.trim().bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        match digits.trim().parse::<f64>() {
+            Ok(number) if is_plain && number * unit <= 1e18 => {
+                Ok(Some((number * unit).round() as u64))
+            }
+            _ => {
+                let allowed = "a number such as 7B, 135M or 7000000000".to_owned();
                 Err(QueryError::Value { name, value, allowed })
             }
         }

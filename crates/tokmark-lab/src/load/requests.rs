@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::path::Path;
 
 use tokmark_http::FinishedLog;
-use tokmark_model::{EventLog, Nanos, RequestSample, Uuid};
+use tokmark_model::{EventLog, Nanos, RequestSample, Serving, Uuid};
 use tokmark_stats::{Requests, RequestsWithEvents};
 
 use super::LoadOptions;
@@ -13,6 +14,14 @@ use super::LoadOptions;
 const MOST_INLINE_REQUESTS: u64 = 50_000;
 /// The same of their text events.
 const MOST_INLINE_EVENTS: u64 = 1_000_000;
+
+/// The requests of a point that has too many for its record, from the folder that
+/// [`LoadOptions::large_logs`] named. `None` where the record holds them itself.
+pub fn large_log(serving: &Serving, large_logs: &Path) -> Option<io::Result<FinishedLog>> {
+    // A record may come from anywhere, and so may the name in it.
+    let name = Path::new(serving.requests_file()?).file_name().unwrap_or_default();
+    Some(FinishedLog::open(&large_logs.join(name)))
+}
 
 /// The requests of a point, in the order of their due times.
 pub(super) enum PointRequests {

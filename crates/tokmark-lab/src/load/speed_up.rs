@@ -1,40 +1,60 @@
 //! What speculative decoding brings.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 
-use tokmark_model::{Nanos, Record, Serving, SpeedUp, Workload};
+use tokmark_model::{Nanos, Record, RequestSample, Serving, SpeedUp, Workload};
 use tokmark_stats::{CompareOptions, compare, request_figures};
+
+use super::requests::large_log;
 
 /// A point against each of the same run that was measured with speculation where it was without,
 /// or the other way round. Recipes of one run get the same prompts, so their requests make pairs.
-pub fn speed_ups(record: &Record, others: &[Record]) -> Vec<SpeedUp> {
+/// Requests that are too many for their record are read from the folder `large_logs`.
+///
+/// # Errors
+/// When they can't be read there.
+pub fn speed_ups(
+    record: &Record,
+    others: &[Record],
+    large_logs: &Path,
+) -> io::Result<Vec<SpeedUp>> {
     let drafts = |record: &Record| {
         record.speculation.as_ref().is_some_and(|speculation| speculation.n_drafted > 0)
     };
     let against = |other| match (drafts(record), drafts(other)) {
-        (true, false) => pair(record, other),
-        (false, true) => pair(other, record),
-        _ => None,
+        (true, false) => pair(record, other, large_logs),
+        (false, true) => pair(other, record, large_logs),
+        _ => Ok(None),
     };
-    others.iter().filter_map(against).collect()
+    others.iter().filter_map(|other| against(other).transpose()).collect()
 }
 
-fn pair(with: &Record, without: &Record) -> Option<SpeedUp> {
-    let (of_with, of_without) = (with.serving.as_ref()?, without.serving.as_ref()?);
-    if !is_same_work(of_with, of_without) || !is_same_model(of_with, of_without) {
-        return None;
+fn pair(with: &Record, without: &Record, large_logs: &Path) -> io::Result<Option<SpeedUp>> {
+    let (Some(of_with), Some(of_without)) = (served(with), served(without)) else {
+        return Ok(None);
+    };
+    if !is_same_work(of_with.0, of_without.0) || !is_same_model(of_with.0, of_without.0) {
+        return Ok(None);
     }
-    let base = token_times(without);
-    let times: Vec<(Nanos, Nanos)> = token_times(with)
+    let base = token_times(of_without.0, large_logs)?;
+    let times: Vec<(Nanos, Nanos)> = token_times(of_with.0, large_logs)?
         .into_iter()
         .filter_map(|(prompt, time)| Some((*base.get(&prompt)?, time)))
         .collect();
-    Some(SpeedUp {
+    Ok(compare(&times, &CompareOptions::default()).map(|comparison| SpeedUp {
         label: with.label(),
-        with: of_with.recipe.clone()?,
-        without: of_without.recipe.clone()?,
-        comparison: compare(&times, &CompareOptions::default())?,
-    })
+        with: of_with.1.to_owned(),
+        without: of_without.1.to_owned(),
+        comparison,
+    }))
+}
+
+/// A point of a recipe, and the recipe's name.
+fn served(record: &Record) -> Option<(&Serving, &str)> {
+    let serving = record.serving.as_deref()?;
+    Some((serving, serving.recipe.as_deref()?))
 }
 
 /// Whether the requests of both say the same, byte for byte, and arrive alike.
@@ -55,13 +75,18 @@ fn is_same_model(one: &Serving, other: &Serving) -> bool {
 }
 
 /// Time per token by conversation and turn, which stand for the prompt.
-fn token_times(record: &Record) -> BTreeMap<(u32, u32), Nanos> {
-    let Some(serving) = &record.serving else { return BTreeMap::new() };
-    let time = |request: &tokmark_model::RequestSample| {
-        let tpot = request_figures(request, serving.workload.stream)?.tpot_ns?;
-        Some(((request.session, request.turn), Nanos(tpot.round() as u64)))
+fn token_times(serving: &Serving, large_logs: &Path) -> io::Result<BTreeMap<(u32, u32), Nanos>> {
+    let mut times = BTreeMap::new();
+    let mut add = |request: &RequestSample| {
+        let tpot = request_figures(request, serving.workload.stream).and_then(|of| of.tpot_ns);
+        let time = tpot.map(|tpot| Nanos(tpot.round() as u64));
+        times.extend(time.map(|time| ((request.session, request.turn), time)));
     };
-    serving.requests.iter().filter_map(time).collect()
+    serving.requests.iter().for_each(&mut add);
+    if let Some(log) = large_log(serving, large_logs) {
+        log?.visit(&mut |request, _| add(&request))?;
+    }
+    Ok(times)
 }
 
 #[cfg(test)]
@@ -113,8 +138,9 @@ mod tests {
 
     /// Whichever was measured last finds it.
     fn both_ways(one: &Record, other: &Record) -> Vec<SpeedUp> {
-        let found = speed_ups(one, std::slice::from_ref(other));
-        assert_eq!(found, speed_ups(other, std::slice::from_ref(one)));
+        let folder = std::env::temp_dir();
+        let found = speed_ups(one, std::slice::from_ref(other), &folder).unwrap();
+        assert_eq!(found, speed_ups(other, std::slice::from_ref(one), &folder).unwrap());
         found
     }
 
@@ -128,6 +154,25 @@ mod tests {
         assert!((comparison.ratio - 21.0 / 11.0).abs() < 1e-9, "{comparison:?}");
         let interval = comparison.interval.unwrap();
         assert!(interval.low >= 22.0 / 12.0 - 1e-9 && interval.high <= 2.0 + 1e-9, "{interval:?}");
+    }
+
+    #[test]
+    fn requests_that_lie_in_a_file_make_the_same_pairs() {
+        let folder = tempfile::tempdir().unwrap();
+        let inline = both_ways(&point("plain", 20, 0), &point("drafting", 10, 7));
+        let mut moved = point("drafting", 10, 7);
+        let serving = moved.serving.as_mut().unwrap();
+        let mut log = tokmark_http::RequestLog::new().unwrap();
+        for request in serving.requests.drain(..) {
+            log.push(&request, &[], None).unwrap();
+        }
+        log.finish().unwrap().save(&folder.path().join("a.requests")).unwrap();
+        // The folder is the store's, whatever the record says.
+        let file = Some("../elsewhere/a.requests".to_owned());
+        serving.events = Some(tokmark_model::EventLog { file, ..Default::default() });
+        let others = [point("plain", 20, 0)];
+        assert_eq!(speed_ups(&moved, &others, folder.path()).unwrap(), inline);
+        assert!(speed_ups(&moved, &others, &folder.path().join("none")).is_err());
     }
 
     #[test]

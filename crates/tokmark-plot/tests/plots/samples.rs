@@ -232,6 +232,23 @@ pub fn bars() -> Plot {
     .unwrap()
 }
 
+/// What two sources published as ranges, beside a measured value.
+pub fn ranged_bars() -> Plot {
+    let readings =
+        vec![Reading::range(206.0, 217.0), Reading::range(120.0, 127.0), Reading::value(98.5)];
+    Bars {
+        title: "Rates of tg128".to_owned(),
+        category: "Configuration".to_owned(),
+        value: "Rate".to_owned(),
+        unit: Unit::symbol("tok/s"),
+        categories: ["RTX 5070", "RTX 3090", "M4 Max"].map(String::from).to_vec(),
+        series: vec![BarSeries { label: String::new(), readings }],
+        intervals: "the source's range".to_owned(),
+    }
+    .plot()
+    .unwrap()
+}
+
 pub fn plain_bars() -> Plot {
     let readings = [3.4e9, 7.2e9, 1.1e9].map(Reading::value).to_vec();
     Bars {
@@ -365,6 +382,7 @@ pub fn all() -> Vec<(&'static str, Plot)> {
         ("thinned_timeline", timeline(5_000)),
         ("bars", bars()),
         ("plain_bars", plain_bars()),
+        ("ranged_bars", ranged_bars()),
         ("history", history(40)),
         ("hostile", hostile()),
         ("one_point", one_point()),

@@ -120,7 +120,7 @@ fn filters(action: &str, query: &Query, choices: &BoardChoices) -> FilterForm {
         name,
         label,
         value: value.map_or_else(String::new, |value| value.to_string()),
-        numeric: true,
+        numeric: false,
         choices: Vec::new(),
     };
     let words = |name, label, value: String, list: &[&str]| FilterField {
@@ -158,7 +158,7 @@ fn filters(action: &str, query: &Query, choices: &BoardChoices) -> FilterForm {
                 own.quantization.clone(),
                 &choices.quantizations,
             ),
-            number("min_params", "Parameters at least", own.min_params),
+            number("min_params", "Parameters at least (7B, 135M)", own.min_params),
             number("max_params", "Parameters at most", own.max_params),
             chosen("concurrency", "Concurrency", concurrency, &concurrencies),
             chosen("shape", "Shape or test", own.shape.clone(), &choices.shapes),
@@ -185,7 +185,13 @@ async fn leaderboard_page(state: &State, reader: Read, uri: &Uri) -> Result<Page
     page.lead = LEAD.to_owned();
     page.blocks.push(Block::Filters(filters("/leaderboard", &query, &choices)));
     let n_left_out = n_left_out + found.n_left_out as u64;
-    page.blocks.push(Block::Live(format!("{}{}", found.sentence, left_out(n_left_out))));
+    let prompts = match found.n_prompt_rows {
+        0 => String::new(),
+        1 => "; 1 rate of a prompt is left out, choose a shape to see it".to_owned(),
+        n => format!("; {n} rates of prompts are left out, choose a shape to see them"),
+    };
+    let sentence = format!("{}{prompts}{}", found.sentence, left_out(n_left_out));
+    page.blocks.push(Block::Live(sentence));
     page.blocks.extend(groups(&found, &query));
     page.blocks.extend(planned(&state.options.content));
     Ok(page)

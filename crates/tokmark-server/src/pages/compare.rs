@@ -62,10 +62,11 @@ async fn whole(
     for id in query.ids()? {
         records.push(state.record(id).await?);
     }
-    bars(&mut page, &records);
     let Some((first, others)) = records.split_first() else { return Ok(page) };
-    for (n, second) in others.iter().enumerate() {
-        beside(&mut page, first, second, n, &explain(first, second));
+    let found: Vec<Explanation> = others.iter().map(|second| explain(first, second)).collect();
+    bars(&mut page, first, others, &found);
+    for (n, (second, found)) in others.iter().zip(&found).enumerate() {
+        beside(&mut page, first, second, n, found);
     }
     Ok(page)
 }
@@ -74,7 +75,23 @@ fn name(record: &Record) -> String {
     format!("{} of {} ({})", record.label(), record.model.name, words::short(record.id))
 }
 
-fn bars(page: &mut Page, records: &[Record]) {
+/// The rates of the first and of those that may be set against it.
+fn bars(page: &mut Page, first: &Record, others: &[Record], found: &[Explanation]) {
+    let (mut records, mut alone) = (vec![first], Vec::new());
+    for (second, found) in others.iter().zip(found) {
+        match found.comparability.level {
+            Level::None => alone.push(name(second)),
+            _ => records.push(second),
+        }
+    }
+    if !alone.is_empty() {
+        let text =
+            format!("Not drawn beside {}, being other work: {}.", name(first), alone.join(", "));
+        page.blocks.push(Block::Text(text));
+    }
+    if records.len() < 2 {
+        return;
+    }
     let reading = |record: &Record| match record.rate() {
         None => board_row(record).map_or(Reading::missing("no rate"), |row| model::reading(&row)),
         Some(rate) => match rate.interval {
@@ -87,10 +104,10 @@ fn bars(page: &mut Page, records: &[Record]) {
         category: "Record".to_owned(),
         value: "Rate".to_owned(),
         unit: Unit::symbol("tok/s"),
-        categories: records.iter().map(name).collect(),
+        categories: records.iter().map(|record| name(record)).collect(),
         series: vec![BarSeries {
             label: String::new(),
-            readings: records.iter().map(reading).collect(),
+            readings: records.iter().map(|record| reading(record)).collect(),
         }],
         intervals: "95 % interval".to_owned(),
     };
@@ -102,7 +119,9 @@ fn bars(page: &mut Page, records: &[Record]) {
 fn level(level: Level) -> &'static str {
     match level {
         Level::None => "may not be compared",
-        Level::WorkloadOnly => "did the same work, on other hardware with other software",
+        Level::WorkloadOnly => {
+            "did the same work; model, engine or hardware differ, as the fields below say"
+        }
         Level::SameStack => "ran the same model on the same engine, on other hardware",
         Level::SameHardwareAndStack => "are of the same hardware and the same stack",
     }

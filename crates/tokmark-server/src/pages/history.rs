@@ -191,7 +191,7 @@ fn plot(series: &Watched) -> Option<Plot> {
         title: format!("{} of {}", series.key.test, series.key.model),
         x: XAxis::Utc { title: "Begun".to_owned() },
         y: Axis::linear("Rate", Unit::symbol("tok/s")),
-        series: vec![LineSeries { label: "rate".to_owned(), points: points.collect() }],
+        series: vec![LineSeries { label: String::new(), points: points.collect() }],
         intervals: "95 % interval".to_owned(),
         marks: changes.chain(annotated).collect(),
     }

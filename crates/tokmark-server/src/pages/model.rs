@@ -1,15 +1,15 @@
-//! A model, and a machine, with all that was measured.
+//! A model with all that was measured.
 
 use std::collections::BTreeSet;
 
 use axum::extract::{Path, State as Shared};
-use tokmark_board::{Hardware, Query, RowFilter};
-use tokmark_model::{BoardRow, MachineFacts, ModelFacts};
+use tokmark_board::{Query, RowFilter};
+use tokmark_model::{BoardRow, ModelFacts};
 use tokmark_plot::{
     Axis, BarSeries, Bars, LinePoint, LineSeries, Lines, Plot, Reading, Scatter, ScatterGroup,
     ScatterPoint, Unit, XAxis,
 };
-use tokmark_store::{Direction, Filter, MachineRow, by_rate};
+use tokmark_store::{Direction, Filter, by_rate};
 
 use super::Shown;
 use super::block::{Block, Cell, Column, Page, PlotView, TableView, counted, next_page};
@@ -21,7 +21,7 @@ use crate::query::PageQuery;
 use crate::state::{RowOrder, State};
 
 /// Rows of a model or machine.
-const ROWS: u64 = 400;
+pub(super) const ROWS: u64 = 400;
 /// Lines of a plot over concurrency.
 const CURVES: usize = 8;
 
@@ -117,14 +117,17 @@ pub(crate) fn all_files(of_model: &[BoardRow], others: &[BoardRow]) -> Vec<Board
         (&row.family, &row.variant) == (&first.family, &first.variant)
             && row.model_name != first.model_name
     };
-    let mut rows: Vec<BoardRow> =
-        of_model.iter().chain(others.iter().filter(is_other)).cloned().collect();
+    fastest_first(of_model.iter().chain(others.iter().filter(is_other)))
+}
+
+pub(super) fn fastest_first<'r>(rows: impl IntoIterator<Item = &'r BoardRow>) -> Vec<BoardRow> {
+    let mut rows: Vec<BoardRow> = rows.into_iter().cloned().collect();
     rows.sort_by(|a, b| by_rate(Direction::Descending, a, b));
     rows
 }
 
 /// What is not on a page.
-fn left_out(n: u64, of_what: &str) -> Option<Block> {
+pub(super) fn left_out(n: u64, of_what: &str) -> Option<Block> {
     let text = format!("{n} slower configurations {of_what} are not on this page.");
     (n > 0).then_some(Block::Text(text))
 }
@@ -197,9 +200,7 @@ pub(super) fn reading(row: &BoardRow) -> Reading {
             Reading::within(rate.get(), low.get(), high.get())
         }
         (Some(rate), ..) => Reading::value(rate.get()),
-        (None, Some(low), Some(high), _) => {
-            Reading::missing(format!("only a range: {}", words::ends(Some(low), Some(high))))
-        }
+        (None, Some(low), Some(high), _) => Reading::range(low.get(), high.get()),
         _ => Reading::missing("no rate"),
     }
 }
@@ -319,173 +320,4 @@ fn over_size(rows: &[BoardRow]) -> Option<Plot> {
     }
     .plot()
     .ok()
-}
-
-pub(crate) async fn hardware_list(
-    Shared(state): Shared<State>,
-    reader: Read,
-    query: Asked<PageQuery>,
-) -> Shown {
-    Shown(hardware_list_page(&state, reader, query).await)
-}
-
-async fn hardware_list_page(
-    state: &State,
-    reader: Read,
-    query: Asked<PageQuery>,
-) -> Result<Page, ServerError> {
-    reader?;
-    let query = asked(query)?;
-    let (limit, after) = query.page()?;
-    let tokmark_store::Page { rows, next } =
-        state.store.board().machines(limit, after.as_ref()).await?;
-    let mut page = Page::new("/hardware", "Hardware");
-    page.blocks.push(counted(rows.len(), "machines", next.as_ref()));
-    let row = |row: &MachineRow| {
-        let facts = &row.facts;
-        let name = facts.cpu.model.clone().unwrap_or_else(|| "unknown processor".to_owned());
-        let gpus: Vec<&str> = facts.gpus.iter().map(|gpu| gpu.name.as_str()).collect();
-        vec![
-            Cell::link(name, format!("/hardware/{}", words::escaped(&facts.fingerprint))),
-            Cell::text(gpus.join(", ")),
-            Cell::text(words::size(facts.memory.total_bytes)),
-            Cell::text(facts.os.name.clone()),
-            Cell::text(row.n_records.to_string()),
-            Cell::text(words::time(row.last_at)),
-        ]
-    };
-    page.blocks.push(Block::Table(TableView {
-        caption: "Machines that measured, newest first".to_owned(),
-        columns: vec![
-            Column::named("Processor"),
-            Column::named("GPUs"),
-            Column::number("Memory"),
-            Column::named("System"),
-            Column::number("Records"),
-            Column::named("Last measured"),
-        ],
-        rows: rows.iter().map(row).collect(),
-    }));
-    page.blocks.extend(next_page("/hardware", &query, next));
-    let rigs = &state.options.content.hardware;
-    if !rigs.is_empty() {
-        page.blocks.push(Block::Heading("Machines of published figures".to_owned()));
-        let link = |rig: &Hardware| Cell::link(rig.name.clone(), format!("/hardware/{}", rig.slug));
-        page.blocks.push(Block::Links(rigs.iter().map(link).collect()));
-    }
-    Ok(page)
-}
-
-/// A machine that a source describes.
-async fn rig_page(state: &State, rig: &Hardware) -> Result<Page, ServerError> {
-    let mut rows = Vec::new();
-    for name in &rig.names {
-        let filter = RowFilter { hardware: Some(name.clone()), ..RowFilter::default() };
-        rows.extend(state.rows(&Query { filter, ..Query::default() }, RowOrder::Rate).await?.0);
-    }
-    Ok(rig_blocks(rig, &rows))
-}
-
-/// The page of a machine that a source describes, with its rows.
-pub(crate) fn rig_blocks(rig: &Hardware, rows: &[BoardRow]) -> Page {
-    let mut page = Page::new("/hardware", &rig.name);
-    page.lead = rig.summary.clone();
-    let mut facts: Vec<(String, Cell)> = Vec::new();
-    for part in &rig.parts {
-        facts.push((part.part.clone(), Cell::text(part.what.clone())));
-    }
-    if let Some(cap) = &rig.power_cap {
-        let value = serde_json::to_value(cap).unwrap_or_default();
-        facts.push(("Power cap".to_owned(), Cell::text(words::values(&value))));
-    }
-    if let Some(through) = &rig.passthrough {
-        let value = serde_json::to_value(through).unwrap_or_default();
-        facts.push(("Passthrough".to_owned(), Cell::text(words::values(&value))));
-    }
-    let source = serde_json::to_value(&rig.source).unwrap_or_default();
-    facts.push(("Source".to_owned(), Cell::text(words::values(&source))));
-    page.blocks.push(Block::Facts(facts));
-    for note in rig.notes.iter().chain(&rig.disputed) {
-        page.blocks.push(Block::Text(note.clone()));
-    }
-    page.blocks.push(Block::Heading("What was measured on it".to_owned()));
-    page.blocks.push(Block::Table(board::plain(rows, "Fastest first")));
-    page
-}
-
-pub(crate) async fn hardware(
-    Shared(state): Shared<State>,
-    reader: Read,
-    Path(fingerprint): Path<String>,
-) -> Shown {
-    Shown(hardware_page(&state, reader, &fingerprint).await)
-}
-
-async fn hardware_page(
-    state: &State,
-    reader: Read,
-    fingerprint: &str,
-) -> Result<Page, ServerError> {
-    reader?;
-    if let Some(rig) = state.options.content.hardware.iter().find(|rig| rig.slug == fingerprint) {
-        return rig_page(state, rig).await;
-    }
-    let machine = state.store.board().machine(fingerprint).await?;
-    let filter = RowFilter {
-        machine: Some(fingerprint.to_owned()),
-        limit: Some(ROWS),
-        ..RowFilter::default()
-    };
-    let (rows, n_slower) =
-        state.rows(&Query { filter, ..Query::default() }, RowOrder::Rate).await?;
-    if machine.is_none() && rows.is_empty() {
-        return Err(ServerError::not_found("machine of this fingerprint"));
-    }
-    let mut page = machine_blocks(machine.as_ref().map(|machine| &machine.facts), &rows);
-    page.blocks.extend(left_out(n_slower, "of this machine"));
-    Ok(page)
-}
-
-/// A machine's page: its facts where they are known, and its rows, fastest first.
-pub(crate) fn machine_blocks(facts: Option<&MachineFacts>, rows: &[BoardRow]) -> Page {
-    let title = facts.and_then(|facts| facts.cpu.model.clone());
-    let title = title.or_else(|| rows.first().map(|row| row.hardware.clone()));
-    let mut page = Page::new("/hardware", title.as_deref().unwrap_or("Unknown machine"));
-    if let Some(facts) = facts {
-        let mut shown: Vec<(String, Cell)> = Vec::new();
-        let mut add = |name: &str, text: Option<String>| {
-            let text = text.filter(|text| !text.is_empty());
-            shown.push((name.to_owned(), Cell::text(text.unwrap_or_else(|| "unknown".to_owned()))));
-        };
-        add("Processor", facts.cpu.model.clone());
-        add("Cores", facts.cpu.n_physical.map(|n| n.to_string()));
-        add("Logical processors", Some(facts.cpu.n_logical.to_string()));
-        add("Allowed", Some(words::number(facts.cpu.n_allowed)));
-        add("Instruction sets", Some(facts.cpu.isa.join(" ")));
-        add("Memory", Some(words::size(facts.memory.total_bytes)));
-        add("Kind of memory", facts.memory.kind.clone());
-        for gpu in &facts.gpus {
-            let memory = gpu.memory_bytes.map(words::size).unwrap_or_default();
-            add("GPU", Some(format!("{} {memory}", gpu.name)));
-            add("Driver", gpu.driver.clone());
-        }
-        add(
-            "System",
-            Some(format!("{} {}", facts.os.name, facts.os.version.clone().unwrap_or_default())),
-        );
-        add("Kernel", facts.os.kernel.clone());
-        add("Virtualization", facts.virtualization.clone());
-        add("Power cap", facts.power_cap_w.map(|watts| format!("{} W", words::number(watts))));
-        page.blocks.push(Block::Facts(shown));
-    }
-    page.blocks.push(Block::Heading("Best row of each model".to_owned()));
-    let mut best: Vec<BoardRow> = Vec::new();
-    for row in rows {
-        if !best.iter().any(|one| one.model_name == row.model_name && one.shape == row.shape) {
-            best.push(row.clone());
-        }
-    }
-    page.blocks
-        .push(Block::Table(board::plain(&best, "Fastest configuration of each model and test")));
-    page
 }

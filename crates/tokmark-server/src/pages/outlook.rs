@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use tokmark_model::{
-    BoardRow, EXPERIMENT_BUDGET, JobSpec, MachineFacts, ModelFacts, REPETITIONS_IN_VISIT,
-    RecordKind, Repetitions, TEST_BUDGET, Test,
+    EXPERIMENT_BUDGET, JobSpec, MachineFacts, ModelFacts, REPETITIONS_IN_VISIT, RecordKind,
+    Repetitions, Status, TEST_BUDGET, Test,
 };
 use tokmark_plot::duration;
 use tokmark_stats::{DEFAULT_HALF_WIDTH, Length, Pace, compared_rounds};
-use tokmark_store::{AgentRow, BoardFilter};
+use tokmark_store::{AgentRow, Filter, RecordRow};
 
 use crate::error::ServerError;
 use crate::state::State;
 
-/// Rows of a machine that are looked through.
+/// Newest records of a machine that are looked through.
 const ROWS: u64 = 1_000;
 
 /// A model, how fast it is, and whether that was measured or follows from another's file size.
@@ -99,32 +99,32 @@ async fn paces<'m>(
     machine: &MachineFacts,
     models: Vec<&'m ModelFacts>,
 ) -> Result<Vec<Paced<'m>>, ServerError> {
-    let filter = BoardFilter {
+    let filter = Filter {
         machine: Some(machine.fingerprint.clone()),
         kind: Some(RecordKind::Measured),
-        is_serving: Some(false),
-        concurrency: Some(1),
+        status: Some(Status::Ok),
+        is_experiment: Some(false),
         limit: Some(ROWS),
-        ..BoardFilter::default()
+        ..Filter::default()
     };
-    let rows = state.store.board().rows(&filter).await?;
+    // The newest first; visits of comparisons tell a pace as well.
+    let rows = state.store.page(&filter, None).await?.rows;
     let mut paced = Vec::new();
     let mut known: Option<(f64, Pace)> = None;
     for facts in models {
-        let is_it = |row: &&BoardRow| match (&facts.sha256, &row.model_sha256) {
+        let is_it = |row: &&RecordRow| match (&facts.sha256, &row.model_sha256) {
             (Some(one), Some(other)) => one == other,
             _ => facts.name == row.model_name,
         };
-        let pace = pace(state, rows.iter().filter(is_it)).await?;
+        let pace = pace(state, rows.iter().filter(is_it)).await?.map(|(_, pace)| pace);
         known = known.or(pace.map(|pace| (facts.file_size_bytes.get() as f64, pace)));
         paced.push(Paced { facts, pace, is_scaled: false });
     }
     if known.is_none()
-        && let Some(size) = rows.iter().find_map(|row| row.file_size_bytes)
+        && let Some(newest) = rows.iter().find(|row| is_prompt(row) || is_generation(row))
     {
-        let same = |row: &&BoardRow| row.file_size_bytes == Some(size);
-        let pace = pace(state, rows.iter().filter(same)).await?;
-        known = pace.map(|pace| (size.get() as f64, pace));
+        let same = |row: &&RecordRow| row.model_name == newest.model_name;
+        known = pace(state, rows.iter().filter(same)).await?;
     }
     for one in paced.iter_mut().filter(|one| one.pace.is_none()) {
         let size = one.facts.file_size_bytes.get() as f64;
@@ -136,26 +136,28 @@ async fn paces<'m>(
     Ok(paced)
 }
 
-/// The pace by the newest record of a prompt and of a generation among these rows.
+fn is_prompt(row: &RecordRow) -> bool {
+    let test = &row.test;
+    test.n_prompt > 0 && test.n_gen == 0 && test.n_depth == 0 && test.n_parallel <= 1
+}
+
+fn is_generation(row: &RecordRow) -> bool {
+    row.test.n_gen > 0 && row.test.n_prompt == 0 && row.test.n_parallel <= 1
+}
+
+/// The pace by the newest record of a prompt and of a generation among these rows, which come
+/// newest first, and the size of the model's file.
 async fn pace<'r>(
     state: &State,
-    rows: impl Iterator<Item = &'r BoardRow>,
-) -> Result<Option<Pace>, ServerError> {
-    let (mut prompt, mut generation): (Option<&BoardRow>, Option<&BoardRow>) = (None, None);
-    for row in rows.filter(|row| !row.shape.contains(['+', '@'])) {
-        let newest = match row.shape.get(..2) {
-            Some("pp") => &mut prompt,
-            Some("tg") => &mut generation,
-            _ => continue,
-        };
-        if newest.is_none_or(|other| other.created_at < row.created_at) {
-            *newest = Some(row);
-        }
-    }
+    rows: impl Iterator<Item = &'r RecordRow> + Clone,
+) -> Result<Option<(f64, Pace)>, ServerError> {
+    let prompt = rows.clone().find(|row| is_prompt(row));
+    let generation = rows.into_iter().find(|row| is_generation(row));
     let Some((prompt, generation)) = prompt.zip(generation) else { return Ok(None) };
     let (prompt, generation) =
         (state.store.get(prompt.id).await?, state.store.get(generation.id).await?);
-    Ok(Pace::of(&prompt, &generation))
+    let size = generation.model.file_size_bytes.get() as f64;
+    Ok(Pace::of(&prompt, &generation).map(|pace| (size, pace)))
 }
 
 /// The length of a job; `None` where nothing is known of a model.

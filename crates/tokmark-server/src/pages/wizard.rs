@@ -84,7 +84,8 @@ pub(crate) async fn submit(
     match written {
         Ok(job) => Redirect::to(&format!("/jobs/{}", job.id)).into_response(),
         Err(ServerError::Bad { message, .. }) => {
-            let page = wizard_page(&state, reader, Some(message), &fields).await;
+            let refused = in_words_of_the_form(&message, &fields);
+            let page = wizard_page(&state, reader, Some(refused), &fields).await;
             let mut response = Shown(page).into_response();
             if response.status() == StatusCode::OK {
                 *response.status_mut() = StatusCode::BAD_REQUEST;
@@ -116,13 +117,14 @@ async fn wizard_page(
                 "No agent is connected. Start one on the machine that is to measure:".to_owned()
             }
             false => {
-                "The connected agents have no models. Add one there, and start the agent anew:"
+                "The connected agents have no models. This fetches one there, measures it, and the \
+                 agent finds it by itself:"
                     .to_owned()
             }
         }));
         page.blocks.push(Block::Command(match agents.is_empty() {
             true => "tokmark agent --server ADDRESS_OF_THIS_PAGE".to_owned(),
-            false => "tokmark models add hf:owner/repo:QUANT".to_owned(),
+            false => "tokmark quick hf:owner/repo:QUANT".to_owned(),
         }));
         return Ok(page);
     }
@@ -136,7 +138,9 @@ async fn wizard_page(
     if fields.one("step").as_deref() == Some(ESTIMATE) {
         match estimate(state, fields, &agents).await {
             Ok(sentence) => seen = Some(sentence),
-            Err(ServerError::Bad { message, .. }) => refused = Some(message),
+            Err(ServerError::Bad { message, .. }) => {
+                refused = Some(in_words_of_the_form(&message, fields));
+            }
             Err(error) => return Err(error),
         }
     }
@@ -147,6 +151,25 @@ async fn wizard_page(
         ..form(&agents, &models, fields)
     }));
     Ok(page)
+}
+
+/// A refusal with the field's label where it begins with the field's name in a job.
+fn in_words_of_the_form(message: &str, fields: &Fields) -> String {
+    let is_compare = fields.one("kind").as_deref() == Some("compare");
+    let labels = [
+        ("n_prompt", if is_compare { "Context" } else { "Prompt tokens" }),
+        ("n_gen", if is_compare { "Generation length" } else { "Generated tokens" }),
+        ("n_parallel", "Sequences in parallel"),
+        ("n_batch", "Logical batch"),
+        ("n_gpu_layers", "GPU layers"),
+        ("repetitions", "Repetitions"),
+        ("models", "Models"),
+    ];
+    let of = |(name, label): &(&str, &str)| {
+        let rest = message.strip_prefix(name)?;
+        (!rest.starts_with('_')).then(|| format!("{label}{rest}"))
+    };
+    labels.iter().find_map(of).unwrap_or_else(|| message.to_owned())
 }
 
 async fn estimate(

@@ -137,23 +137,6 @@ pub(crate) fn query(query: &impl serde::Serialize) -> String {
     pairs.join("&")
 }
 
-/// The values of an object, for people: `200 W, for thermals`.
-pub(crate) fn values(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::Object(fields) => {
-            let parts: Vec<String> = fields
-                .iter()
-                .filter(|(_, value)| !value.is_null())
-                .map(|(name, value)| format!("{} {}", name.replace('_', " "), values(value)))
-                .collect();
-            parts.join(", ")
-        }
-        serde_json::Value::Array(items) => items.iter().map(values).collect::<Vec<_>>().join(", "),
-        serde_json::Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
 /// What [`escaped`] made an address of.
 pub(crate) fn unescaped(address: &str) -> String {
     let mut bytes = Vec::new();

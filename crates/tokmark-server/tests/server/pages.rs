@@ -176,6 +176,10 @@ fn the_wizard_writes_a_job_and_says_what_is_wrong_with_one() {
     let form = "model=a.Q4_1&kind=compare&context=512&generation=64&repetitions=";
     let (status, page) = server.post_with("/wizard", form.as_bytes(), &headers);
     assert_eq!(status, 400);
+    let form_of_a_short_one =
+        "model=a.Q4_1&model=b.Q8_0&kind=compare&context=100&generation=64&repetitions=";
+    let refused = server.post_with("/wizard", form_of_a_short_one.as_bytes(), &headers).1;
+    assert!(refused.contains("Context is 256 to 4096"), "by the form's own name: {refused}");
     assert!(page.contains("takes 2 to 4 models") && page.contains("role=\"alert\""), "{page}");
     let form = "model=a.Q4_1&model=b.Q8_0&kind=compare&context=512&generation=64&repetitions=";
     let (status, _) = server.post_with("/wizard", form.as_bytes(), &headers);

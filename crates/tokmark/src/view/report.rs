@@ -2,9 +2,12 @@
 
 mod again;
 mod against_load;
+mod drawn;
 mod of_point;
 #[cfg(test)]
 mod tests;
+
+use std::path::Path;
 
 use tokmark_model::{MachineFacts, Record};
 use tokmark_plot::{Block, Plot, PlotError, Section, Table, page as html};
@@ -38,11 +41,12 @@ const DEFINITIONS: [&str; 14] = [
      as words x 1.3, which the grade then says.",
 ];
 
-/// The page of all points of a run.
-pub(crate) fn page(records: &[Record]) -> String {
+/// The page of all points of a run. Of a point that has too many requests for its record, some
+/// are read from the folder `large_logs` and drawn.
+pub(crate) fn page(records: &[Record], large_logs: &Path) -> String {
     let mut sections = vec![what(records), figures(records)];
     sections.extend(against_load::section(records));
-    sections.extend(records.iter().map(of_point::section));
+    sections.extend(records.iter().map(|record| of_point::section(record, large_logs)));
     sections.push(Section {
         heading: "Definitions".to_owned(),
         blocks: vec![Block::List(DEFINITIONS.map(str::to_owned).into())],

@@ -46,6 +46,28 @@ pub fn records(json: &str) -> Vec<Record> {
     serde_json::from_str(json).unwrap()
 }
 
+/// Over a million text events lie in a file beside the store.
+#[test]
+fn plots_of_a_point_with_too_many_events_draw_some_of_its_requests() {
+    let home = Home::new();
+    let stub = Stub::start(&home, &["--mode", "ttft-ms=0,itl-ms=0"]);
+    let html = home.path("report.html");
+    let file = html.to_string_lossy();
+    let asked = ["-c", "4", "--requests", "270", "--max-tokens", "4000", "--calibrate", "off"];
+    let more = ["--warmup", "0", "-o", "json", "--html", &file];
+    let ran = home.run(&[&["load", stub.url.as_str()][..], &asked, &more].concat());
+    let records = records(&ran.stdout);
+    let serving = records[0].serving.as_ref().unwrap();
+    assert!(serving.requests.is_empty() && serving.requests_file().is_some(), "{ran:?}");
+    let html = std::fs::read_to_string(&html).unwrap();
+    assert!(html.contains("Plots of single requests draw 13"), "every second of 270");
+    assert!(html.contains(" of 270, spread evenly"));
+    for title in ["Distribution of TTFT", "Distribution of ITL", "Requests over time"] {
+        assert!(html.contains(title), "{title}");
+    }
+    assert!(!html.contains("No data"));
+}
+
 #[test]
 fn points_become_records_that_every_view_shows() {
     let home = Home::new();

@@ -392,3 +392,40 @@ fn every_example_in_the_help_of_the_servers_commands_works() {
     }
     assert!(n > 15, "{n} examples were run");
 }
+
+#[test]
+fn the_site_of_the_shipped_content_shows_ranges_and_the_fastest_first() {
+    let home = Home::new();
+    let content = concat!(env!("CARGO_MANIFEST_DIR"), "/../../content/benchmarks");
+    let built = home.run(&["site", "build", "--content", content, "--out", "site"]);
+    assert_eq!(built.code, Some(0), "{built:?}");
+    every_link_leads_somewhere(&home.path("site"), "");
+    let page = |name: &str| {
+        std::fs::read_to_string(home.path(&format!("site/{name}/index.html"))).unwrap()
+    };
+    // Every drawing of a model has data: a range is drawn as such.
+    for entry in std::fs::read_dir(home.path("site/models")).unwrap() {
+        let file = entry.unwrap().path().join("index.html");
+        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        assert!(!text.contains("No data"), "{}", file.display());
+    }
+    let rig = page("hardware/rtx-5070");
+    let table = rig.split("Fastest first").last().unwrap();
+    // Published rates have no number for sorting in the cell's text but their own.
+    let ends = table.split("<td").filter_map(|cell| {
+        let text = cell.split_once('>')?.1.split('<').next()?.trim();
+        let (low, _) = text.split_once(" to ")?;
+        low.replace(',', "").parse::<f64>().ok()
+    });
+    let ends: Vec<f64> = ends.collect();
+    assert!(ends.len() > 5 && ends.windows(2).all(|pair| pair[0] >= pair[1]), "{ends:?}");
+    let names: Vec<_> = std::fs::read_dir(home.path("site/models"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let of_9b = names.iter().find(|name| name.to_lowercase().contains("qwen3.5-9b")).unwrap();
+    let text = page(&format!("models/{of_9b}"));
+    for quantization in ["IQ4_NL", "IQ4_XS", "Q4_0"] {
+        assert!(text.contains(quantization), "{quantization}");
+    }
+}

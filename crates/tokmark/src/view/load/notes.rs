@@ -267,7 +267,7 @@ fn about_server(record: &Record, serving: &Serving) -> Vec<String> {
         texts.push(format!("{share} % of the prompt tokens came from the server's cache ({how})"));
     }
     texts.extend(speculation(record));
-    if let Some(file) = serving.events.as_ref().and_then(|events| events.file.as_deref()) {
+    if let Some(file) = serving.requests_file() {
         texts.push(format!(
             "its requests are too many for the record; they lie in {}",
             printable(file)

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
-use tokmark_http::FinishedLog;
+use tokmark_lab::large_log;
 use tokmark_model::{Record, RecordId, RequestSample, Uuid};
 
 /// What stands before the request's own fields.
@@ -45,13 +45,9 @@ pub(crate) fn request_lines(
         for request in &serving.requests {
             write_line(out, &Line { request: Some(request), ..line })?;
         }
-        let Some(file) = serving.events.as_ref().and_then(|events| events.file.as_deref()) else {
-            continue;
-        };
-        // A record may come from anywhere, and so may the name in it.
-        let name = Path::new(file).file_name().unwrap_or_default();
-        match FinishedLog::open(&large_logs.join(name)) {
-            Ok(log) => {
+        match large_log(serving, large_logs) {
+            None => {}
+            Some(Ok(log)) => {
                 let mut written = Ok(());
                 log.visit(&mut |request, _| {
                     if written.is_ok() {
@@ -60,7 +56,9 @@ pub(crate) fn request_lines(
                 })?;
                 written?;
             }
-            Err(_) => write_line(out, &Line { requests_file: Some(file), ..line })?,
+            Some(Err(_)) => {
+                write_line(out, &Line { requests_file: serving.requests_file(), ..line })?
+            }
         }
     }
     out.flush()

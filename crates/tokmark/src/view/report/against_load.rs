@@ -107,7 +107,7 @@ fn latency(family: &Family<'_>) -> Block {
 fn value(point: &LinePoint) -> Option<f64> {
     match point.reading {
         Reading::Value { value, .. } => Some(value),
-        Reading::Missing { .. } => None,
+        Reading::Range { .. } | Reading::Missing { .. } => None,
     }
 }
 

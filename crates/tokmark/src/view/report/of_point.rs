@@ -1,5 +1,7 @@
 //! One point: how its latencies are spread, when its requests ran, what the server said.
 
+use std::path::Path;
+
 use tokmark_model::{Nanos, Record, RequestSample, Serving, TimelinePoint};
 use tokmark_plot::{
     Axis, Block, Distribution, DistributionShape, LinePoint, LineSeries, Lines, QuantileMark,
@@ -9,13 +11,14 @@ use tokmark_stats::{itl_is_per_event, request_figures};
 
 use super::super::load::asked::{client, manners, sizes};
 use super::super::load::rows::ending;
+use super::drawn::Drawn;
 use super::{heading, plotted};
 
 /// Ratio of the largest to the smallest value from which on a latency's axis is logarithmic.
 const WIDE: f64 = 20.0;
 
 /// Everything of one point.
-pub(super) fn section(record: &Record) -> Section {
+pub(super) fn section(record: &Record, large_logs: &Path) -> Section {
     let mut blocks = Vec::new();
     if record.status != tokmark_model::Status::Ok {
         blocks.push(Block::Text(ending(record)));
@@ -28,41 +31,36 @@ pub(super) fn section(record: &Record) -> Section {
         )));
         let client = client(&serving.client);
         blocks.extend((!client.is_empty()).then(|| Block::Text(format!("The client: {client}."))));
-        if let Some(file) = serving.events.as_ref().and_then(|events| events.file.as_deref()) {
-            blocks.push(Block::Text(format!(
-                "The requests are too many for the record; they lie in {file}, and no plot of \
-                 single requests is drawn."
-            )));
+        let drawn = Drawn::of(serving, large_logs);
+        blocks.extend(drawn.said.clone().map(Block::Text));
+        if !drawn.requests.is_empty() {
+            blocks.extend([ttft(serving, &drawn), itl(serving, &drawn), timeline(serving, &drawn)]);
         }
-        if !serving.requests.is_empty() {
-            blocks.extend([ttft(serving), itl(serving), timeline(serving)]);
-        }
-        blocks.extend(counters(serving));
+        blocks.extend(counters(serving, &drawn));
     }
     Section { heading: heading(record), blocks }
 }
 
-fn ttft(serving: &Serving) -> Block {
+fn ttft(serving: &Serving, drawn: &Drawn<'_>) -> Block {
     let stream = serving.workload.stream;
     let ttft = |request: &RequestSample| request_figures(request, stream)?.ttft;
-    let values = serving.requests.iter().filter_map(ttft).map(Nanos::as_secs_f64).collect();
+    let values = drawn.requests.iter().filter_map(ttft).map(Nanos::as_secs_f64).collect();
     let of = serving.summary.as_ref().and_then(|summary| summary.ttft_ms.as_ref());
     let reason = if stream { "no request was answered" } else { "answers came in one piece" };
     spread("TTFT", values, of, reason)
 }
 
-/// The gaps come from the packed times of text events.
-fn itl(serving: &Serving) -> Block {
+/// The gaps come from the times of text events.
+fn itl(serving: &Serving, drawn: &Drawn<'_>) -> Block {
     let per_event = serving.summary.as_ref().is_some_and(itl_is_per_event);
     let title = if per_event { "ITL, per event" } else { "ITL" };
     let of = serving.summary.as_ref().and_then(|summary| summary.itl_ms.as_ref());
-    let times = match serving.events.as_ref().map(|events| events.unpack()) {
-        Some(Ok(times)) if serving.workload.stream => times,
-        Some(Ok(_)) => return spread(title, Vec::new(), of, "answers came in one piece"),
-        Some(Err(error)) => return spread(title, Vec::new(), of, &error.to_string()),
-        None => return spread(title, Vec::new(), of, "the times of events were not kept"),
+    let times = match &drawn.times {
+        Ok(times) if serving.workload.stream => times,
+        Ok(_) => return spread(title, Vec::new(), of, "answers came in one piece"),
+        Err(reason) => return spread(title, Vec::new(), of, reason),
     };
-    let answered = serving.requests.iter().zip(&times).filter(|(request, _)| request.is_ok());
+    let answered = drawn.requests.iter().zip(times).filter(|(request, _)| request.is_ok());
     let gaps = answered.flat_map(|(_, times)| times.windows(2));
     let gaps = gaps.map(|pair| Nanos(pair[1].0.saturating_sub(pair[0].0)).as_secs_f64());
     spread(title, gaps.collect(), of, "no answer has two text events")
@@ -102,10 +100,10 @@ fn axis(title: &str, values: &[f64]) -> Axis {
     }
 }
 
-fn timeline(serving: &Serving) -> Block {
+fn timeline(serving: &Serving, drawn: &Drawn<'_>) -> Block {
     let title = "Requests over time";
-    let span = |(n, request): (usize, &RequestSample)| RequestSpan {
-        label: (n + 1).to_string(),
+    let span = |(n, request): (&usize, &RequestSample)| RequestSpan {
+        label: n.to_string(),
         due_s: Some(request.due_ns.as_secs_f64()),
         sent_s: Some(request.sent_ns.as_secs_f64()),
         first_text_s: request.first_text_ns.map(Nanos::as_secs_f64),
@@ -113,16 +111,17 @@ fn timeline(serving: &Serving) -> Block {
         end_s: Some(request.end_ns.as_secs_f64()),
         error: request.error.as_ref().map(tokmark_model::RequestError::label),
     };
-    let requests = serving.requests.iter().enumerate().map(span).collect();
+    let requests = drawn.numbers.iter().zip(drawn.requests.iter()).map(span).collect();
     plotted(
         title,
-        Timeline { title: title.to_owned(), requests, at_least_s: Some(whole(serving)) }.plot(),
+        Timeline { title: title.to_owned(), requests, at_least_s: Some(whole(serving, drawn)) }
+            .plot(),
     )
 }
 
 /// From the first due time to the last end or reading: what every plot over time shows.
-fn whole(serving: &Serving) -> (f64, f64) {
-    let ends = serving.requests.iter().map(|request| request.end_ns);
+fn whole(serving: &Serving, drawn: &Drawn<'_>) -> (f64, f64) {
+    let ends = drawn.requests.iter().map(|request| request.end_ns);
     let readings = serving.timeline.iter().map(|point| point.at_ns);
     (0.0, ends.chain(readings).max().unwrap_or_default().as_secs_f64())
 }
@@ -131,7 +130,8 @@ fn whole(serving: &Serving) -> (f64, f64) {
 type Counter = (&'static str, fn(&TimelinePoint) -> Option<f64>);
 
 /// The server's counters and this machine's, where anything was read.
-fn counters(serving: &Serving) -> Vec<Block> {
+fn counters(serving: &Serving, drawn: &Drawn<'_>) -> Vec<Block> {
+    let whole = whole(serving, drawn);
     let requests: [Counter; 2] =
         [("running", |point| point.running), ("waiting", |point| point.waiting)];
     let cache: [Counter; 1] = [("in use", |point| point.kv_cache_share)];
@@ -148,13 +148,34 @@ fn counters(serving: &Serving) -> Vec<Block> {
         [("resident", |point| point.server_bytes.map(|bytes| bytes.get() as f64))];
     let counted = Unit::counted("request", "requests");
     let shown = [
-        over_time("Requests in the server", "Requests", counted, &requests, serving),
-        over_time("KV cache of the server", "KV cache", Unit::Share, &cache, serving),
-        over_time("Cores busy on this machine", "Cores", Unit::symbol("cores"), &cores, serving),
-        over_time("Waiting for a core", "Share of the time", Unit::Share, &pressure, serving),
-        over_time("Clock of this machine", "Clock", Unit::symbol("MHz"), &clock, serving),
-        over_time("Slowed down for heat", "Times", Unit::counted("time", "times"), &heat, serving),
-        over_time("Memory of the server", "Memory", Unit::Bytes, &memory, serving),
+        over_time("Requests in the server", "Requests", counted, &requests, serving, whole),
+        over_time("KV cache of the server", "KV cache", Unit::Share, &cache, serving, whole),
+        over_time(
+            "Cores busy on this machine",
+            "Cores",
+            Unit::symbol("cores"),
+            &cores,
+            serving,
+            whole,
+        ),
+        over_time(
+            "Waiting for a core",
+            "Share of the time",
+            Unit::Share,
+            &pressure,
+            serving,
+            whole,
+        ),
+        over_time("Clock of this machine", "Clock", Unit::symbol("MHz"), &clock, serving, whole),
+        over_time(
+            "Slowed down for heat",
+            "Times",
+            Unit::counted("time", "times"),
+            &heat,
+            serving,
+            whole,
+        ),
+        over_time("Memory of the server", "Memory", Unit::Bytes, &memory, serving, whole),
     ];
     shown.into_iter().flatten().collect()
 }
@@ -166,6 +187,7 @@ fn over_time(
     unit: Unit,
     counters: &[Counter],
     serving: &Serving,
+    (begin, end): (f64, f64),
 ) -> Option<Block> {
     let points = &serving.timeline;
     let read = |(_, counter): &&Counter| points.iter().any(|point| counter(point).is_some());
@@ -178,7 +200,6 @@ fn over_time(
         LineSeries { label: (*label).to_owned(), points: points.iter().map(point).collect() }
     };
     let series: Vec<LineSeries> = counters.iter().filter(read).map(series).collect();
-    let (begin, end) = whole(serving);
     let plot = Lines {
         title: title.to_owned(),
         x: XAxis::Numeric(Axis::linear("Time", Unit::Seconds).at_least(begin, end)),

@@ -176,7 +176,7 @@ fn beside(
     for replica in &summary.replicas {
         line("replica", of_replica(replica, serving));
     }
-    if let Some(file) = serving.events.as_ref().and_then(|events| events.file.as_deref()) {
+    if let Some(file) = serving.requests_file() {
         line("all requests", printable(file));
     }
 }
