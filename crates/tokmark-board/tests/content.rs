@@ -35,7 +35,7 @@ fn the_shipped_content_has_no_findings() {
     assert_eq!(findings, []);
     // Of a page, of a document, of our own machines.
     assert_eq!(content.runs.len(), 47 + 9 + 3);
-    assert_eq!(content.hardware.len(), 3);
+    assert_eq!(content.hardware.len(), 4);
     assert_eq!(content.planned.len(), 6);
     assert_eq!(content.families.all().len(), 12);
 }

@@ -53,7 +53,10 @@ pub(crate) async fn admit(
     let (packed, slot) = read(state, headers, body).await?;
     let is_packed = is_packed(headers)?;
     let parsed = tokio::task::spawn_blocking(move || {
-        let text = if is_packed { unpacked(&packed, limits.unpacked_bytes)? } else { packed };
+        let text = match is_packed {
+            true => unpacked(packed, limits.unpacked_bytes)?,
+            false => packed,
+        };
         parsed(&text, &limits)
     });
     let records = parsed.await.map_err(|_| ServerError::Internal)??;
@@ -151,9 +154,10 @@ fn is_packed(headers: &HeaderMap) -> Result<bool, ServerError> {
     }
 }
 
-fn unpacked(packed: &[u8], most: usize) -> Result<Vec<u8>, ServerError> {
+/// The packed bytes are gone when it returns.
+fn unpacked(packed: Vec<u8>, most: usize) -> Result<Vec<u8>, ServerError> {
     let mut text = Vec::new();
-    let mut reader = flate2::read::MultiGzDecoder::new(packed).take(most as u64 + 1);
+    let mut reader = flate2::read::MultiGzDecoder::new(packed.as_slice()).take(most as u64 + 1);
     if reader.read_to_end(&mut text).is_err() {
         return Err(ServerError::bad("gzip", "the body is no whole gzip stream"));
     }

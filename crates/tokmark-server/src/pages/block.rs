@@ -131,7 +131,8 @@ pub(crate) fn link(text: &str, href: &str) -> Block {
 }
 
 /// How many things a page lists, and whether another page follows.
-pub(crate) fn counted(n: usize, what: &str, next: Option<&Cursor>) -> Block {
+pub(crate) fn counted(n: usize, what: [&str; 2], next: Option<&Cursor>) -> Block {
+    let what = if n == 1 { what[0] } else { what[1] };
     let more = if next.is_some() { ", more on the next page" } else { "" };
     Block::Live(format!("{n} {what}{more}"))
 }
@@ -290,7 +291,8 @@ pub(crate) struct FilterField {
     pub(crate) name: &'static str,
     pub(crate) label: &'static str,
     pub(crate) value: String,
-    pub(crate) numeric: bool,
+    /// There is no choice of all values.
+    pub(crate) always: bool,
     /// Value and what is shown.
     pub(crate) choices: Vec<(String, String)>,
 }

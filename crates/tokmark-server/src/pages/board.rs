@@ -108,7 +108,7 @@ fn filters(action: &str, query: &Query, choices: &BoardChoices) -> FilterForm {
         name,
         label,
         value: value.unwrap_or_default(),
-        numeric: false,
+        always: false,
         choices: found
             .iter()
             // A server says no back end; there is nothing to choose it by.
@@ -120,14 +120,14 @@ fn filters(action: &str, query: &Query, choices: &BoardChoices) -> FilterForm {
         name,
         label,
         value: value.map_or_else(String::new, |value| value.to_string()),
-        numeric: false,
+        always: false,
         choices: Vec::new(),
     };
     let words = |name, label, value: String, list: &[&str]| FilterField {
         name,
         label,
         value,
-        numeric: false,
+        always: name == "level",
         choices: list.iter().map(|word| ((*word).to_owned(), word.replace('_', " "))).collect(),
     };
     let concurrencies: Vec<(String, u64)> =

@@ -38,7 +38,7 @@ async fn list_page(
     let tokmark_store::Page { rows, next } =
         state.store.board().machines(limit, after.as_ref()).await?;
     let mut page = Page::new("/hardware", "Hardware");
-    page.blocks.push(counted(rows.len(), "machines", next.as_ref()));
+    page.blocks.push(counted(rows.len(), ["machine", "machines"], next.as_ref()));
     let row = |row: &MachineRow| {
         let facts = &row.facts;
         let name = facts.cpu.model.clone().unwrap_or_else(|| "unknown processor".to_owned());

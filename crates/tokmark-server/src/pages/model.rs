@@ -46,7 +46,7 @@ async fn models_page(
     let tokmark_store::Page { rows, next } =
         state.store.board().models(limit, after.as_ref()).await?;
     let mut page = Page::new("/models", "Models");
-    page.blocks.push(counted(rows.len(), "models", next.as_ref()));
+    page.blocks.push(counted(rows.len(), ["model", "models"], next.as_ref()));
     let row = |row: &tokmark_store::ModelRow| {
         let facts = &row.facts;
         vec![

@@ -297,8 +297,8 @@ fn form(agents: &[AgentRow], models: &[&ModelFacts], fields: &Fields) -> WorkFor
             InputKind::Text,
         ),
     ];
-    let repetitions =
-        "Empty for as many as the verdicts or intervals need. A comparison takes 1 to 5.";
+    let repetitions = "Empty for as many as the verdicts or intervals need. A comparison takes 1 to 5; fewer than 4, or \
+         than 5 with four models, can decide nothing.";
     WorkForm {
         action: "/wizard".to_owned(),
         sets: vec![

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokmark_model::Record;
 
 use crate::examples::examples;
+use crate::experiments::second_model;
 use crate::support::{Home, signal, wait_for};
 
 /// A running `tokmark serve` with the token that it printed.
@@ -428,4 +429,42 @@ fn the_site_of_the_shipped_content_shows_ranges_and_the_fastest_first() {
     for quantization in ["IQ4_NL", "IQ4_XS", "Q4_0"] {
         assert!(text.contains(quantization), "{quantization}");
     }
+}
+
+#[test]
+fn a_comparison_is_no_model_and_what_is_shipped_counts_once_and_has_its_machine() {
+    let home = Home::new();
+    let models = [home.tiny().to_string_lossy().into_owned(), second_model(&home)];
+    let asked = ["--engine", "fake", "--context", "256", "--generate", "32", "--repetitions", "2"];
+    let args = [&["compare"][..], &models.each_ref().map(String::as_str), &asked].concat();
+    let ran = home.run(&args);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let served = Served::start(&home, &["--no-agent"]);
+    let names: Vec<String> = served.json("/api/models")["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["facts"]["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names.iter().all(|name| !name.contains('|')), "{names:?}");
+
+    // The machine of a shipped record, which the store does not know.
+    let shipped = served.json("/api/leaderboard?family=SmolLM2");
+    let id = shipped["rows"][0]["id"].as_str().unwrap().to_owned();
+    let record = served.json(&format!("/api/benchmarks/{id}"));
+    let fingerprint = record["machine"]["fingerprint"].as_str().unwrap();
+    let link = format!("/hardware/{fingerprint}");
+    assert!(served.get("/hardware").1.contains(&link));
+    assert!(served.get(&link).1.contains(record["machine"]["os"]["kernel"].as_str().unwrap()));
+
+    let menus = || {
+        let page = served.get("/leaderboard").1;
+        let menus = page.split("<select").skip(1).map(|menu| menu.split("</select>").next());
+        menus.map(|menu| menu.unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let before = menus();
+    let (status, answer) = served.post("/api/benchmarks", &record);
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(menus(), before);
 }
