@@ -31,6 +31,20 @@ fn large_steps_are_found_as_often_as_promised() {
     }
 }
 
+/// One level after the other: what was not found yet is no correlation of what was.
+#[test]
+fn stairs_are_found_step_by_step() {
+    for (levels, each, ratio, spread) in
+        [(3, 8, 0.9, 0.01), (3, 8, 1.1, 0.01), (4, 6, 0.9, 0.003), (6, 20, 0.95, 0.003)]
+    {
+        let steps: Vec<(usize, f64)> = (1..levels).map(|level| (level * each, ratio)).collect();
+        let history = History { steps, ..History::steady(levels * each, spread, 0.0) };
+        let found = finds(&history, &ChangeOptions::default(), 40, 7);
+        assert!(found.recall.is_some_and(|recall| recall >= 0.9), "{history:?}: {found:?}");
+        assert!(found.false_alarms <= 0.05, "{history:?}: {found:?}");
+    }
+}
+
 #[test]
 fn the_same_seed_gives_the_same_finds() {
     let history = History { steps: vec![(10, 0.9)], ..History::steady(20, 0.02, 0.3) };

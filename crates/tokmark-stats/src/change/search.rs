@@ -5,7 +5,15 @@ use std::ops::Range;
 use super::energy::{Split, Splitter, mean_distance};
 use super::permutation::p_value;
 use super::residual::{degrees, residual_lag1, residuals};
+use super::shift::shift;
 use super::{ChangeOptions, Dependence};
+use crate::order::median;
+use crate::session::LEVEL;
+
+/// A step of so many spreads between neighbouring levels is no correlation.
+const CLEAR: f64 = 4.0;
+/// Standard deviation of a normal distribution over its median absolute deviation.
+const SPREAD_OF_MAD: f64 = 1.4826;
 
 /// A split that passed its test.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +40,7 @@ pub(super) fn significant_splits(logs: &[f64], options: &ChangeOptions) -> Vec<S
     let whole = 0..logs.len();
     let mut best = vec![best_of(whole.clone())];
     let mut segments = Vec::from([whole]);
+    let mut clear = None;
     loop {
         let candidate = best
             .iter()
@@ -39,8 +48,9 @@ pub(super) fn significant_splits(logs: &[f64], options: &ChangeOptions) -> Vec<S
             .filter_map(|(at, split)| Some((at, split.as_ref()?)))
             .max_by(|(_, a), (_, b)| a.q.total_cmp(&b.q));
         let Some((at, split)) = candidate else { return found };
-        let tested = Tested { logs, segments: &segments, at, split, pass: found.len() };
-        let Some(p_value) = tested.p_value(options) else { return found };
+        let tested = Tested { logs, segments: &segments, split, pass: found.len() };
+        let mut clear = || clear.get_or_insert_with(|| clear_steps(logs, options)).clone();
+        let Some(p_value) = tested.p_value(options, &mut clear) else { return found };
         let index = split.index;
         found.push(Significant { index, q: split.q, p_value });
         let (left, right) = (segments[at].start..index, index..segments[at].end);
@@ -49,12 +59,29 @@ pub(super) fn significant_splits(logs: &[f64], options: &ChangeOptions) -> Vec<S
     }
 }
 
+/// Where a search that takes values as independent finds steps of [`CLEAR`] spreads of the
+/// values about their levels. Until they are found here, they would look like correlation.
+fn clear_steps(logs: &[f64], options: &ChangeOptions) -> Vec<usize> {
+    let ignored = ChangeOptions { dependence: Dependence::Ignored, ..*options };
+    let mut bounds: Vec<usize> =
+        significant_splits(logs, &ignored).iter().map(|split| split.index).collect();
+    bounds.extend([0, logs.len()]);
+    bounds.sort_unstable();
+    let levels: Vec<Range<usize>> = bounds.windows(2).map(|ends| ends[0]..ends[1]).collect();
+    let sizes: Vec<f64> = residuals(logs, &levels).into_iter().map(f64::abs).collect();
+    let spread = SPREAD_OF_MAD * median(&sizes).unwrap_or(0.0);
+    let step = |beside: &[Range<usize>]| {
+        let (before, after) = (&logs[beside[0].clone()], &logs[beside[1].clone()]);
+        shift(before, after, LEVEL).map_or(0.0, |found| found.shift.abs())
+    };
+    let clear = levels.windows(2).filter(|beside| step(beside) >= CLEAR * spread);
+    clear.map(|beside| beside[1].start).collect()
+}
+
 /// A split to be tested.
 struct Tested<'a> {
     logs: &'a [f64],
     segments: &'a [Range<usize>],
-    /// Which segment it splits.
-    at: usize,
     split: &'a Split,
     /// Splits found before.
     pass: usize,
@@ -62,18 +89,24 @@ struct Tested<'a> {
 
 impl Tested<'_> {
     /// `None` where it exceeds alpha: then it was not counted to the end.
-    fn p_value(&self, options: &ChangeOptions) -> Option<f64> {
+    fn p_value(
+        &self,
+        options: &ChangeOptions,
+        clear: &mut dyn FnMut() -> Vec<usize>,
+    ) -> Option<f64> {
         let Tested { logs, segments, split, pass, .. } = *self;
         let plain = p_value(logs, segments, split.q - split.rounding, pass, options)?;
-        let lag1 = match options.dependence {
-            Dependence::Ignored => 0.0,
-            Dependence::Estimated => residual_lag1(logs, &self.parts()),
-        };
+        if options.dependence == Dependence::Ignored || residual_lag1(logs, &self.parts(&[])) <= 0.0
+        {
+            return Some(plain);
+        }
+        let parts = self.parts(&clear());
+        let lag1 = residual_lag1(logs, &parts);
         if lag1 <= 0.0 {
             return Some(plain);
         }
         let q = self.q_at_effective_size(lag1) - split.rounding;
-        let allowing = p_value(&self.noise(), segments, q, pass, options)?;
+        let allowing = p_value(&self.noise(&parts), segments, q, pass, options)?;
         Some(plain.max(allowing))
     }
 
@@ -92,20 +125,21 @@ impl Tested<'_> {
 
     /// The values without the step: about the medians of the parts, spread as before these took
     /// their share.
-    fn noise(&self) -> Vec<f64> {
-        let (n, parts) = (self.logs.len(), self.parts());
+    fn noise(&self, parts: &[Range<usize>]) -> Vec<f64> {
+        let n = self.logs.len();
         let scale = (n as f64 / degrees(n, parts.len())).sqrt();
-        residuals(self.logs, &parts).iter().map(|residual| residual * scale).collect()
+        residuals(self.logs, parts).iter().map(|residual| residual * scale).collect()
     }
 
-    /// The segments with the split one in its parts: what lies outside the window is one too.
-    fn parts(&self) -> Vec<Range<usize>> {
-        let Range { start, end } = self.segments[self.at];
+    /// The segments with the split one in its parts, what lies outside the window being one too,
+    /// and all of them cut at `clear` steps.
+    fn parts(&self, clear: &[usize]) -> Vec<Range<usize>> {
         let Split { index, window, .. } = self.split;
-        let cuts = [start, window.start, *index, window.end, end];
-        let parts = cuts.windows(2).map(|cut| cut[0]..cut[1]).filter(|part| !part.is_empty());
-        let mut all = self.segments.to_vec();
-        all.splice(self.at..=self.at, parts);
-        all
+        let mut cuts = vec![window.start, *index, window.end, self.logs.len()];
+        cuts.extend(self.segments.iter().map(|segment| segment.start));
+        cuts.extend(clear);
+        cuts.sort_unstable();
+        cuts.dedup();
+        cuts.windows(2).map(|cut| cut[0]..cut[1]).collect()
     }
 }

@@ -137,11 +137,13 @@ pub fn stepped_histories(noises: &[(f64, f64)]) -> Vec<(History, Option<f64>)> {
         for &(spread, lag1) in noises {
             // In the middle of a series, of a step of five spreads of independent values.
             let bound = (step >= 5.0 * spread && lag1 == 0.0).then_some(0.95);
+            let of_stairs = bound.map(|_| 0.90);
             for (n, steps, bound) in [
                 (30, vec![(15, slower)], bound),
                 (30, vec![(25, slower)], None),
                 (100, vec![(50, slower)], bound),
                 (60, vec![(30, slower), (40, 1.0 / slower)], bound),
+                (60, vec![(20, slower), (40, slower)], of_stairs),
             ] {
                 table.push((History { steps, ..History::steady(n, spread, lag1) }, bound));
             }

@@ -10,6 +10,9 @@ use tokmark_stats::{ChangePoint, Changes, Difference, Direction, SeriesKey, Seri
 
 use super::words::{counted, minute, note, number, printable, short_id, with_quantization};
 
+/// Lag-1 correlation from which on a series is not called steady.
+const ALIKE: f64 = 0.5;
+
 /// Columns where no terminal tells.
 const USUAL_WIDTH: usize = 100;
 /// Lines of a plot.
@@ -99,6 +102,12 @@ fn peculiar<'w>(
     differing.map(|field| format!("{} {}", field.replace('_', " "), value(field))).collect()
 }
 
+/// Records that follow each other are so much alike that a change from one to the next is no sign
+/// of anything, nor is its absence.
+fn is_alike(series: &Watched) -> bool {
+    matches!(&series.changes, Changes::Searched { points, lag1 } if points.is_empty() && *lag1 >= ALIKE)
+}
+
 fn lines(series: &Watched) -> Vec<String> {
     let mut lines = match &series.changes {
         Changes::TooShort { n, needs } => {
@@ -108,7 +117,13 @@ fn lines(series: &Watched) -> Vec<String> {
             let id = series.points.get(*index).map(|point| short_id(point.id));
             vec![format!("record {} has no rate that can be compared", id.unwrap_or_default())]
         }
-        Changes::Searched { points, .. } if points.is_empty() => vec!["no change".to_owned()],
+        Changes::Searched { points, lag1 } if points.is_empty() => vec![match is_alike(series) {
+            true => format!(
+                "no step stands out, but successive records are alike (lag 1: {lag1:.2}): the rate \
+                 drifts or wanders"
+            ),
+            false => "no change".to_owned(),
+        }],
         Changes::Searched { points, .. } => {
             points.iter().flat_map(|change| change_lines(series, change)).collect()
         }
@@ -123,7 +138,8 @@ fn lines(series: &Watched) -> Vec<String> {
         if !is_cause {
             let at = when(series, annotation.index);
             // Where nothing was searched nothing is known of a change.
-            let without = series.changes.points().map_or("", |_| "; no change with it");
+            let is_searched = series.changes.points().is_some() && !is_alike(series);
+            let without = if is_searched { "; no change with it" } else { "" };
             lines.push(format!("{at}: {}{without}", named(&annotation.differences)));
         }
     }
