@@ -32,6 +32,6 @@ mod tests {
     #[test]
     fn what_is_shipped_has_no_faults() {
         let content = content().unwrap();
-        assert!(content.runs.len() > 50 && content.hardware.len() == 3);
+        assert!(content.runs.len() > 50 && content.hardware.len() == 4);
     }
 }

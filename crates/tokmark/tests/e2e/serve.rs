@@ -461,7 +461,10 @@ fn a_comparison_is_no_model_and_what_is_shipped_counts_once_and_has_its_machine(
     let menus = || {
         let page = served.get("/leaderboard").1;
         let menus = page.split("<select").skip(1).map(|menu| menu.split("</select>").next());
-        menus.map(|menu| menu.unwrap().to_owned()).collect::<Vec<_>>()
+        let choices = menus.flat_map(|menu| menu.unwrap().split("<option").skip(1));
+        let mut choices: Vec<String> = choices.map(str::to_owned).collect();
+        choices.sort();
+        choices
     };
     let before = menus();
     let (status, answer) = served.post("/api/benchmarks", &record);
