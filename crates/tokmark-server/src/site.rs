@@ -110,13 +110,7 @@ pub fn build_site(
         site.page(&format!("hardware/{}", slug(fingerprint)), page)?;
     }
     let mut list = Page::new("/hardware", "Hardware");
-    let rigs = content.hardware.iter().map(|rig| (rig.name.as_str(), rig.slug.as_str()));
-    let measured =
-        machines.iter().map(|(fingerprint, own)| (own[0].hardware.as_str(), *fingerprint));
-    let link = |(name, place): (&str, &str)| {
-        Cell::link(name.to_owned(), format!("/hardware/{}", words::escaped(place)))
-    };
-    list.blocks.push(Block::Links(measured.chain(rigs).map(link).collect()));
+    list.blocks.push(Block::Links(hardware::shipped(content)));
     site.page("hardware", list)?;
     let mut terms = Page::new("/definitions", "Definitions");
     let facts = words::DEFINITIONS.iter();

@@ -277,9 +277,7 @@ impl Values {
             }
         }
     }
-}
 
-impl Values {
     /// A number of parameters: `7B`, `135M`, `7000000000`.
     fn params(&mut self, name: &'static str) -> Result<Option<u64>, QueryError> {
         let (name, Some(value)) = self.take(name) else { return Ok(None) };

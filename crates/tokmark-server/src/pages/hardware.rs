@@ -73,14 +73,12 @@ async fn list_page(
     Ok(page)
 }
 
-/// Links to the machines of content: those of its records, then those that sources describe.
+/// Links to the machines of content: those of its rows, then those that sources describe.
 pub(crate) fn shipped(content: &Content) -> Vec<Cell> {
     let mut links: BTreeMap<String, Cell> = BTreeMap::new();
-    let facts = content.records().map(|record| &record.machine);
-    for facts in facts.filter(|facts| !facts.fingerprint.is_empty()) {
-        let name = facts.cpu.model.clone().unwrap_or_else(|| "unknown processor".to_owned());
-        let place = format!("/hardware/{}", words::escaped(&facts.fingerprint));
-        links.insert(facts.fingerprint.clone(), Cell::link(name, place));
+    for row in content.rows().into_iter().filter(|row| !row.machine_fingerprint.is_empty()) {
+        let place = format!("/hardware/{}", words::escaped(&row.machine_fingerprint));
+        links.entry(row.machine_fingerprint).or_insert_with(|| Cell::link(row.hardware, place));
     }
     let rig = |rig: &Hardware| Cell::link(rig.name.clone(), format!("/hardware/{}", rig.slug));
     links.into_values().chain(content.hardware.iter().map(rig)).collect()

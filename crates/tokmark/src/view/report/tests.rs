@@ -2,7 +2,8 @@ use tokmark_command::load_commands as commands;
 use tokmark_model::{Load, Nanos, Record, Repetitions};
 
 use super::super::load::example::{self, chat_by_four, chat_by_one, remote_at_a_rate, two_recipes};
-/// No test has a file of requests beside its records but the one that names it.
+
+/// No record here has its requests in a file.
 fn page(records: &[Record]) -> String {
     super::page(records, std::path::Path::new("/nowhere"))
 }
