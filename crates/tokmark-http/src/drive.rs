@@ -52,6 +52,8 @@ pub struct Driven {
 struct Made {
     request: Arc<PlannedRequest>,
     ready: Ready,
+    /// How long it waited for the answer before it, beyond its due time.
+    held: Option<Nanos>,
 }
 
 /// What all threads share.
@@ -351,7 +353,7 @@ impl Shared {
         let bytes = self.endpoint.targets[replica].request("POST", body.path, &body.json, &extra);
         let PlannedRequest { session, turn, max_tokens, .. } = request;
         let ready = Ready { index, session, turn, replica, bytes, max_tokens };
-        Made { request: Arc::new(request), ready }
+        Made { request: Arc::new(request), ready, held: None }
     }
 
     /// Sends one request and reports it; the answer, if there was one.
@@ -373,6 +375,7 @@ impl Shared {
         let mut finished =
             exchange(pool, target, ready, due, &self.rules, self.clock, cut_now).await;
         self.n_in_flight.fetch_sub(1, Ordering::Relaxed);
+        finished.sample.held_ns = made.held;
         let is_ok = finished.sample.is_ok();
         if is_ok && finished.sample.prompt_tokens.is_none() {
             finished.prompt = Some(made.request.clone());

@@ -33,6 +33,9 @@ pub struct Uncounted<'a> {
     /// Text of the first text event of several.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub first_event: Cow<'a, str>,
+    /// Most tokens that its answer was asked for; known where nobody counted the prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
 }
 
 impl Uncounted<'_> {
@@ -86,6 +89,7 @@ impl Finished {
         if let Some(prompt) = &self.prompt {
             texts.prompt = Cow::Borrowed(&prompt.messages);
             texts.tools = Cow::Borrowed(&prompt.tools);
+            texts.max_tokens = Some(prompt.max_tokens);
         }
         if sample.output_tokens.is_none() {
             texts.answer = Cow::Borrowed(&self.answer.content);

@@ -46,6 +46,9 @@ pub enum LoadExtent {
         /// Time for the point, warm-up left out.
         budget: Duration,
     },
+    /// Until it is known whether the requests keep the service levels, or this time is over,
+    /// warm-up left out: the points of a search.
+    Judged(Duration),
 }
 
 impl LoadExtent {
@@ -54,7 +57,7 @@ impl LoadExtent {
     pub fn at_most(&self) -> Option<Duration> {
         match self {
             LoadExtent::Requests(_) => None,
-            LoadExtent::For(time) => Some(*time),
+            LoadExtent::For(time) | LoadExtent::Judged(time) => Some(*time),
             LoadExtent::Until { budget, .. } => Some(*budget),
         }
     }

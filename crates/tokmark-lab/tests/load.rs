@@ -196,8 +196,8 @@ fn estimated_counts_are_in_the_grade() {
     for request in requests(&record) {
         let estimated = Some(CountSource::Estimated);
         assert_eq!(sources(request), [estimated, estimated, None], "{request:?}");
-        // Eight words x 1.3.
-        assert_eq!(request.output_tokens.unwrap().n, 10);
+        // Eight words x 1.3 would be ten; eight were asked for.
+        assert_eq!(request.output_tokens.unwrap().n, 8);
         assert_eq!(request.first_event_tokens, None);
     }
     assert!(is_estimated(&record), "{:?}", record.grade);

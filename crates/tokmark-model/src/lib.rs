@@ -64,8 +64,8 @@ pub use record::{
 };
 pub use request::{CountSource, RequestError, RequestSample, ServerTimes, TokenCount};
 pub use serving::{
-    ArrivalCheck, ClientCheck, Distribution, FoundRate, Goodput, Quantile, ReplicaSummary,
-    ServerFacts, Serving, ServingSummary, SpeedUp, SystemRate, TimelinePoint,
+    ArrivalCheck, ClientCheck, Distribution, FoundRate, Goodput, KeptShare, Quantile,
+    ReplicaSummary, ServerFacts, Serving, ServingSummary, SpeedUp, SystemRate, TimelinePoint,
 };
 pub use signature::Signature;
 pub use summary::{

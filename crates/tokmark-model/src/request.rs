@@ -109,6 +109,10 @@ pub struct ServerTimes {
 pub struct RequestSample {
     /// When the schedule wanted it sent. In a closed loop when its slot became free.
     pub due_ns: Nanos,
+    /// A later turn of a trace whose time had come before the answer that it follows was there:
+    /// how long it had to wait for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_ns: Option<Nanos>,
     /// When its first byte was handed to the kernel. A connection made for it was open then.
     pub sent_ns: Nanos,
     /// Time to open the connection, TLS included, where one was made for it.

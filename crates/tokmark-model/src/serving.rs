@@ -127,6 +127,21 @@ pub struct Goodput {
     pub no_interval: Option<NoInterval>,
 }
 
+/// Requests that kept one service level.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct KeptShare {
+    /// Requests that kept it.
+    pub n_kept: u64,
+    /// Requests that could be judged; errors and timeouts count among them.
+    pub n_judged: u64,
+    /// Kept / judged.
+    pub share: f64,
+    /// 95 % interval of the share, which holds at all looks of a search together.
+    pub share_low: f64,
+    /// Its upper end.
+    pub share_high: f64,
+}
+
 impl Goodput {
     /// Good requests per second, with their interval.
     pub fn rate(&self) -> SystemRate {
@@ -143,6 +158,8 @@ pub struct ArrivalCheck {
     pub n: u64,
     /// Coefficient of variation asked for; open loop only.
     pub asked_cv: Option<f64>,
+    /// Requests that became due per second; of a rate with two and more.
+    pub offered_per_s: Option<f64>,
     /// Of the gaps between due times.
     pub due_cv: Option<f64>,
     /// Of the gaps between sent times, the time to open a connection taken off.
@@ -154,6 +171,11 @@ pub struct ArrivalCheck {
     pub late_p99_ns: Nanos,
     /// Largest sent - due - connecting.
     pub late_max_ns: Nanos,
+    /// Turns of a trace that waited for the answer before them for over 1 ms after they were due.
+    /// That wait is in their latencies from due and not in how late they were sent.
+    pub n_held: u64,
+    /// The longest of those waits.
+    pub held_max_ns: Nanos,
 }
 
 /// Whether the client could have made the figures.
@@ -213,7 +235,14 @@ pub struct FoundRate {
     pub highest_met_per_s: Option<f64>,
     /// The lowest that did not.
     pub lowest_failed_per_s: Option<f64>,
-    /// The two are this close at the end of the search, as a share.
+    /// What decided that the one kept them: of its levels the one kept by the fewest. Where the
+    /// interval holds the share that is asked for, the search went on by the share itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub met: Option<KeptShare>,
+    /// The same of the lowest that did not; absent where no request was answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<KeptShare>,
+    /// The two rates are this close at the end of the search, as a share.
     pub tolerance: f64,
     /// Points so far, this one included.
     pub n_points: u32,
@@ -323,9 +352,8 @@ pub struct ServingSummary {
     pub rate_vs_server: Option<f64>,
     /// Figures of each base URL, where there are several.
     pub replicas: Vec<ReplicaSummary>,
-    /// Service levels that decided [`ServingSummary::goodput`], by name, met by the quantile
-    /// 0.99; for the ramp.
-    pub levels_met: BTreeMap<String, bool>,
+    /// How many requests kept each service level, by its name; of two of one kind the stricter.
+    pub levels: BTreeMap<String, KeptShare>,
 }
 
 impl ServingSummary {

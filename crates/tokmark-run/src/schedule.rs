@@ -86,7 +86,8 @@ enum Source {
 }
 
 impl Schedule {
-    /// The schedule of a closed or an open loop. `seed` decides random gaps and nothing else.
+    /// The schedule of a closed or an open loop. `seed` and the rate decide random gaps, and
+    /// nothing else.
     ///
     /// # Errors
     /// When the load makes no sense, and for a replay, whose due times [`Schedule::replay`]
@@ -191,7 +192,7 @@ fn open_loop(per_s: f64, arrivals: Arrivals, seed: u64) -> Result<Source, Schedu
     Ok(match gaps {
         None => Source::Constant { per_s },
         Some(gaps) => {
-            let stream = Stream::new(seed);
+            let stream = Stream::new(seed, per_s);
             Source::Random { gaps, stream, mean_ns: 1e9 / per_s, next_ns: 0.0 }
         }
     })

@@ -93,10 +93,11 @@ pub use rounds::{can_decide, can_decide_at, design_can_decide, n_comparisons, ro
 pub use serving::{
     ARRIVALS_MOVED, CACHE_HIT_FLAGGED, CACHE_HIT_TOUCHED, DEFAULT_ABORT_ERROR_SHARE,
     DEFAULT_SERVING_HALF_WIDTH, FEWEST_FOR_RATE, FIRST_ANSWERS, HISTOGRAM_ABOVE, IN_FLIGHT_HELD,
-    ITL_PER_EVENT_FROM, LATE_FROM, LATE_RELATIVE, LENGTH_FLAGGED, LEVEL_QUANTILE, RUN_IN_QUANTILE,
-    RequestFigures, Requests, RequestsWithEvents, SERVER_RATE_FLAGGED, SERVING_QUANTILES,
-    ServingGradeInput, ServingInput, ServingPrecision, WINDOW_PIECES, add_early_end, grade_serving,
-    itl_is_per_event, next_serving_look, quantile_ranks, request_figures, server_step_ns,
+    ITL_PER_EVENT_FROM, LATE_FROM, LATE_RELATIVE, LENGTH_FLAGGED, LEVEL_QUANTILE, OFFERED_ELSE,
+    OFFERED_TOUCHED, RUN_IN_QUANTILE, RequestFigures, Requests, RequestsWithEvents,
+    SERVER_RATE_FLAGGED, SERVING_QUANTILES, ServingGradeInput, ServingInput, ServingPrecision,
+    WINDOW_PIECES, add_early_end, fewest_to_meet, grade_serving, is_level_met, itl_is_per_event,
+    next_serving_look, quantile_ranks, request_figures, server_step_ns, serving_levels,
     serving_precision, summarize_serving, upper_bound_rank,
 };
 pub use session::{LEVEL, PRESUMED_LAG1, PRESUMED_WEIGHT};
@@ -107,4 +108,4 @@ pub use tokens::{STALL_FACTOR, token_times};
 pub use trend::{DRIFT_ALPHA, DRIFT_RELATIVE, MIN_FOR_DEPENDENCE, mann_kendall, theil_sen};
 
 /// Version of these statistics, kept with every summary.
-pub const STATISTICS_VERSION: u32 = 5;
+pub const STATISTICS_VERSION: u32 = 6;

@@ -6,6 +6,7 @@ mod flow;
 mod goodput;
 mod grade;
 mod in_flight;
+mod level;
 mod precision;
 mod quantile_ranks;
 mod request_figures;
@@ -16,19 +17,19 @@ mod window;
 use std::collections::BTreeMap;
 
 use tokmark_model::{
-    Distribution, Load, Nanos, ReplicaSummary, RequestError, RequestSample, ServingSummary,
-    Workload,
+    CountSource, Distribution, KeptShare, Load, Nanos, ReplicaSummary, RequestError, RequestSample,
+    ServingSummary, TokenCount, Workload,
 };
 
 pub use arrivals::LATE_FROM;
 pub use distribution::{HISTOGRAM_ABOVE, SERVING_QUANTILES};
 pub use flow::{FEWEST_FOR_RATE, WINDOW_PIECES};
-pub use goodput::LEVEL_QUANTILE;
 pub use grade::{
     ARRIVALS_MOVED, CACHE_HIT_FLAGGED, CACHE_HIT_TOUCHED, DEFAULT_ABORT_ERROR_SHARE,
-    DEFAULT_SERVING_HALF_WIDTH, IN_FLIGHT_HELD, LATE_RELATIVE, LENGTH_FLAGGED, SERVER_RATE_FLAGGED,
-    ServingGradeInput, add_early_end, grade_serving,
+    DEFAULT_SERVING_HALF_WIDTH, IN_FLIGHT_HELD, LATE_RELATIVE, LENGTH_FLAGGED, OFFERED_ELSE,
+    OFFERED_TOUCHED, SERVER_RATE_FLAGGED, ServingGradeInput, add_early_end, grade_serving,
 };
+pub use level::{LEVEL_QUANTILE, fewest_to_meet, is_level_met};
 pub use precision::{ServingPrecision, next_serving_look, serving_precision};
 pub use quantile_ranks::{quantile_ranks, upper_bound_rank};
 pub use request_figures::{RequestFigures, request_figures, server_step_ns};
@@ -89,7 +90,7 @@ pub fn summarize_serving(input: &ServingInput<'_>) -> Option<ServingSummary> {
         request_rate_per_s: answered.map(Flow::request_rate),
         mean_in_flight: window.map(|window| in_flight::mean(requests, window)),
         max_in_flight: in_flight::most(requests),
-        levels_met: judged.met,
+        levels: judged.levels,
         goodput: judged.goodput,
         arrivals: arrivals::check(input.workload, requests),
         cold_ttft_ms: cold_ttft(input).map(ms),
@@ -104,6 +105,12 @@ pub fn summarize_serving(input: &ServingInput<'_>) -> Option<ServingSummary> {
         rate_vs_server: rate_vs_server(input),
         ..latencies_and_counts(input)
     })
+}
+
+/// How many requests kept each service level, by its word: [`ServingSummary::levels`] alone.
+pub fn serving_levels(workload: &Workload, requests: &dyn Requests) -> BTreeMap<String, KeptShare> {
+    let input = ServingInput { workload, requests, cold: None };
+    goodput::judged(&input, measured_window(workload, requests)).levels
 }
 
 /// Whether the gaps of [`ServingSummary::itl_ms`] are those of events that hold several tokens.
@@ -166,7 +173,11 @@ impl Tally {
         self.n_reasoned += u64::from(request.has_reasoned || is_counted);
         let in_one_piece = stream && request.in_one_piece;
         self.n_in_one_piece += u64::from(in_one_piece);
-        if let Some(tokens) = figures.streamed_tokens.filter(|_| stream && !in_one_piece) {
+        // Words are no measure of how many tokens an event holds.
+        let is_counted = |count: &TokenCount| count.source != CountSource::Estimated;
+        let has_tokens = request.output_tokens.as_ref().is_some_and(is_counted);
+        let is_asked = stream && !in_one_piece && has_tokens;
+        if let Some(tokens) = figures.streamed_tokens.filter(|_| is_asked) {
             self.streamed_tokens += u64::from(tokens);
             self.text_events += u64::from(request.n_text_events);
         }

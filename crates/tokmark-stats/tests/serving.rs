@@ -158,16 +158,17 @@ fn two_a_second(n: u64, e2e: impl Fn(u64) -> u64) -> Point {
 
 #[test]
 fn as_much_runs_out_of_an_open_loop_as_runs_into_it() {
-    let summary = two_a_second(20, |_| 5_000).summary();
-    assert_eq!((summary.window_start_ns, summary.window_end_ns), (ms(5_000), ms(9_500)));
+    let summary = two_a_second(21, |_| 5_000).summary();
+    assert_eq!((summary.window_start_ns, summary.window_end_ns), (ms(5_000), ms(10_000)));
     assert_close(summary.request_rate_per_s.unwrap().per_s, 2.0);
     assert_close(summary.goodput.unwrap().per_s, 2.0);
-    assert_eq!(summary.goodput.unwrap().n_judged, 20);
+    // Those of the run-in found an emptier server.
+    assert_eq!(summary.goodput.unwrap().n_judged, 11);
     // At 5 s ten requests of 5 s are under way.
     assert_close(summary.mean_in_flight.unwrap(), 10.0);
     assert_close(summary.output_rate_tps.unwrap().per_s, 20.0);
     // 4.5 s of requests of 5 s.
-    assert_eq!(summary.request_rate_per_s.unwrap().no_interval, Some(NoInterval::TooFew));
+    assert_eq!(two_a_second(20, |_| 5_000).summary().request_rate_per_s, None);
     let longer = two_a_second(200, |_| 5_000).summary();
     assert_close(longer.request_rate_per_s.unwrap().per_s, 2.0);
     assert!(longer.output_rate_tps.unwrap().interval.is_some(), "{longer:?}");
@@ -178,7 +179,7 @@ fn an_open_loop_that_ends_before_its_first_answers_has_no_rates() {
     let summary = two_a_second(10, |_| 5_000).summary();
     assert_eq!(summary.window_start_ns, summary.window_end_ns);
     assert_eq!((summary.request_rate_per_s, summary.goodput), (None, None));
-    assert!(summary.levels_met["ttft"], "levels need no window: {:?}", summary.levels_met);
+    assert_eq!(summary.levels["ttft"].share, 1.0, "levels need no window");
 }
 
 #[test]
@@ -280,8 +281,8 @@ fn an_open_loop_that_was_cut_ends_a_service_level_before_the_cut() {
     point.error(1_000, 1_050, RequestError::Cut);
     let summary = point.summary();
     assert_eq!(summary.window_end_ns, ms(750));
-    // Due from 0 to 700 ms.
-    assert_eq!(summary.goodput.unwrap().n_judged, 8);
+    // Due from 300 to 700 ms: before lies the run-in.
+    assert_eq!(summary.goodput.unwrap().n_judged, 5);
 }
 
 #[test]

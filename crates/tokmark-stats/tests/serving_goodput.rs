@@ -21,8 +21,9 @@ fn goodput_needs_every_level() {
     // It ends after the window.
     assert_eq!(goodput.per_s, 0.0);
     assert!(goodput.share_low > 0.04 && goodput.share_high < 0.71, "{goodput:?}");
-    let met: Vec<_> = summary.levels_met.iter().map(|(kind, met)| (kind.as_str(), *met)).collect();
-    assert_eq!(met, [("tpot", false), ("ttft", false)]);
+    let kept = summary.levels.iter().map(|(kind, kept)| (kind.as_str(), kept.n_kept));
+    // Of the two levels of TPOT the stricter.
+    assert_eq!(kept.collect::<Vec<_>>(), [("tpot", 2), ("ttft", 2)]);
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn a_cut_request_whose_text_had_come_in_time_breaks_no_level_of_ttft() {
         let cut = point.error(500, 60_500, RequestError::Cut);
         cut.first_text_ns = first.map(|first| ms(500 + first));
         let summary = point.summary();
-        (summary.goodput.unwrap().n_judged, summary.levels_met["ttft"])
+        (summary.goodput.unwrap().n_judged, summary.levels["ttft"].share == 1.0)
     };
     assert_eq!(met(Some(51)), (4, true));
     assert_eq!(met(Some(301)), (5, false));
@@ -98,11 +99,11 @@ fn a_level_of_gaps_judges_the_median_gap_of_a_request() {
     let summary = point.summary();
     let goodput = summary.goodput.unwrap();
     assert_eq!((goodput.n_good, goodput.n_judged, goodput.n_unjudged), (1, 2, 1));
-    assert!(!summary.levels_met["itl"]);
+    assert_eq!(summary.levels["itl"].n_kept, 1);
 }
 
 #[test]
-fn a_level_is_met_when_99_percent_keep_it_and_errors_do_not() {
+fn errors_keep_no_level() {
     let run = |n_slow: u64, n_errors: u64| {
         let mut point = Point::closed(1).with_level(LatencyKind::Ttft, 50);
         for i in 0..200 - n_slow - n_errors {
@@ -114,10 +115,10 @@ fn a_level_is_met_when_99_percent_keep_it_and_errors_do_not() {
         for i in 200 - n_errors..200 {
             point.error(100 * i, 100 * i + 1, RequestError::Connect);
         }
-        point.summary().levels_met["ttft"]
+        point.summary().levels["ttft"].n_kept
     };
-    assert!(run(0, 0) && run(2, 0) && run(1, 1) && run(0, 2));
-    assert!(!run(3, 0) && !run(2, 1) && !run(0, 3));
+    assert_eq!([run(0, 0), run(2, 0), run(1, 1), run(0, 2)], [200, 198, 198, 198]);
+    assert_eq!([run(3, 0), run(2, 1), run(0, 3)], [197; 3]);
 }
 
 #[test]
@@ -128,5 +129,5 @@ fn without_levels_or_anything_to_judge_there_is_no_goodput() {
         request.n_text_events = 1;
     }
     let summary = point.summary();
-    assert!(summary.goodput.is_none() && summary.levels_met.is_empty());
+    assert!(summary.goodput.is_none() && summary.levels.is_empty());
 }

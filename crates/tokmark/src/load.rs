@@ -320,6 +320,7 @@ impl Run<'_> {
             (Some(n), _) => LoadExtent::Requests(n),
             (None, Some(time)) => LoadExtent::For(time),
             (None, None) if once.is_some() => LoadExtent::Requests(once.unwrap_or_default()),
+            (None, None) if self.args.workload.ramp => LoadExtent::Judged(extent.budget),
             (None, None) => {
                 LoadExtent::Until { half_width: extent.interval, budget: extent.budget }
             }

@@ -98,8 +98,8 @@ pub(super) fn open_loop(
 }
 
 /// A request of an open loop, and what follows from its answer: of a rate, a turn that waits for
-/// the next due time; of a trace, the turns after it, each due at its recorded time or when the
-/// answer before it is there.
+/// the next due time; of a trace, the turns after it, each due at its recorded time, or, where it has none,
+/// when the answer before it is there.
 async fn conversation(
     shared: &Shared,
     pool: &Pool,
@@ -117,11 +117,12 @@ async fn conversation(
             return;
         }
         let now = shared.clock.now();
-        due = request.due.map_or(now, |recorded| shared.sped_up(recorded).max(now));
+        due = request.due.map_or(now, |recorded| shared.sped_up(recorded));
         if !shared.wants_more_at(due).await || !shared.may_make_another() {
             return;
         }
-        made = shared.make(request);
+        let held = Nanos(now.0.saturating_sub(due.0));
+        made = Made { held: (held.0 > 0).then_some(held), ..shared.make(request) };
     }
 }
 

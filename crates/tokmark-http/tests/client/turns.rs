@@ -58,6 +58,16 @@ fn a_replay_makes_as_many_requests_as_were_asked_for() {
         drive(&endpoint, &source, &workload, schedule, 0, &mut keep).unwrap();
         assert_eq!(keep.finished.len(), n);
         assert_turns_follow(&keep.finished);
+        // However late the answer before a turn is, the turn was due when the trace has it.
+        let mut ends = 0;
+        for (finished, recorded) in keep.finished.iter().take(2).zip([0, 20_000_000]) {
+            let sample = &finished.sample;
+            assert_eq!((sample.session, sample.due_ns.0), (0, recorded));
+            let held = sample.held_ns.map_or(0, |held| held.0);
+            assert!(sample.due_ns.0 + held >= ends && sample.sent_ns.0 >= ends, "{sample:?}");
+            assert_eq!(held > 0, ends > recorded, "{sample:?}");
+            ends = sample.end_ns.0;
+        }
     }
 }
 

@@ -27,6 +27,7 @@ fn texts(mode: &str, workload: &Workload) -> Vec<Uncounted<'static>> {
         answer: Cow::Owned(texts.answer.to_string()),
         tool_calls: Cow::Owned(texts.tool_calls.to_vec()),
         first_event: Cow::Owned(texts.first_event.to_string()),
+        max_tokens: texts.max_tokens,
     };
     driven.log.count(&mut |_, texts| kept.push(own(texts))).unwrap();
     kept

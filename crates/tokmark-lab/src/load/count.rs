@@ -171,7 +171,11 @@ impl Count {
             let reasoning = count(&texts.reasoning)?;
             let n = reasoning.checked_add(count(&texts.answer)?)?.checked_add(count(&calls)?)?;
             let source = counter.source();
-            let (all, reasoning) = (TokenCount { n, source }, TokenCount { n: reasoning, source });
+            // No server gives more than it was asked for; words may.
+            let most = texts.max_tokens.filter(|_| source == CountSource::Estimated);
+            let most = most.unwrap_or(u32::MAX);
+            let own = |n: u32| TokenCount { n: n.min(most), source };
+            let (all, reasoning) = (own(n), own(reasoning));
             Some(Output { all, reasoning })
         })
     }

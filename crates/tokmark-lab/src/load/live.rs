@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokmark_http::{Finished, Progress};
+use tokmark_model::KeptShare;
 use tokmark_stats::quantile;
 
 /// The last so many values make the quantiles so far.
@@ -37,6 +38,9 @@ pub struct Live {
     pub itl: Option<(Duration, Duration)>,
     /// Half width of the wider of the two medians at the last look.
     pub half_width: Option<f64>,
+    /// Of a point that goes on until its levels are judged, at the last look: the level that the
+    /// fewest requests kept.
+    pub kept: Option<KeptShare>,
 }
 
 /// Values of the last requests.

@@ -189,7 +189,7 @@ fn schedule(
     let extent = match options.extent {
         LoadExtent::Requests(n) => Extent { n_requests: Some(n), duration: None },
         LoadExtent::For(duration) => Extent { n_requests: None, duration: Some(duration) },
-        LoadExtent::Until { .. } => Extent::default(),
+        LoadExtent::Until { .. } | LoadExtent::Judged(_) => Extent::default(),
     };
     match workload.arrival {
         Load::Replay { speed } => {

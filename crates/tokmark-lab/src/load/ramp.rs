@@ -1,9 +1,12 @@
 //! The highest rate that still keeps the service levels.
 
+use std::collections::BTreeMap;
+
 use tokmark_model::{
-    Arrivals, FoundRate, LatencyKind, Load, Record, ServiceLevel, Status, Workload,
+    Arrivals, FoundRate, KeptShare, LatencyKind, Load, Record, ServiceLevel, Status, Workload,
 };
 use tokmark_run::{Bisection, RateSearch};
+use tokmark_stats::{LEVEL_QUANTILE, is_level_met};
 
 /// Rate of the first point, where nothing better is known.
 const FIRST_PER_S: f64 = 1.0;
@@ -13,7 +16,8 @@ const MOST_PER_S: f64 = 100_000.0;
 const LEAST_PER_S: f64 = 1.0 / 600.0;
 /// Factor from one rate to the next while nothing has failed.
 const GROWTH: f64 = 2.0;
-/// The highest rate that met and the lowest that failed are this close at the end.
+/// The highest rate that met and the lowest that failed are this close at the end. How sure each
+/// of the two is stands beside it.
 const TOLERANCE: f64 = 0.05;
 
 /// A search: points to measure, one after the other.
@@ -21,6 +25,9 @@ const TOLERANCE: f64 = 0.05;
 pub struct Ramp {
     bisection: Bisection,
     arrivals: Arrivals,
+    /// What decided of the highest rate that met, and of the lowest that failed.
+    met: Option<KeptShare>,
+    failed: Option<KeptShare>,
     /// Service levels that no request of a point could be held to.
     unjudged: Vec<LatencyKind>,
 }
@@ -39,7 +46,7 @@ pub fn ramp(first_per_s: Option<f64>, arrivals: Arrivals) -> Ramp {
         tolerance: TOLERANCE,
     };
     let bisection = Bisection::new(limits).expect("the limits contain the first rate");
-    Ramp { bisection, arrivals, unjudged: Vec::new() }
+    Ramp { bisection, arrivals, met: None, failed: None, unjudged: Vec::new() }
 }
 
 impl Ramp {
@@ -53,8 +60,9 @@ impl Ramp {
         Some(Workload { arrival, ..workload.clone() })
     }
 
-    /// Takes in the record of the point that [`Ramp::next`] named. It met its service levels
-    /// if every one is kept by the level quantile of its requests and none failed to arrive.
+    /// Takes in the record of the point that [`Ramp::next`] named. It met its service levels, or
+    /// failed them, where their intervals say so, else by the shares of requests that kept them; a
+    /// point without an answer failed.
     /// Gives the levels that none of the requests that came back could be held to (`tpot` of
     /// answers of one token, say): whether a rate keeps those cannot be found, and the search ends.
     /// A point that the user cut says nothing of its rate.
@@ -62,22 +70,24 @@ impl Ramp {
         if record.status == Status::Interrupted {
             return &self.unjudged;
         }
-        let Some(serving) = &record.serving else {
-            self.bisection.report(false);
-            return &[];
-        };
-        let summary = serving.summary.as_ref();
-        let of_level = |level: &ServiceLevel| summary?.levels_met.get(level.kind.word()).copied();
-        let levels = &serving.workload.service_levels;
-        if summary.is_some_and(|summary| summary.n_ok > 0) {
-            let unjudged = levels.iter().filter(|level| of_level(level).is_none());
-            self.unjudged = unjudged.map(|level| level.kind).collect();
-        }
-        if self.unjudged.is_empty() {
-            let met = levels.iter().all(|level| of_level(level) == Some(true));
-            self.bisection.report(met && !levels.is_empty());
+        let serving = record.serving.as_deref();
+        let summary = serving.and_then(|serving| serving.summary.as_ref());
+        let verdict = serving.zip(summary).map(|(serving, summary)| {
+            Verdict::of(&serving.workload.service_levels, &summary.levels)
+        });
+        match verdict {
+            Some(Ok(verdict)) => self.decide(verdict.is_met, Some(verdict.weakest)),
+            Some(Err(unjudged)) if summary.is_some_and(|summary| summary.n_ok > 0) => {
+                self.unjudged = unjudged;
+            }
+            _ => self.decide(false, None),
         }
         &self.unjudged
+    }
+
+    fn decide(&mut self, is_met: bool, by: Option<KeptShare>) {
+        self.bisection.report(is_met);
+        *(if is_met { &mut self.met } else { &mut self.failed }) = by;
     }
 
     /// What is known so far.
@@ -86,6 +96,8 @@ impl Ramp {
         FoundRate {
             highest_met_per_s: found.highest_met_per_s,
             lowest_failed_per_s: found.lowest_failed_per_s,
+            met: self.met,
+            failed: self.failed,
             tolerance: found.tolerance,
             n_points: found.n_points,
             is_over: self.bisection.next_rate().is_none(),
@@ -93,54 +105,37 @@ impl Ramp {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
+/// What the requests of a point say of its rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Verdict {
+    /// The rate keeps the levels: surely where the intervals say so, else by the shares alone.
+    is_met: bool,
+    /// The interval of every level lies above the share that is asked for, or that of one below.
+    pub(super) is_sure: bool,
+    /// The level that the fewest kept.
+    pub(super) weakest: KeptShare,
+}
 
-    use tokmark_model::{Nanos, ServerFacts, ServingSummary, Uuid};
-
-    use super::*;
-    use crate::load::skipped_point;
-
-    /// The record of a point with two levels, and what its requests said to them.
-    fn point(workload: &Workload, met: &[(&str, bool)]) -> Record {
-        let level = |kind| ServiceLevel { kind, limit_ns: Nanos(50_000_000) };
-        let levels = vec![level(LatencyKind::Ttft), level(LatencyKind::Tpot)];
-        let workload = Workload { service_levels: levels, ..workload.clone() };
-        let mut record = skipped_point(Uuid::nil(), &workload, &ServerFacts::default(), "");
-        let levels_met: BTreeMap<String, bool> =
-            met.iter().map(|(kind, met)| ((*kind).to_owned(), *met)).collect();
-        let summary = ServingSummary { n_ok: 9, levels_met, ..ServingSummary::default() };
-        record.serving.as_mut().unwrap().summary = Some(summary);
-        record
-    }
-
-    #[test]
-    fn a_point_that_was_cut_is_asked_again() {
-        let mut search = ramp(Some(4.0), Arrivals::Constant);
-        let asked = Workload::new("chat", Load::Concurrency { n: 1 });
-        let before = search.next(&asked).unwrap();
-        for met in [true, false] {
-            let mut cut = point(&before, &[("ttft", met), ("tpot", met)]);
-            cut.status = Status::Interrupted;
-            assert!(search.report(&cut).is_empty());
-            assert_eq!(search.next(&asked).unwrap().arrival, before.arrival);
-        }
-        assert_eq!(search.found().n_points, 0);
-    }
-
-    #[test]
-    fn a_level_that_nothing_can_be_held_to_ends_the_search() {
-        let mut search = ramp(Some(4.0), Arrivals::Constant);
-        let asked = Workload::new("chat", Load::Concurrency { n: 1 });
-        let workload = search.next(&asked).unwrap();
-        let both = point(&workload, &[("ttft", true), ("tpot", true)]);
-        assert!(search.report(&both).is_empty());
-        assert_eq!(search.found().highest_met_per_s, Some(4.0));
-        let workload = search.next(&asked).unwrap();
-        assert_eq!(search.report(&point(&workload, &[("ttft", true)])), [LatencyKind::Tpot]);
-        assert!(search.next(&asked).is_none());
-        let found = search.found();
-        assert_eq!((found.highest_met_per_s, found.is_over), (Some(4.0), false));
+impl Verdict {
+    /// From what is known of each level, by its word.
+    ///
+    /// # Errors
+    /// The levels that no request could be held to; none of them where none was given.
+    pub(super) fn of(
+        levels: &[ServiceLevel],
+        kept: &BTreeMap<String, KeptShare>,
+    ) -> Result<Self, Vec<LatencyKind>> {
+        let unjudged = levels.iter().filter(|level| !kept.contains_key(level.kind.word()));
+        let unjudged: Vec<LatencyKind> = unjudged.map(|level| level.kind).collect();
+        let weakest = kept.values().min_by(|a, b| a.share.total_cmp(&b.share));
+        let Some(weakest) = weakest.filter(|_| unjudged.is_empty()) else { return Err(unjudged) };
+        let is_failed = kept.values().any(|level| is_level_met(level) == Some(false));
+        let is_kept = kept.values().all(|level| is_level_met(level) == Some(true));
+        let is_sure = is_failed || is_kept;
+        let is_met = if is_sure { is_kept } else { weakest.share >= LEVEL_QUANTILE };
+        Ok(Verdict { is_met, is_sure, weakest: *weakest })
     }
 }
+
+#[cfg(test)]
+mod tests;

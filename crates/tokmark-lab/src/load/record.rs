@@ -218,7 +218,7 @@ fn most_common(summary: &ServingSummary, requests: &PointRequests) -> String {
 fn asked_half_width(extent: &LoadExtent) -> Option<f64> {
     match extent {
         LoadExtent::Until { half_width, .. } => Some(*half_width),
-        LoadExtent::Requests(_) | LoadExtent::For(_) => None,
+        LoadExtent::Requests(_) | LoadExtent::For(_) | LoadExtent::Judged(_) => None,
     }
 }
 
@@ -227,7 +227,7 @@ fn repetitions(extent: &LoadExtent) -> Option<Repetitions> {
         LoadExtent::Requests(n) => {
             Some(Repetitions::Fixed { n: u32::try_from(n).unwrap_or(u32::MAX) })
         }
-        LoadExtent::For(_) => None,
+        LoadExtent::For(_) | LoadExtent::Judged(_) => None,
         LoadExtent::Until { half_width, budget } => {
             Some(Repetitions::Adaptive { half_width, budget_ns: budget.into(), at_least: 1 })
         }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tokmark_host::busiest_processes;
 use tokmark_http::{Finished, Flow, Progress, Watcher};
-use tokmark_model::{RequestError, RequestSample, Workload};
+use tokmark_model::{LatencyKind, Nanos, RequestError, RequestSample, Workload};
 use tokmark_run::Interrupt;
-use tokmark_stats::{next_serving_look, serving_precision};
+use tokmark_stats::{RequestsWithEvents, next_serving_look, serving_levels, serving_precision};
 
 use super::live::{Live, Recent};
+use super::ramp::Verdict;
 use super::{LoadExtent, LoadObserver, LoadOptions, USUAL_ABORT_ERRORS};
 use crate::session::QUIET_CORES;
 
@@ -50,8 +51,10 @@ pub(super) struct PointWatcher<'a> {
     observer: &'a mut dyn LoadObserver,
     recent: Recent,
     live: Live,
-    /// Answered requests of an adaptive point.
+    /// Requests of a point that goes on until something is known of them, with their events where
+    /// a level needs these: answered ones alone, unless it is to be judged.
     samples: Vec<RequestSample>,
+    times: Vec<Vec<Nanos>>,
     next_look: u64,
     pub(super) converged: bool,
     /// Requests that are over, cut ones left out.
@@ -88,6 +91,7 @@ impl<'a> PointWatcher<'a> {
             recent: Recent::default(),
             live,
             samples: Vec::new(),
+            times: Vec::new(),
             next_look: next_serving_look(&workload.arrival, 0),
             converged: false,
             n_over: 0,
@@ -128,6 +132,26 @@ impl<'a> PointWatcher<'a> {
         is_enough
     }
 
+    /// Whether it is known by now if the levels are kept. Of the requests that have been due for
+    /// less than the longest time of any, only the fast ones are over: they are not asked.
+    fn is_judged(&mut self, elapsed: Nanos) -> bool {
+        let span = |sample: &RequestSample| sample.end_ns.0.saturating_sub(sample.due_ns.0);
+        let longest = self.samples.iter().map(span).max().unwrap_or(0);
+        let last = Nanos(elapsed.0.saturating_sub(longest));
+        let mut known: Vec<usize> = (0..self.samples.len()).collect();
+        known.retain(|&index| self.samples[index].due_ns <= last);
+        known.sort_by_key(|&index| self.samples[index].due_ns);
+        let requests: Vec<RequestSample> =
+            known.iter().map(|&index| self.samples[index].clone()).collect();
+        let times: Vec<Vec<Nanos>> =
+            known.iter().map(|&index| self.times.get(index).cloned().unwrap_or_default()).collect();
+        let requests = RequestsWithEvents { requests: &requests, times: &times };
+        let kept = serving_levels(self.workload, &requests);
+        let Ok(verdict) = Verdict::of(&self.workload.service_levels, &kept) else { return false };
+        self.live.kept = Some(verdict.weakest);
+        verdict.is_sure
+    }
+
     fn look(&mut self, asked: f64) {
         self.samples.sort_by_key(|sample| sample.due_ns);
         let precision = serving_precision(self.workload, &self.samples.as_slice());
@@ -144,8 +168,18 @@ impl Watcher for PointWatcher<'_> {
             self.n_over += 1;
             self.n_errors += u64::from(!finished.sample.is_ok());
         }
-        if matches!(self.options.extent, LoadExtent::Until { .. }) && finished.sample.is_ok() {
-            self.samples.push(finished.sample.clone());
+        let sample = &finished.sample;
+        let is_kept = match self.options.extent {
+            LoadExtent::Until { .. } => sample.is_ok(),
+            LoadExtent::Judged(_) => sample.error != Some(RequestError::Cut),
+            LoadExtent::Requests(_) | LoadExtent::For(_) => false,
+        };
+        if is_kept {
+            self.samples.push(sample.clone());
+            let levels = &self.workload.service_levels;
+            if levels.iter().any(|level| level.kind == LatencyKind::Itl) {
+                self.times.push(finished.events.clone());
+            }
         }
     }
 
@@ -160,6 +194,16 @@ impl Watcher for PointWatcher<'_> {
             }
             if self.converged || is_spent {
                 flow = Flow::Finish;
+            }
+        }
+        if let LoadExtent::Judged(most) = self.options.extent {
+            let n = self.samples.len() as u64;
+            if progress.elapsed >= most
+                || n >= self.next_look && self.is_judged(progress.elapsed.into())
+            {
+                flow = Flow::Finish;
+            } else if n >= self.next_look {
+                self.next_look = n + n / 16 + 1;
             }
         }
         if self.check_errors() {

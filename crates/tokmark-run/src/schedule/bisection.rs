@@ -93,14 +93,23 @@ impl Bisection {
         let RateSearch { first_per_s, least_per_s, most_per_s, growth, tolerance } = self.limits;
         match (self.met, self.failed) {
             (None, None) => Some(first_per_s),
-            (Some(met), None) => (met < most_per_s).then(|| (met * growth).min(most_per_s)),
+            (Some(met), None) => {
+                (met < most_per_s).then(|| self.short(met * growth).min(most_per_s))
+            }
             (None, Some(failed)) => {
-                (failed > least_per_s).then(|| (failed / growth).max(least_per_s))
+                (failed > least_per_s).then(|| self.short(failed / growth).max(least_per_s))
             }
             (Some(met), Some(failed)) => {
-                (failed > met * (1.0 + tolerance)).then(|| met * (failed / met).sqrt())
+                (failed > met * (1.0 + tolerance)).then(|| self.short(met * (failed / met).sqrt()))
             }
         }
+    }
+
+    /// With as many digits as the tolerance needs and two more: a rate is a name, too.
+    fn short(&self, rate: f64) -> f64 {
+        let digits = 2.0 - self.limits.tolerance.min(1.0).log10().floor();
+        let scale = 10f64.powf(digits - 1.0 - rate.log10().floor());
+        (rate * scale).round() / scale
     }
 
     /// Says whether the rate of [`Bisection::next_rate`] met the service levels. Once the

@@ -11,16 +11,15 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(seed: u64) -> Self {
-        Stream { state: seed ^ ARRIVALS }
+    /// Every rate has gaps of its own: the points of a search would otherwise all be one path in
+    /// other units, and one short path that is too dense would be so at every rate.
+    pub(super) fn new(seed: u64, per_s: f64) -> Self {
+        Stream { state: seed ^ ARRIVALS ^ mixed(per_s.to_bits()) }
     }
 
     fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        mixed(self.state)
     }
 
     /// Uniform on the open interval (0, 1), in steps of 2^-53.
@@ -39,6 +38,12 @@ impl Stream {
             }
         }
     }
+}
+
+fn mixed(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 /// Distribution of the gaps, in units of their mean.

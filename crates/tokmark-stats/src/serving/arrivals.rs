@@ -16,15 +16,20 @@ pub const LATE_FROM: Nanos = Nanos(1_000_000);
 pub(super) fn check(workload: &Workload, requests: &dyn Requests) -> ArrivalCheck {
     let is_open = !matches!(workload.arrival, Load::Concurrency { .. });
     let cv_of = |time: fn(&RequestSample) -> Nanos| {
-        let mut times = column(requests, |request| Some(time(request)));
+        // What the server refused first is sent when the server likes.
+        let mut times = column(requests, |request| (request.n_retries == 0).then(|| time(request)));
         times.sort_unstable();
         gap_variation(&times)
     };
     let (mut n, mut n_late, mut lateness) = (0, 0, Values::new());
+    let (mut n_held, mut held_max) = (0, Nanos(0));
     requests.visit(&mut |request, _| {
         n += 1;
         if is_open && request.n_retries == 0 {
-            let late = begun(request).0.saturating_sub(request.due_ns.0);
+            let held = request.held_ns.unwrap_or_default();
+            n_held += u64::from(held.0 > LATE_FROM.0);
+            held_max = held_max.max(held);
+            let late = begun(request).0.saturating_sub(wanted(request).0);
             n_late += u64::from(late > LATE_FROM.0);
             lateness.push(late as f64);
         }
@@ -37,12 +42,30 @@ pub(super) fn check(workload: &Workload, requests: &dyn Requests) -> ArrivalChec
             Load::Rate { arrivals, .. } => Some(arrivals.cv()),
             _ => None,
         },
-        due_cv: if is_open { cv_of(|request| request.due_ns) } else { None },
+        offered_per_s: offered(workload, requests),
+        due_cv: if is_open { cv_of(wanted) } else { None },
         sent_cv: if is_open { cv_of(begun) } else { None },
         n_late,
         late_p99_ns: ordered.as_ref().map_or(Nanos(0), |all| rounded(all.quantile(0.99))),
         late_max_ns: ordered.as_ref().map_or(Nanos(0), |all| rounded(all.max())),
+        n_held,
+        held_max_ns: held_max,
     }
+}
+
+/// Gaps between due times of a rate / time from the first to the last.
+fn offered(workload: &Workload, requests: &dyn Requests) -> Option<f64> {
+    if !matches!(workload.arrival, Load::Rate { .. }) {
+        return None;
+    }
+    let due = column(requests, |request| Some(request.due_ns));
+    let span = Nanos(due.iter().max()?.0 - due.iter().min()?.0);
+    (span.0 > 0).then(|| (due.len() - 1) as f64 / span.as_secs_f64())
+}
+
+/// When it could be sent at the earliest.
+fn wanted(request: &RequestSample) -> Nanos {
+    Nanos(request.due_ns.0 + request.held_ns.unwrap_or_default().0)
 }
 
 /// When the client began to send: it opened a connection, if it had none.

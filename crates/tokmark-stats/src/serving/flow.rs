@@ -191,7 +191,7 @@ pub(super) fn rate(pieces: &Pieces, window: Window, n_requests: usize) -> System
     let squares: f64 = rates.iter().map(|rate| (rate - mean).powi(2)).sum();
     let effective_n = correlation(&rates).map_or(n, |found| found.effective_n);
     let is_few = n_requests < FEWEST_FOR_RATE || effective_n < FEWEST_FOR_RATE as f64;
-    if is_few || window.is_short {
+    if is_few {
         return SystemRate { per_s: mean, interval: None, no_interval: Some(NoInterval::TooFew) };
     }
     let error = (squares / (n - 1.0) / effective_n).sqrt();
@@ -216,7 +216,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     fn window(seconds: u64) -> Window {
-        Window { start: Nanos(0), end: Nanos(seconds * SECOND), is_short: false }
+        Window { start: Nanos(0), end: Nanos(seconds * SECOND) }
     }
 
     #[test]
@@ -251,8 +251,6 @@ mod tests {
         assert_eq!(rate(&rise, window(20), 100).no_interval, Some(NoInterval::TooFew));
         let equal = [4.0; WINDOW_PIECES];
         assert_eq!(rate(&equal, window(20), 5).no_interval, Some(NoInterval::TooFew));
-        let short = Window { is_short: true, ..window(20) };
-        assert_eq!(rate(&equal, short, 100).no_interval, Some(NoInterval::TooFew));
         let interval = rate(&equal, window(20), 6).interval.unwrap();
         assert_eq!((interval.low, interval.high), (4.0, 4.0));
     }

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use tokmark_model::{Goodput, LatencyKind, Load, Nanos, RequestError, RequestSample, ServiceLevel};
+use tokmark_model::{
+    Goodput, KeptShare, LatencyKind, Load, Nanos, RequestError, RequestSample, ServiceLevel,
+};
 
 use super::ServingInput;
 use super::flow::{self, Pieces, WINDOW_PIECES};
+use super::level::LevelTally;
+use super::precision::wave_length;
 use super::request_figures::request_figures;
 use super::window::{Window, judged_span};
 use crate::normal::upper_quantile;
 use crate::order::median;
 use crate::session::LEVEL;
-
-/// Share of the judged requests that must keep a service level for the point to meet it.
-pub const LEVEL_QUANTILE: f64 = 0.99;
 
 /// What one request says to one service level, or to all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,36 +31,39 @@ enum Verdict {
 pub(super) struct Judged {
     /// `None` without a window, and where no request could be judged.
     pub goodput: Option<Goodput>,
-    /// By its word, whether the point met each level that any request could be held to.
-    pub met: BTreeMap<String, bool>,
+    /// By its word, each level that any request could be held to.
+    pub levels: BTreeMap<String, KeptShare>,
 }
 
-/// Judges every request; of an open loop those that are due while all can be judged. A good
-/// request counts to the rate where it ends, as it does in the rate of all requests: so goodput
-/// is never above that.
+/// Judges every request; of an open loop those that are due in its window, or, where it has none,
+/// while all can be judged. A good request counts to the rate where it ends, as it does in the
+/// rate of all requests: so goodput is never above that.
 pub(super) fn judged(input: &ServingInput<'_>, window: Option<Window>) -> Judged {
     let levels = &input.workload.service_levels;
     if levels.is_empty() {
         return Judged::default();
     }
     let is_open = !matches!(input.workload.arrival, Load::Concurrency { .. });
-    let last_due = judged_span(input.workload, input.requests).filter(|_| is_open);
+    let span = window.map(|window| (window.start, window.end));
+    let span = span.or_else(|| judged_span(input.workload, input.requests)).filter(|_| is_open);
+    let wave = wave_length(input.workload, input.requests) as u64;
     let wants_itl = levels.iter().any(|level| level.kind == LatencyKind::Itl);
     let mut all = Tally::default();
-    let mut of_level = vec![Tally::default(); levels.len()];
+    let mut of_level = vec![LevelTally::default(); levels.len()];
     let mut good_inside: Pieces = [0.0; WINDOW_PIECES];
     input.requests.visit(&mut |request, times| {
-        if last_due.is_some_and(|(_, last)| request.due_ns > last) {
-            return;
-        }
         let median_ns = if wants_itl { median_gap_ns(times) } else { None };
         let verdicts = levels.iter().map(|level| judge(input, request, level, median_ns));
         let verdicts: Vec<Verdict> = verdicts.collect();
-        for (tally, verdict) in of_level.iter_mut().zip(&verdicts) {
-            tally.add(*verdict);
-        }
         let verdict = together(&verdicts, request);
-        all.add(verdict);
+        if span.is_none_or(|(first, last)| (first..=last).contains(&request.due_ns)) {
+            for (tally, verdict) in of_level.iter_mut().zip(&verdicts) {
+                if matches!(verdict, Verdict::Kept | Verdict::Broken) {
+                    tally.add(*verdict == Verdict::Kept, wave);
+                }
+            }
+            all.add(verdict);
+        }
         let inside = window.and_then(|window| flow::piece(window, request.end_ns));
         if let Some(inside) = inside.filter(|_| verdict == Verdict::Kept) {
             good_inside[inside] += 1.0;
@@ -81,14 +85,17 @@ pub(super) fn judged(input: &ServingInput<'_>, window: Option<Window>) -> Judged
             no_interval: rate.no_interval,
         }
     });
-    let mut met = BTreeMap::new();
+    let mut kept = BTreeMap::new();
     for (level, tally) in levels.iter().zip(&of_level) {
-        if let Some(share) = tally.share() {
-            let entry = met.entry(level.kind.word().to_owned()).or_insert(true);
-            *entry &= share >= LEVEL_QUANTILE;
+        if let Some(found) = tally.share() {
+            // Of two levels of one kind the stricter.
+            let entry = kept.entry(level.kind.word().to_owned()).or_insert(found);
+            if found.share < entry.share {
+                *entry = found;
+            }
         }
     }
-    Judged { goodput, met }
+    Judged { goodput, levels: kept }
 }
 
 #[derive(Debug, Clone, Copy, Default)]

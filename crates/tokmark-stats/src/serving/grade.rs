@@ -10,7 +10,7 @@ use tokmark_model::{
 
 pub use asked::{
     ARRIVALS_MOVED, CACHE_HIT_FLAGGED, CACHE_HIT_TOUCHED, IN_FLIGHT_HELD, LATE_RELATIVE,
-    LENGTH_FLAGGED,
+    LENGTH_FLAGGED, OFFERED_ELSE, OFFERED_TOUCHED,
 };
 
 use super::itl_is_per_event;

@@ -16,13 +16,11 @@ pub const FIRST_ANSWERS: usize = 10;
 pub(super) struct Window {
     pub start: Nanos,
     pub end: Nanos,
-    /// Shorter than the run-in before it: all of it is the same few requests.
-    pub is_short: bool,
 }
 
 impl Window {
     fn new(start: Nanos, end: Nanos) -> Option<Self> {
-        (start < end).then_some(Window { start, end, is_short: false })
+        (start < end).then_some(Window { start, end })
     }
 
     pub(super) fn length_s(&self) -> f64 {
@@ -35,7 +33,8 @@ impl Window {
 }
 
 /// The measured window of a point; `None` where it has none: a closed loop that never had all
-/// its slots in use or never refilled one, an open loop that ended before its first answers.
+/// its slots in use or never refilled one, an open loop that went on for less than its run-in after
+/// that.
 ///
 /// Closed loop: from the instant at which the number in flight first equals the number of slots
 /// to the last instant at which a slot is refilled. Open loop and replay: from the end of the
@@ -51,8 +50,8 @@ pub(super) fn measured_window(workload: &Workload, requests: &dyn Requests) -> O
             let (first, end) = judged_span(workload, requests)?;
             let run_in = run_in(requests, Nanos(end.0.saturating_sub(first.0)))?;
             let start = Nanos(first.0.saturating_add(run_in.0));
-            let window = Window::new(start, end)?;
-            Some(Window { is_short: end.0 - start.0 < run_in.0, ..window })
+            // A shorter one would be made of the same few requests as the run-in.
+            Window::new(start, end).filter(|window| end.0 - window.start.0 >= run_in.0)
         }
     }?;
     Some(before_cut_requests(window, requests))

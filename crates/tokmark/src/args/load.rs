@@ -25,7 +25,8 @@ pub(crate) struct WorkloadArgs {
     pub(crate) concurrency: Vec<u32>,
     /// Requests per second, whatever their turn and whether or not earlier ones have ended; each
     /// value is a point
-    #[arg(long, value_name = "PER_S", value_delimiter = ',', value_parser = rate)]
+    #[arg(long, value_name = "PER_S", value_delimiter = ',', value_parser = rate,
+          allow_negative_numbers = true)]
     pub(crate) rate: Vec<f64>,
     /// Gaps between the requests of a rate: constant, poisson, or gamma:CV [default: poisson]
     #[arg(long, value_name = "KIND", value_parser = arrivals)]
@@ -86,9 +87,10 @@ pub(crate) struct ExtentArgs {
     /// Without --requests and --duration: until the medians of TTFT and of the requests' rate
     /// are known to this
     #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = percent,
-          conflicts_with_all = ["requests", "duration"])]
+          conflicts_with_all = ["requests", "duration", "ramp"])]
     pub(crate) interval: f64,
-    /// Longest time for that, warm-up left out
+    /// Longest time for that, and for each point of --ramp, which goes on until it is known
+    /// whether 99 % of its requests keep the levels; warm-up left out
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration,
           conflicts_with_all = ["requests", "duration"])]
     pub(crate) budget: Duration,
@@ -291,7 +293,7 @@ fn rate(text: &str) -> Result<f64, String> {
     let value = text.trim().parse::<f64>().ok();
     value
         .filter(|value| (1e-4..=1e6).contains(value))
-        .ok_or_else(|| "give a number above 0, e.g. 2.5".to_owned())
+        .ok_or_else(|| "give a number from 0.0001 to 1000000, e.g. 2.5".to_owned())
 }
 
 pub(crate) fn temperature(text: &str) -> Result<f64, String> {
@@ -356,6 +358,10 @@ fn service_level(text: &str) -> Result<ServiceLevel, String> {
         "e2e" => LatencyKind::E2e,
         other => return Err(format!("{other} is none of ttft, ttfo, tpot, itl, e2e")),
     };
+    // Elsewhere a number alone is seconds, of latencies people mean milliseconds.
+    if limit.trim().parse::<f64>().is_ok() {
+        return Err(format!("{limit} of what? give a unit, e.g. 500ms or 0.5s"));
+    }
     Ok(ServiceLevel { kind, limit_ns: duration(limit)?.into() })
 }
 
@@ -371,6 +377,7 @@ mod tests {
         assert!(cache("share:100%").is_err() && cache("share").is_err());
         let level = service_level("ttft=500ms").unwrap();
         assert_eq!((level.kind.word(), level.limit_ns.0), ("ttft", 500_000_000));
+        assert!(service_level("ttft=500").is_err_and(|error| error.contains("unit")));
         assert!(service_level("ttft").is_err() && service_level("speed=1s").is_err());
         assert!(rate("0").is_err() && rate("inf").is_err());
     }

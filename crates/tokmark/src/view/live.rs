@@ -139,7 +139,7 @@ fn screen(title: &str, live: &Live) -> String {
         format!("ITL        {}   {} text events/s", both(live.itl), number(live.events_per_s)),
         match live.n_asked {
             Some(n) => format!("asked      {}", plural(n, "request", "requests")),
-            None => format!("medians    {}", precision(live)),
+            None => format!("known      {}", precision(live)),
         },
         format!("{} {}", bar(share(live)), clocks(live)),
     ];
@@ -154,7 +154,7 @@ fn line(title: &str, live: &Live) -> String {
     };
     let precision = match live.n_asked {
         Some(_) => String::new(),
-        None => format!(", medians {}", precision(live)),
+        None => format!(", {}", precision(live)),
     };
     format!(
         "{title}: {}, {} requests over ({}/s), {} in flight{errors}, TTFT {}, ITL {}, {} text \
@@ -190,9 +190,14 @@ fn both(quantiles: Option<(Duration, Duration)>) -> String {
 }
 
 fn precision(live: &Live) -> String {
+    let percent = |share: f64| number(share * 100.0);
+    if let Some(kept) = &live.kept {
+        let ends = format!("{} to {}", percent(kept.share_low), percent(kept.share_high));
+        return format!("levels kept by {} % ({ends})", percent(kept.share));
+    }
     live.half_width.map_or_else(
-        || "without an interval yet".to_owned(),
-        |width| format!("known to ±{:.1} %", width * 100.0),
+        || "medians without an interval yet".to_owned(),
+        |width| format!("medians to ±{:.1} %", width * 100.0),
     )
 }
 

@@ -14,9 +14,11 @@ mod tests;
 
 use tokmark_lab::Calibration;
 use tokmark_model::{
-    Comparison, FoundRate, Nanos, Record, RequestError, ServerFacts, ServingSummary, SpeedUp,
+    Comparison, FoundRate, KeptShare, Nanos, Record, RequestError, ServerFacts, ServingSummary,
+    SpeedUp,
 };
 use tokmark_plot::Table;
+use tokmark_stats::{fewest_to_meet, is_level_met};
 
 use super::words::{grade, number, printable, thousands, time};
 use figures::median_and_p99;
@@ -117,23 +119,40 @@ pub(crate) fn calibration(found: &Calibration, label: &str) -> String {
 
 /// What a search for the highest rate found.
 pub(crate) fn found_rate(found: &FoundRate) -> String {
-    let within = found.tolerance * 100.0;
     let unfinished = if found.is_over { "" } else { "; the search was not finished" };
+    let met = kept(found.met.as_ref(), true);
+    let failed = kept(found.failed.as_ref(), false);
     let sentence = match (found.highest_met_per_s, found.lowest_failed_per_s) {
-        (Some(met), Some(failed)) if found.is_over => format!(
-            "highest rate that keeps the service levels: {met:.3} requests/s (within {within:.0} \
-             %; {failed:.3} failed), {} points",
+        (Some(rate), Some(next)) if found.is_over => format!(
+            "highest rate that keeps the service levels: {rate:.3} requests/s{met}; the next rate \
+             tried, {next:.3}, does not{failed}; {} points",
             found.n_points
         ),
-        (Some(met), Some(failed)) => format!(
-            "the highest rate that keeps the service levels lies between {met:.3} and {failed:.3} \
-             requests/s"
+        (Some(rate), Some(next)) => format!(
+            "the highest rate that keeps the service levels lies between {rate:.3}{met} and \
+             {next:.3} requests/s{failed}"
         ),
-        (Some(met), None) => format!("every rate up to {met:.3} requests/s kept the levels"),
-        (None, Some(failed)) => format!("even {failed:.4} requests/s broke the levels"),
+        (Some(rate), None) => format!("every rate up to {rate:.3} requests/s kept the levels{met}"),
+        (None, Some(rate)) => format!("even {rate:.4} requests/s broke the levels{failed}"),
         (None, None) => "no rate was tried".to_owned(),
     };
     sentence + unfinished
+}
+
+/// ` (99.7 % of 610 requests, 99.1 to 99.9)`, and whether that is enough to be sure.
+fn kept(kept: Option<&KeptShare>, is_met: bool) -> String {
+    let Some(kept) = kept else { return String::new() };
+    let percent = |share: f64| number(share * 100.0);
+    let n = thousands(&kept.n_judged.to_string());
+    let ends = format!("{} to {}", percent(kept.share_low), percent(kept.share_high));
+    let sure = if is_level_met(kept) == Some(is_met) {
+        String::new()
+    } else if kept.n_kept == kept.n_judged {
+        format!(": not sure, which takes {} requests", fewest_to_meet())
+    } else {
+        ": not sure".to_owned()
+    };
+    format!(" ({} % of {n} requests, {ends}{sure})", percent(kept.share))
 }
 
 /// What speculative decoding brings at a point.

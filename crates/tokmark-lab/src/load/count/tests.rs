@@ -123,3 +123,15 @@ fn the_same_first_event_is_counted_once() {
     }
     assert_eq!(n_asked.get(), 1);
 }
+
+#[test]
+fn an_estimate_is_never_above_what_was_asked_for() {
+    let long = Uncounted { answer: "one two three four five".into(), ..texts() };
+    let of_words = |max_tokens| {
+        let sample = filled(&mut count(None), &Uncounted { max_tokens, ..long.clone() });
+        (sample.output_tokens.unwrap().n, sample.reasoning_tokens.unwrap().n)
+    };
+    assert_eq!((of_words(None), of_words(Some(8)), of_words(Some(2))), ((10, 3), (8, 3), (2, 2)));
+    let counted = Uncounted { max_tokens: Some(2), ..long };
+    assert_eq!(filled(&mut bytes().0, &counted).output_tokens, of(27, CountSource::Local));
+}

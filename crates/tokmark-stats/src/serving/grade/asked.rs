@@ -1,14 +1,14 @@
 //! Whether the load was what was asked for.
 
 use tokmark_model::{
-    CacheMode, GradeLetter, GradeReason, LengthControl, Load, RequestSample, Think,
+    CacheMode, CountSource, GradeLetter, GradeReason, LengthControl, Load, RequestSample, Think,
 };
 
 use super::ServingGradeInput;
 use crate::grade::reason;
 use crate::order::median;
 use crate::serving::request_figures::request_figures;
-use crate::serving::requests::column;
+use crate::serving::requests::{column, count};
 
 /// Requests count as sent too late when the 99 % quantile of sent - due is above 1 ms and above
 /// this share of the median time to first token.
@@ -16,6 +16,10 @@ pub const LATE_RELATIVE: f64 = 0.05;
 /// Difference between the coefficients of variation of the sent and of the due gaps above which
 /// the arrivals were others than asked.
 pub const ARRIVALS_MOVED: f64 = 0.10;
+/// Share by which the offered rate may differ from the asked one unflagged.
+pub const OFFERED_TOUCHED: f64 = 0.10;
+/// Share from which on the load is another one than asked.
+pub const OFFERED_ELSE: f64 = 0.25;
 /// Share of the slots of a closed loop that must be in use on average.
 pub const IN_FLIGHT_HELD: f64 = 0.95;
 /// Cached share of the first prompts of conversations that is flagged, beyond what a trace
@@ -31,6 +35,7 @@ pub(super) fn reasons(input: &ServingGradeInput<'_>) -> Vec<GradeReason> {
     [
         late(input),
         arrivals(input),
+        offered(input),
         slots(input),
         cache(input),
         cache_suspected(input),
@@ -62,6 +67,17 @@ fn arrivals(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
     let text = format!("gaps between requests vary by {sent:.2}, asked were {due:.2}");
     ((sent - due).abs() > ARRIVALS_MOVED)
         .then(|| reason(GradeLetter::D, "arrivals_distorted", text))
+}
+
+/// Few random gaps make a rate of their own.
+fn offered(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
+    let Load::Rate { per_s, .. } = input.workload.arrival else { return None };
+    let offered = input.summary.arrivals.offered_per_s?;
+    let off = (offered / per_s - 1.0).abs();
+    let n = input.summary.arrivals.n;
+    let text = format!("{offered:.3} requests/s became due, asked were {per_s:.3}: only {n} gaps");
+    let letter = if off > OFFERED_ELSE { GradeLetter::D } else { GradeLetter::B };
+    (off > OFFERED_TOUCHED).then(|| reason(letter, "rate_not_offered", text))
 }
 
 fn slots(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
@@ -118,6 +134,12 @@ fn cache_suspected(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
 
 fn lengths(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
     let asked = f64::from(input.workload.n_output.filter(|n| *n > 0)?);
+    let is_estimated = |request: &RequestSample| {
+        request.output_tokens.is_some_and(|count| count.source == CountSource::Estimated)
+    };
+    if count(input.requests, is_estimated) > 0 {
+        return None;
+    }
     // Of a trace, whose requests ask for different lengths, the mean is what was asked.
     let seen = input.summary.output_tokens.as_ref()?.mean;
     let held = (seen / asked - 1.0).abs() <= LENGTH_FLAGGED;

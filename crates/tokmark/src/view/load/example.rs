@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use tokmark_model::{
     Api, ArrivalCheck, Arrivals, Bytes, CacheMode, ClientCheck, CountSource, CpuFacts,
     Distribution, EngineFacts, EventLog, Goodput, Grade, GradeLetter, GradeReason, Interval,
-    IntervalMethod, LatencyKind, LengthControl, Load, MachineFacts, MemoryFacts, ModelFacts, Nanos,
-    NoInterval, OsFacts, Quantile, Record, RecordKind, Repetitions, ReplicaSummary, RequestError,
-    RequestSample, ServerFacts, ServiceLevel, Serving, ServingSummary, Speculation, Status,
-    StatusReason, SystemRate, Test, Think, TimelinePoint, Timestamp, TokenCount, Tool, Uuid,
-    Workload,
+    IntervalMethod, KeptShare, LatencyKind, LengthControl, Load, MachineFacts, MemoryFacts,
+    ModelFacts, Nanos, NoInterval, OsFacts, Quantile, Record, RecordKind, Repetitions,
+    ReplicaSummary, RequestError, RequestSample, ServerFacts, ServiceLevel, Serving,
+    ServingSummary, Speculation, Status, StatusReason, SystemRate, Test, Think, TimelinePoint,
+    Timestamp, TokenCount, Tool, Uuid, Workload,
 };
 
 const MS: u64 = 1_000_000;
@@ -82,7 +82,17 @@ pub(in crate::view) fn chat_by_four() -> Record {
         interval: rate(3.12).interval,
         no_interval: None,
     });
-    summary.levels_met = BTreeMap::from([("tpot".to_owned(), true), ("ttft".to_owned(), false)]);
+    let kept = |n_kept: u64, share_low, share_high| KeptShare {
+        n_kept,
+        n_judged: 60,
+        share: n_kept as f64 / 60.0,
+        share_low,
+        share_high,
+    };
+    summary.levels = BTreeMap::from([
+        ("tpot".to_owned(), kept(60, 0.9496, 1.0)),
+        ("ttft".to_owned(), kept(57, 0.862, 0.9885)),
+    ]);
     record.grade = Some(Grade {
         letter: GradeLetter::E,
         reasons: vec![
@@ -129,11 +139,13 @@ pub(in crate::view) fn remote_at_a_rate() -> Record {
     summary.arrivals = ArrivalCheck {
         n: 40,
         asked_cv: Some(2.0),
+        offered_per_s: Some(2.61),
         due_cv: Some(1.87),
         sent_cv: Some(1.86),
         n_late: 40,
         late_p99_ns: Nanos(3 * MS),
         late_max_ns: Nanos(3_400_000),
+        ..ArrivalCheck::default()
     };
     record.grade = Some(Grade {
         letter: GradeLetter::C,

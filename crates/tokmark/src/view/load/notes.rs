@@ -190,7 +190,7 @@ fn about_absences(record: &Record, serving: &Serving) -> Vec<String> {
                 goodput.n_unjudged
             )),
             Some(_) => {}
-            None if summary.levels_met.is_empty() => {
+            None if summary.levels.is_empty() => {
                 say("no goodput: no request could be judged");
             }
             // Said with the rates of the system.
@@ -307,6 +307,14 @@ fn about_load(_: &Record, serving: &Serving) -> Vec<String> {
             time(summary.arrivals.late_max_ns)
         ),
     };
+    let held = match summary.arrivals.n_held {
+        0 => String::new(),
+        n => format!(
+            "; {n} turns waited for the answer before them beyond their time in the trace, at most {}",
+            time(summary.arrivals.held_max_ns)
+        ),
+    };
+    let late = late + &held;
     if parts.is_empty() {
         return Vec::new();
     }

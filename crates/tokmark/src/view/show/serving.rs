@@ -1,10 +1,10 @@
 //! What a load point has instead of repetitions.
 
 use tokmark_model::{
-    Distribution, Nanos, Record, RecordKind, Repetitions, ReplicaSummary, RequestSample, Serving,
-    ServingSummary, Workload,
+    Distribution, KeptShare, Nanos, Record, RecordKind, Repetitions, ReplicaSummary, RequestSample,
+    Serving, ServingSummary, Workload,
 };
-use tokmark_stats::{itl_is_per_event, request_figures};
+use tokmark_stats::{is_level_met, itl_is_per_event, request_figures};
 
 use super::super::load::asked::{client, manners, sizes};
 use super::super::load::figures::{ABSENT, at, median_and_p99, plain_rate, replica_output, span};
@@ -132,11 +132,17 @@ fn load(serving: &Serving, summary: &ServingSummary, line: &mut impl FnMut(&str,
             ),
         );
     }
-    let met = |(name, met): (&String, &bool)| {
-        format!("{} {}", printable(name), if *met { "met" } else { "not met" })
+    let kept = |(name, kept): (&String, &KeptShare)| {
+        let said = match is_level_met(kept) {
+            Some(true) => "kept",
+            Some(false) => "not kept",
+            None => "not sure",
+        };
+        let percent = number(kept.share * 100.0);
+        format!("{} by {percent} % of {}: {said}", printable(name), count(kept.n_judged))
     };
-    let met: Vec<String> = summary.levels_met.iter().map(met).collect();
-    line("levels at p99", met.join(", "));
+    let levels: Vec<String> = summary.levels.iter().map(kept).collect();
+    line("levels at 99 %", levels.join(", "));
     line("search", serving.found_rate.as_ref().map_or_else(String::new, found_rate));
     for found in &serving.speed_ups {
         line("speed-up", speed_up(found));
