@@ -368,7 +368,7 @@ fn a_search_says_how_sure_it_is() {
     assert!(found.met.or(found.failed).is_some(), "{ran:?}");
     assert_eq!(found.met, kept_at(found.highest_met_per_s), "{ran:?}");
     assert_eq!(found.failed, kept_at(found.lowest_failed_per_s), "{ran:?}");
-    let said = ran.stderr.lines().rfind(|line| line.contains("service levels")).unwrap();
+    let said = ran.stderr.lines().rfind(|line| line.contains(" levels")).unwrap();
     assert!(said.contains(" % of ") && said.contains(" requests, "), "{said}");
     // A point of a search goes on until the levels are judged, not until medians are known.
     let refused = home.run(&["load", &stub.url, "--ramp", "--slo", "e2e=1s", "--interval", "3%"]);
