@@ -98,8 +98,8 @@ pub(super) fn open_loop(
 }
 
 /// A request of an open loop, and what follows from its answer: of a rate, a turn that waits for
-/// the next due time; of a trace, the turns after it, each due at its recorded time, or, where it has none,
-/// when the answer before it is there.
+/// the next due time; of a trace, the turns after it, each due at its recorded time, or,
+/// where it has none, when the answer before it is there.
 async fn conversation(
     shared: &Shared,
     pool: &Pool,

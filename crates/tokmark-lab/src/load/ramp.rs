@@ -77,7 +77,9 @@ impl Ramp {
         });
         match verdict {
             Some(Ok(verdict)) => self.decide(verdict.is_met, Some(verdict.weakest)),
-            Some(Err(unjudged)) if summary.is_some_and(|summary| summary.n_ok > 0) => {
+            Some(Err(unjudged))
+                if !unjudged.is_empty() && summary.is_some_and(|summary| summary.n_ok > 0) =>
+            {
                 self.unjudged = unjudged;
             }
             _ => self.decide(false, None),
@@ -112,7 +114,7 @@ pub(super) struct Verdict {
     is_met: bool,
     /// The interval of every level lies above the share that is asked for, or that of one below.
     pub(super) is_sure: bool,
-    /// The level that the fewest kept.
+    /// The level that the fewest kept, of those that surely failed where one did.
     pub(super) weakest: KeptShare,
 }
 
@@ -127,9 +129,10 @@ impl Verdict {
     ) -> Result<Self, Vec<LatencyKind>> {
         let unjudged = levels.iter().filter(|level| !kept.contains_key(level.kind.word()));
         let unjudged: Vec<LatencyKind> = unjudged.map(|level| level.kind).collect();
-        let weakest = kept.values().min_by(|a, b| a.share.total_cmp(&b.share));
-        let Some(weakest) = weakest.filter(|_| unjudged.is_empty()) else { return Err(unjudged) };
         let is_failed = kept.values().any(|level| is_level_met(level) == Some(false));
+        let decides = |level: &&KeptShare| !is_failed || is_level_met(level) == Some(false);
+        let weakest = kept.values().filter(decides).min_by(|a, b| a.share.total_cmp(&b.share));
+        let Some(weakest) = weakest.filter(|_| unjudged.is_empty()) else { return Err(unjudged) };
         let is_kept = kept.values().all(|level| is_level_met(level) == Some(true));
         let is_sure = is_failed || is_kept;
         let is_met = if is_sure { is_kept } else { weakest.share >= LEVEL_QUANTILE };

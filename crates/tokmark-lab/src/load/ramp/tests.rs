@@ -66,12 +66,17 @@ fn a_rate_is_judged_by_its_intervals_and_else_by_its_shares() {
         let found = Verdict::of(&levels, &kept).unwrap();
         (found.is_met, found.is_sure)
     };
+    let weakest = |ttft: KeptShare, tpot: KeptShare| {
+        let kept = [("ttft".to_owned(), ttft), ("tpot".to_owned(), tpot)].into();
+        Verdict::of(&levels, &kept).unwrap().weakest
+    };
     assert_eq!(verdict(SURELY, SURELY), (true, true));
     assert_eq!(verdict(SURELY, kept(0.9, 0.8, 0.95)), (false, true));
     assert_eq!(verdict(SURELY, kept(1.0, 0.9, 1.0)), (true, false));
     assert_eq!(verdict(kept(0.98, 0.9, 0.995), SURELY), (false, false));
     // The one that is known decides.
-    assert_eq!(verdict(kept(0.8, 0.6, 0.995), kept(0.9, 0.8, 0.95)), (false, true));
+    let (unknown, failed) = (kept(0.8, 0.6, 0.995), kept(0.9, 0.8, 0.95));
+    assert_eq!((verdict(unknown, failed), weakest(unknown, failed)), ((false, true), failed));
 }
 
 /// Four slots, each request 240 ms in one, its first token 50 ms after it got it.

@@ -75,7 +75,9 @@ fn offered(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
     let offered = input.summary.arrivals.offered_per_s?;
     let off = (offered / per_s - 1.0).abs();
     let n = input.summary.arrivals.n;
-    let text = format!("{offered:.3} requests/s became due, asked were {per_s:.3}: only {n} gaps");
+    let text = format!(
+        "{offered:.3} requests/s became due, asked were {per_s:.3}: {n} requests make few gaps"
+    );
     let letter = if off > OFFERED_ELSE { GradeLetter::D } else { GradeLetter::B };
     (off > OFFERED_TOUCHED).then(|| reason(letter, "rate_not_offered", text))
 }
