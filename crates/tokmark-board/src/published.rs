@@ -1,5 +1,7 @@
 //! From the compact form to records.
 
+use std::time::Duration;
+
 use tokmark_model::{
     Bytes, Device, DeviceKind, Distribution, EngineFacts, EngineParams, Load, MachineFacts,
     ModelFacts, NoInterval, Note, ProcessParams, Published, Quantile, Record, RecordKind,
@@ -197,6 +199,14 @@ fn test_of(label: &str) -> Option<Test> {
     Some(Test { n_prompt, n_gen, n_depth: depth, n_parallel: 1 })
 }
 
+/// Whether it begins like llama-bench's words.
+fn looks_like_a_test(shape: &str) -> bool {
+    let lower = shape.to_ascii_lowercase();
+    let rest = lower.strip_prefix("pp").or_else(|| lower.strip_prefix("tg"));
+    let next = rest.map(|rest| rest.trim_start_matches([' ', '_', '-', '+', ':', '@']));
+    next.is_some_and(|next| next.starts_with(|c: char| c.is_ascii_digit()) || next.is_empty())
+}
+
 /// Digits only: no sign, no space.
 fn count(digits: &str) -> Option<u32> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
@@ -218,11 +228,20 @@ fn begin(run: &CompactRun, faults: &mut Vec<Fault>) -> Timestamp {
             return Timestamp::UNIX_EPOCH;
         }
     };
-    time_of(text).unwrap_or_else(|| {
+    let Some(time) = time_of(text) else {
         let problem = format!("{} is no date", shown(text));
         faults.push(Fault::new(&[field], problem, "2026-04-30, 2026-04 or 2026-04-30T18:11:44Z"));
-        Timestamp::UNIX_EPOCH
-    })
+        return Timestamp::UNIX_EPOCH;
+    };
+    faults.extend(in_the_future(&[field], time));
+    time
+}
+
+/// The fault of a time that is not yet, wherever on earth the clock is read.
+pub(crate) fn in_the_future(path: &[&str], time: Timestamp) -> Option<Fault> {
+    let tomorrow = Timestamp::now() + Duration::from_secs(24 * 3600);
+    let problem = || format!("{time} lies in the future");
+    (time > tomorrow).then(|| Fault::new(path, problem(), "a date until today"))
 }
 
 /// The first moment of a day or month in UTC, or the time itself.
@@ -288,6 +307,11 @@ fn check_figure(shape: &str, figure: &FigureOf, faults: &mut Vec<Fault>) {
         }
     }
     let is_test = test_of(shape).is_some();
+    if !is_test && looks_like_a_test(shape) {
+        let allowed = "pp512, tg128, pp512+tg128, tg128 @ d4096; how many at once stands in \
+                       `concurrency`";
+        fault(None, format!("{name} looks like a test of an engine and is none"), allowed);
+    }
     match figure.ttft_ms {
         Some(_) if is_test => {
             let problem = format!("{name} is a test of an engine and has no time to first token");
@@ -324,6 +348,23 @@ mod tests {
                 assert_eq!(test.label(), label);
             }
         }
+    }
+
+    #[test]
+    fn a_misspelt_test_is_no_shape() {
+        for label in ["pp 512", "TG128", "tg128 x 4", "pp512@d512", "tg-128", "pp", "tg0"] {
+            assert!(test_of(label).is_none() && looks_like_a_test(label), "{label}");
+        }
+        for label in ["chat", "ppl", "pp-like", "tgi chat", "all workloads"] {
+            assert!(!looks_like_a_test(label), "{label}");
+        }
+    }
+
+    #[test]
+    fn tomorrow_is_not_yet_a_date() {
+        let in_hours = |n: u64| Timestamp::now() + Duration::from_secs(n * 3600);
+        assert!(in_the_future(&["date"], in_hours(23)).is_none());
+        assert!(in_the_future(&["date"], in_hours(25)).is_some());
     }
 
     #[test]

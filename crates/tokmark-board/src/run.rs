@@ -113,6 +113,10 @@ fn read_version_1(file: &str, node: &Node) -> Result<Vec<Record>, Vec<Finding>> 
     if node.entry("record").is_some() {
         let run: RecordRun = RECORD.read(&value).map_err(placed)?;
         check_version(&run.record).map_err(|fault| placed(vec![fault]))?;
+        let begun = run.record.created_at;
+        if let Some(fault) = published::in_the_future(&["record", "created_at"], begun) {
+            return Err(placed(vec![fault]));
+        }
         return Ok(vec![run.record]);
     }
     let mut findings = unseen(file, node);

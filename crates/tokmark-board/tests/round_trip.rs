@@ -49,7 +49,8 @@ fn bytes() -> impl Strategy<Value = Bytes> {
 }
 
 fn time() -> impl Strategy<Value = Timestamp> {
-    (0i64..4_000_000_000, 0i32..1_000_000_000)
+    // Until 2026: what lies in the future is refused.
+    (0i64..1_767_225_600, 0i32..1_000_000_000)
         .prop_map(|(second, nanosecond)| Timestamp::new(second, nanosecond).unwrap())
 }
 

@@ -8,7 +8,7 @@ use tokmark_wire::{
     ollama_loaded, probes, system_fingerprint,
 };
 
-use crate::fetch::{Fetched, NoAnswer, fetch};
+use crate::fetch::{Fetched, NoAnswer, fetch, fetch_on_kept};
 use crate::target::{Target, TargetOptions};
 use crate::{HttpError, ServerTokenizer};
 
@@ -233,8 +233,9 @@ struct Answers {
 
 async fn probe(target: &Target, limit: Duration) -> Answers {
     let mut answers = Answers { good: Vec::new(), failure: None };
+    let mut connection = None;
     for probe in probes() {
-        match fetch(target, "GET", probe.path, b"", limit).await {
+        match fetch_on_kept(target, "GET", probe.path, b"", limit, &mut connection).await {
             Ok(Fetched { head, body }) => answers.good.push(ProbeAnswer {
                 path: probe.path.to_owned(),
                 status: head.status,

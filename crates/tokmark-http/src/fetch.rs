@@ -62,16 +62,17 @@ pub(crate) async fn fetch(
     in_time(limit, &is_open, exchange).await
 }
 
-/// The same POST after POST on one connection, which lies in `kept` between them. One that the
-/// server closed meanwhile is made anew.
-pub(crate) async fn post_on_kept(
+/// The same, question after question on one connection, which lies in `kept` between them. One
+/// that the server closed meanwhile is made anew.
+pub(crate) async fn fetch_on_kept(
     target: &Target,
+    method: &str,
     path: &str,
     body: &[u8],
     limit: Duration,
     kept: &mut Option<Connection>,
 ) -> Result<Fetched, NoAnswer> {
-    let request = target.request("POST", path, body, "");
+    let request = target.request(method, path, body, "");
     let waiting = kept.take();
     let is_open = Cell::new(waiting.is_some());
     let exchange = async {

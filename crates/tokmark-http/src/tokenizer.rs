@@ -7,7 +7,7 @@ use tokmark_wire::TokenizerRoute;
 
 use crate::connection::Connection;
 use crate::endpoint::{PROBE_TIMEOUT, runtime};
-use crate::fetch::post_on_kept;
+use crate::fetch::fetch_on_kept;
 use crate::uncounted::has_template;
 use crate::{Endpoint, HttpError, Uncounted};
 
@@ -59,7 +59,7 @@ impl ServerTokenizer {
     fn ask(&mut self, body: &[u8]) -> Option<u32> {
         let target = self.endpoint.targets.first().filter(|_| !self.is_gone)?;
         let kept = &mut self.connection;
-        let answer = post_on_kept(target, self.route.path(), body, PROBE_TIMEOUT, kept);
+        let answer = fetch_on_kept(target, "POST", self.route.path(), body, PROBE_TIMEOUT, kept);
         let answer = self.runtime.block_on(answer);
         self.is_gone = answer.is_err();
         self.route.count(&answer.ok().filter(|answer| answer.head.status == 200)?.body).ok()

@@ -117,34 +117,73 @@ function sortAndFilter(main) {
   if (!said) return;
   const box = document.createElement("div");
   box.className = "filters";
-  const label = document.createElement("label");
-  label.htmlFor = "filter";
-  label.textContent = "Rows that hold all of these words";
-  const input = document.createElement("input");
-  input.id = "filter";
-  input.value = new URLSearchParams(location.search).get("q") || "";
+  const given = new URLSearchParams(location.search);
+  const field = (tag, id, text) => {
+    const place = document.createElement("div");
+    place.className = "field";
+    const label = document.createElement("label");
+    label.htmlFor = id;
+    label.textContent = text;
+    const one = document.createElement(tag);
+    one.id = id;
+    one.addEventListener("input", () => filter());
+    place.append(label, one);
+    box.append(place);
+    return one;
+  };
+  const familyOf = (table) => {
+    const group = table.closest("details.group");
+    return group ? group.querySelector("h2").textContent : "";
+  };
+  const cellOf = (row, name) => {
+    const heads = [...row.closest("table").tHead.rows[0].cells];
+    const cell = row.cells[heads.findIndex((head) => head.dataset.name === name)];
+    // What stands behind it in tags is no part of the name.
+    return cell ? cell.firstChild ? cell.firstChild.textContent.trim() : "" : "";
+  };
+  const all = tables.flatMap((table) => [...table.tBodies[0].rows].map((row) => ({ table, row })));
+  const menus = [
+    ["family", "Family", ({ table }) => familyOf(table)],
+    ["quantization", "Quantization", ({ row }) => cellOf(row, "Quantization")],
+    ["hardware", "Hardware", ({ row }) => cellOf(row, "Hardware")],
+    ["backend", "Back end", ({ row }) => cellOf(row, "Back end")],
+    ["concurrency", "Concurrency", ({ row }) => cellOf(row, "Conc.")],
+    ["grade", "Grade", ({ row }) => cellOf(row, "Grade")],
+  ].map(([id, text, of]) => {
+    const values = [...new Set(all.map(of))].filter(Boolean);
+    if (values.length < 2) return null;
+    values.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+    const select = field("select", `only-${id}`, text);
+    for (const value of ["", ...values]) select.add(new Option(value || "any", value));
+    if (values.includes(given.get(id))) select.value = given.get(id);
+    return { id, select, of };
+  }).filter(Boolean);
+  const input = field("input", "filter", "Rows that hold all of these words");
+  input.value = given.get("q") || "";
   const filter = () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-    for (const table of tables) {
-      let shown = 0;
+    const chosen = menus.filter((menu) => menu.select.value);
+    const shown = new Map();
+    for (const one of all) {
+      const text = `${familyOf(one.table)} ${one.row.textContent}`.toLowerCase();
+      const isTaken = words.every((word) => text.includes(word)) && chosen.every((menu) => menu.of(one) === menu.select.value);
+      one.row.hidden = !isTaken;
+      shown.set(one.table, (shown.get(one.table) || 0) + isTaken);
+    }
+    const isAsked = words.length > 0 || chosen.length > 0;
+    for (const [table, n] of shown) {
       const group = table.closest("details.group");
-      const family = group ? group.querySelector("h2").textContent : "";
-      for (const row of table.tBodies[0].rows) {
-        const text = `${family} ${row.textContent}`.toLowerCase();
-        row.hidden = !words.every((word) => text.includes(word));
-        shown += !row.hidden;
-      }
-      if (group) { group.hidden = shown === 0; if (words.length) group.open = true; }
+      if (group) { group.hidden = n === 0; if (isAsked) group.open = true; }
     }
     const url = new URL(location.href);
-    if (input.value) url.searchParams.set("q", input.value); else url.searchParams.delete("q");
+    for (const [id, value] of [["q", input.value], ...menus.map((menu) => [menu.id, menu.select.value])]) {
+      if (value) url.searchParams.set(id, value); else url.searchParams.delete(id);
+    }
     history.replaceState(null, "", url);
     tell("filtered");
   };
-  input.addEventListener("input", filter);
-  box.append(label, input);
   said.before(box);
-  if (input.value) filter();
+  if (input.value || menus.some((menu) => menu.select.value)) filter();
 }
 
 // A chart as a file: the drawing that is shown.

@@ -25,6 +25,8 @@ use crate::state::State;
 const SMALL: usize = 64 << 10;
 /// A body that holds a slot comes at least so fast, after [`Limits::held_time`].
 const SLOWEST_BYTES_PER_S: f64 = 65_536.0;
+/// Records of visits that an experiment may name: each is looked up.
+const MOST_VISITS: usize = 10_000;
 /// Longest text that stands in every row, in bytes.
 const LONGEST_NAME: usize = 1_000;
 /// Clocks may go ahead by so much.
@@ -176,6 +178,12 @@ fn parsed(text: &[u8], limits: &Limits) -> Result<Vec<Record>, ServerError> {
         let limit = format!("{} objects (samples, requests, records)", limits.batch_objects);
         return Err(ServerError::TooLarge { what: "the batch", limit });
     }
+    // Nor are long lists of numbers, of which 2 bytes become 8 and more.
+    let n_values = text.iter().filter(|byte| **byte == b',').count();
+    if n_values > limits.batch_values {
+        let limit = format!("{} values", limits.batch_values);
+        return Err(ServerError::TooLarge { what: "the batch", limit });
+    }
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
     let parsed = match first {
         Some(b'[') => serde_json::from_slice::<Vec<Record>>(text),
@@ -212,6 +220,12 @@ fn check(record: &Record, limits: &Limits) -> Result<(), ServerError> {
     if n > limits.record_samples {
         let message = format!("it has {n} samples, at most {} are taken", limits.record_samples);
         return refused("too_many_samples", Some("samples"), message);
+    }
+    let visits = record.experiment.iter().flat_map(|experiment| &experiment.visits);
+    let n_visits: usize = visits.map(|visit| visit.records.len()).sum();
+    if n_visits > MOST_VISITS {
+        let message = format!("it names {n_visits} records of visits, at most {MOST_VISITS}");
+        return refused("too_many_samples", Some("experiment/visits"), message);
     }
     if signature::fits(record) == Some(false) {
         let message = "its signature does not fit it: it was changed after it was signed, or it \

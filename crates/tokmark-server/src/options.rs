@@ -52,6 +52,8 @@ pub struct Limits {
     pub batch_records: usize,
     /// Objects of JSON in one batch: records, their samples and requests, and what these hold.
     pub batch_objects: usize,
+    /// Values in it, by the commas between them.
+    pub batch_values: usize,
     /// Repetitions or requests of one record.
     pub record_samples: usize,
     /// Time for the head of a request to arrive.
@@ -77,6 +79,7 @@ impl Default for Limits {
             unpacked_bytes: 64 << 20,
             batch_records: 10_000,
             batch_objects: 300_000,
+            batch_values: 8_000_000,
             record_samples: 250_000,
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(60),

@@ -194,6 +194,9 @@ pub(crate) fn board_page(uri: &Uri) -> Result<(Query, Direction, Option<Cursor>)
         let message = "a level ranks the lines of the page /leaderboard; rows have no rank";
         return Err(ServerError::bad("level", message));
     }
+    if let Some(n) = query.filter.limit.filter(|n| !(1..=BOARD_ROWS).contains(n)) {
+        return Err(limit_beyond(n, BOARD_ROWS));
+    }
     let direction = match query.direction {
         tokmark_board::Direction::Ascending => Direction::Ascending,
         tokmark_board::Direction::Descending => Direction::Descending,
@@ -277,11 +280,12 @@ fn limit(asked: Option<u64>) -> Result<u64, ServerError> {
     match asked {
         None => Ok(PAGE),
         Some(n) if (1..=LARGEST_PAGE).contains(&n) => Ok(n),
-        Some(n) => {
-            let message = format!("limit {n} is not within 1 to {LARGEST_PAGE}");
-            Err(ServerError::bad("limit", message))
-        }
+        Some(n) => Err(limit_beyond(n, LARGEST_PAGE)),
     }
+}
+
+fn limit_beyond(n: u64, most: u64) -> ServerError {
+    ServerError::bad("limit", format!("limit {n} is not within 1 to {most}"))
 }
 
 /// Words of statuses, for menus.

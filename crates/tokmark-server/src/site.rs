@@ -89,7 +89,7 @@ pub fn build_site(
         models.entry(&row.model_name).or_default().push(row.clone());
     }
     for (name, own) in &models {
-        let page = model::blocks(name, &model::all_files(own, &rows), false);
+        let page = model::blocks(content, name, &model::all_files(own, &rows), false);
         site.page(&format!("models/{}", slug(name)), page)?;
     }
     let mut list = Page::new("/models", "Models");
@@ -99,14 +99,15 @@ pub fn build_site(
     for rig in &content.hardware {
         let own: Vec<BoardRow> =
             rows.iter().filter(|row| rig.names.contains(&row.hardware)).cloned().collect();
-        site.page(&format!("hardware/{}", rig.slug), hardware::rig_blocks(rig, &own))?;
+        site.page(&format!("hardware/{}", rig.slug), hardware::rig_blocks(content, rig, &own))?;
     }
     let mut machines: BTreeMap<&str, Vec<BoardRow>> = BTreeMap::new();
     for row in rows.iter().filter(|row| !row.machine_fingerprint.is_empty()) {
         machines.entry(&row.machine_fingerprint).or_default().push(row.clone());
     }
     for (fingerprint, own) in &machines {
-        let page = hardware::machine_blocks(hardware::shipped_facts(content, fingerprint), own);
+        let page =
+            hardware::machine_blocks(content, hardware::shipped_facts(content, fingerprint), own);
         site.page(&format!("hardware/{}", slug(fingerprint)), page)?;
     }
     let mut list = Page::new("/hardware", "Hardware");
@@ -157,7 +158,7 @@ fn leaderboard_page(content: &Content, rows: &[BoardRow]) -> Page {
         let text = "Rates of prompts stand on the pages of the models.";
         page.blocks.push(Block::Text(text.to_owned()));
     }
-    page.blocks.extend(board::groups(&found, &query));
+    page.blocks.extend(board::groups(content, &found, &query));
     page.blocks.extend(board::planned(content));
     page
 }

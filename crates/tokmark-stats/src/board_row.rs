@@ -30,9 +30,12 @@ pub fn board_row(record: &Record) -> Option<BoardRow> {
         .or_else(|| published.and_then(|source| source.rate_high_tps));
     rate_tps.or(rate_low_tps)?;
     let model = &record.model;
-    let quantization = model.label.clone().or_else(|| model.quantization.clone());
-    let family = family(&model.name);
     let serving = record.serving.as_deref();
+    let quantization = model.label.clone().or_else(|| model.quantization.clone());
+    // Of a server's model only the name is known.
+    let named = || serving.and_then(|_| quantization_in(&model.name));
+    let quantization = quantization.or_else(named);
+    let family = family(&model.name);
     let shape = match (serving, published.and_then(|source| source.shape.clone())) {
         (Some(serving), _) => serving.workload.shape.clone(),
         (None, Some(shape)) => shape,
@@ -163,6 +166,14 @@ fn is_quantization(part: &str) -> bool {
     ["Q", "IQ", "TQ", "F", "BF", "FP", "INT", "MXFP"].into_iter().any(of_kind)
 }
 
+/// The last part of a name that says how the weights are stored: `Q4_1` of
+/// `SmolLM2-135M-Instruct.Q4_1`, `Q4_K_M` of `llama3:8b-instruct-q4_K_M`.
+fn quantization_in(name: &str) -> Option<String> {
+    let stem = name.strip_suffix(".gguf").unwrap_or(name);
+    let mut parts = stem.rsplit(['-', '.', ':', '/', ' ']);
+    parts.find(|part| is_quantization(part)).map(str::to_ascii_uppercase)
+}
+
 fn n_gpus(record: &Record) -> u32 {
     let used = used_devices(record).len();
     u32::try_from(used).unwrap_or(u32::MAX)
@@ -224,6 +235,19 @@ mod tests {
         ] {
             assert_eq!(family(name), expected, "{name}");
             assert_eq!(variant(name, expected, Some("Q4_K_M")).trim_end_matches(".Q4_1"), rest);
+        }
+    }
+
+    #[test]
+    fn a_served_name_may_say_its_quantization() {
+        for (name, expected) in [
+            ("SmolLM2-135M-Instruct.Q4_1", Some("Q4_1")),
+            ("llama3:8b-instruct-q4_K_M", Some("Q4_K_M")),
+            ("models/Qwen3-0.6B-BF16.gguf", Some("BF16")),
+            ("Qwen/Qwen2.5-7B-Instruct", None),
+            ("default", None),
+        ] {
+            assert_eq!(quantization_in(name).as_deref(), expected, "{name}");
         }
     }
 }

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tokmark_model::{
-    Estimate, GradeLetter, Note, Record, RecordId, RecordKind, Status, Timestamp, TokensPerSecond,
+    EngineParams, Estimate, GradeLetter, Note, Record, RecordId, RecordKind, ServingSummary,
+    Status, SystemRate, Timestamp, TokensPerSecond,
 };
 
 use crate::change::{ChangeOptions, ChangePoint, Changes, Regression, change_points, regression};
 use crate::difference::{Difference, Group, Weight, differences, workload};
+use crate::{STATISTICS_VERSION, summarize_again};
 
 /// What makes one series: only records that agree in all of it are its points.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -126,22 +128,23 @@ impl Watched {
 /// series that they would belong to; those without a rate, visits of experiments and what was not
 /// measured here belong to none.
 pub fn watch(records: &[Record], options: &ChangeOptions) -> Vec<Watched> {
-    let mut belonging: Vec<(SeriesKey, &Record)> =
-        records.iter().filter(|record| is_point(record)).map(|r| (key(r), r)).collect();
-    belonging.sort_by(|(a, first), (b, second)| {
+    let rated = |record| Some((key(record), record, rate(record)?));
+    let of_points = records.iter().filter(|record| is_point(record));
+    let mut belonging: Vec<(SeriesKey, &Record, Estimate)> = of_points.filter_map(rated).collect();
+    belonging.sort_by(|(a, first, _), (b, second, _)| {
         let time = |record: &Record| (record.created_at, record.id);
         a.cmp(b).then(time(first).cmp(&time(second)))
     });
     let mut failed = failures(records);
     belonging
-        .chunk_by(|(a, _), (b, _)| a == b)
+        .chunk_by(|(a, ..), (b, ..)| a == b)
         .map(|series| {
-            let of_series: Vec<&Record> = series.iter().map(|(_, record)| *record).collect();
-            let rates: Vec<f64> = of_series.iter().map(|r| rate(r).rate_tps.get()).collect();
+            let of_series: Vec<&Record> = series.iter().map(|(_, record, _)| *record).collect();
+            let rates: Vec<f64> = series.iter().map(|(.., rate)| rate.rate_tps.get()).collect();
             let changes = change_points(&rates, options);
             Watched {
                 key: series[0].0.clone(),
-                points: of_series.iter().map(|record| point(record)).collect(),
+                points: series.iter().map(|(_, record, rate)| point(record, *rate)).collect(),
                 regression: regression(&rates, &changes, options),
                 changes,
                 annotations: annotations(&of_series),
@@ -152,7 +155,7 @@ pub fn watch(records: &[Record], options: &ChangeOptions) -> Vec<Watched> {
 }
 
 fn is_point(record: &Record) -> bool {
-    is_measured(record) && record.status == Status::Ok && record.rate().is_some()
+    is_measured(record) && record.status == Status::Ok
 }
 
 fn is_measured(record: &Record) -> bool {
@@ -176,18 +179,25 @@ fn failures(records: &[Record]) -> BTreeMap<SeriesKey, Vec<Failure>> {
     found
 }
 
-fn rate(record: &Record) -> Estimate {
-    record.rate().unwrap_or(Estimate {
-        rate_tps: TokensPerSecond(0.0),
-        interval: None,
-        no_interval: None,
-    })
+/// The rate by the statistics of this version, so that a change of these is no step: that of a
+/// load point depends on its window. A point that has too many requests for its record keeps the
+/// rate that it was given, and the version is an annotation.
+fn rate(record: &Record) -> Option<Estimate> {
+    let other = |summary: &ServingSummary| summary.statistics_version != STATISTICS_VERSION;
+    let old = record.serving.as_deref().filter(|own| own.summary.as_ref().is_some_and(other));
+    let anew = old.and_then(|serving| summarize_again(serving)?.output_rate_tps);
+    let estimate = |rate: SystemRate| Estimate {
+        rate_tps: TokensPerSecond(rate.per_s),
+        interval: rate.interval,
+        no_interval: rate.no_interval,
+    };
+    anew.map(estimate).or_else(|| record.rate())
 }
 
 fn key(record: &Record) -> SeriesKey {
     let settings = match &record.serving {
         Some(serving) => serving.server.urls.join(" "),
-        None => record.params.settings(),
+        None => exact_settings(&record.params),
     };
     SeriesKey {
         model: record.model.name.clone(),
@@ -200,11 +210,18 @@ fn key(record: &Record) -> SeriesKey {
     }
 }
 
-fn point(record: &Record) -> SeriesPoint {
+/// With every tensor that was placed by hand: [`EngineParams::settings`] only counts them.
+fn exact_settings(params: &EngineParams) -> String {
+    let placed = params.tensor_buft_overrides.iter();
+    let placed = placed.map(|one| format!(" {}={}", one.pattern, one.buffer_type));
+    params.settings() + &placed.collect::<String>()
+}
+
+fn point(record: &Record, rate: Estimate) -> SeriesPoint {
     SeriesPoint {
         id: record.id,
         at: record.created_at,
-        rate: rate(record),
+        rate,
         grade: record.grade.as_ref().map(|grade| grade.letter),
         notes: record.notes.clone(),
     }

@@ -98,7 +98,7 @@ pub use serving::{
     SERVER_RATE_FLAGGED, SERVING_QUANTILES, ServingGradeInput, ServingInput, ServingPrecision,
     WINDOW_PIECES, add_early_end, fewest_to_meet, grade_serving, is_level_met, itl_is_per_event,
     next_serving_look, quantile_ranks, request_figures, server_step_ns, serving_levels,
-    serving_precision, summarize_serving, upper_bound_rank,
+    serving_precision, summarize_again, summarize_serving, upper_bound_rank,
 };
 pub use session::{LEVEL, PRESUMED_LAG1, PRESUMED_WEIGHT};
 pub use sessions::{Ends, SessionRatio, compare_sessions};
@@ -108,4 +108,4 @@ pub use tokens::{STALL_FACTOR, token_times};
 pub use trend::{DRIFT_ALPHA, DRIFT_RELATIVE, MIN_FOR_DEPENDENCE, mann_kendall, theil_sen};
 
 /// Version of these statistics, kept with every summary.
-pub const STATISTICS_VERSION: u32 = 6;
+pub const STATISTICS_VERSION: u32 = 7;

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use tokmark_model::{
     CountSource, Distribution, KeptShare, Load, Nanos, ReplicaSummary, RequestError, RequestSample,
-    ServingSummary, TokenCount, Workload,
+    Serving, ServingSummary, TokenCount, Workload,
 };
 
 pub use arrivals::LATE_FROM;
@@ -40,6 +40,7 @@ use crate::STATISTICS_VERSION;
 use crate::order::median;
 use distribution::Values;
 use flow::Flow;
+use precision::wave_length;
 use requests::column;
 use window::measured_window;
 
@@ -72,7 +73,8 @@ pub fn summarize_serving(input: &ServingInput<'_>) -> Option<ServingSummary> {
     let tally = Tally::of(input);
     let first_due = tally.first_due?;
     let window = measured_window(input.workload, requests);
-    let flow = window.map(|window| Flow::through(window, requests));
+    let wave = wave_length(input.workload, requests);
+    let flow = window.map(|window| Flow::through(window, requests, wave));
     // Where nothing was answered there is no rate, not a rate of 0.
     let answered = flow.as_ref().filter(|_| tally.n_ok > 0);
     let judged = goodput::judged(input, window);
@@ -104,6 +106,18 @@ pub fn summarize_serving(input: &ServingInput<'_>) -> Option<ServingSummary> {
         errors: tally.errors,
         rate_vs_server: rate_vs_server(input),
         ..latencies_and_counts(input)
+    })
+}
+
+/// The same of a load point from the requests and events in its record. `None` where it holds
+/// none, also where its events can't be unpacked.
+pub fn summarize_again(serving: &Serving) -> Option<ServingSummary> {
+    let times = serving.events.as_ref().and_then(|events| events.unpack().ok());
+    let times = times.unwrap_or_default();
+    summarize_serving(&ServingInput {
+        workload: &serving.workload,
+        requests: &RequestsWithEvents { requests: &serving.requests, times: &times },
+        cold: serving.cold.as_ref(),
     })
 }
 

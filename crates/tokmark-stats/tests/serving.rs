@@ -194,6 +194,21 @@ fn beyond_its_capacity_an_open_loop_has_the_rate_of_the_server() {
 }
 
 #[test]
+fn a_request_that_was_refused_first_is_no_arrival_of_its_own_time() {
+    let mut point = ten_a_second();
+    let before = point.summary().arrivals;
+    for request in point.requests.iter_mut().filter(|request| request.due_ns == ms(300)) {
+        request.n_retries = 2;
+        request.sent_ns.0 += ms(90).0;
+    }
+    let after = point.summary().arrivals;
+    // Without it, one gap of 200 ms among eight.
+    assert!(after.sent_cv.unwrap() < 0.4 && after.due_cv.unwrap() < 0.4, "{after:?}");
+    assert_eq!((after.n, after.n_late), (before.n, before.n_late - 1));
+    assert_eq!(after.offered_per_s, before.offered_per_s);
+}
+
+#[test]
 fn late_arrivals_are_counted() {
     let arrivals = ten_a_second().summary().arrivals;
     assert_eq!((arrivals.n, arrivals.n_late, arrivals.late_max_ns), (10, 8, ms(9)));

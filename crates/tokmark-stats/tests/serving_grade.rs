@@ -146,12 +146,14 @@ fn what_could_not_be_read_caps_the_grade() {
     remote.assert_only(GradeLetter::B, "remote_server");
 }
 
+const FIVE: &str = "5 answered requests, too few waves of them for an interval of the median TTFT";
+
 #[test]
 fn few_requests_are_a_c() {
     Run::quiet(5).assert_only(GradeLetter::C, "too_few");
     Run::quiet(1).assert_only(GradeLetter::C, "too_few");
     assert_eq!(Run::quiet(1).graded().reasons[0].text, "1 answered request, no measured window");
-    assert_eq!(Run::quiet(5).graded().reasons[0].text, "5 answered requests, no interval");
+    assert_eq!(Run::quiet(5).graded().reasons[0].text, FIVE);
 }
 
 #[test]
@@ -384,10 +386,14 @@ fn answers_in_one_piece_where_streams_were_asked_for_are_told() {
 
 #[test]
 fn estimated_counts_are_a_c() {
-    let run = Run::with(|_, request| {
+    let mut run = Run::with(|_, request| {
         request.output_tokens = Some(TokenCount { n: 11, source: CountSource::Estimated });
     });
     run.assert_only(GradeLetter::C, "counts_estimated");
+    // Words are no measure of a length, nor of how many tokens an event holds.
+    run.point.workload.n_output = Some(64);
+    run.assert_only(GradeLetter::C, "counts_estimated");
+    assert_eq!(run.point.summary().tokens_per_event, None);
 }
 
 #[test]

@@ -58,6 +58,7 @@ fn measure(
     records: &Records,
     tokenizer: Option<Arc<LocalTokenizer>>,
 ) -> anyhow::Result<Exit> {
+    points::check_files(&args.workload)?;
     let mut servers = Servers::from_args(args)?;
     let run_id = Uuid::now_v7();
     let mut run = Run {

@@ -262,7 +262,12 @@ fn restore(args: &BackupArgs) -> anyhow::Result<Exit> {
         anyhow::Ok(())
     })?;
     if file.exists() {
-        let kept = file.with_extension("db.before-restore");
+        // An older one that was kept stays, too.
+        let named = |n: u32| match n {
+            1 => file.with_extension("db.before-restore"),
+            n => file.with_extension(format!("db.before-restore-{n}")),
+        };
+        let kept = (1..).map(named).find(|name| !name.exists()).context("no name is left")?;
         std::fs::rename(file, &kept)
             .with_context(|| format!("cannot keep the old database as {}", kept.display()))?;
         for end in ["-wal", "-shm"] {

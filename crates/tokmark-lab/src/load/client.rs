@@ -16,6 +16,10 @@ const BUSY: f64 = 0.9;
 /// does not move a time of arrival: but of two events that wait in one socket the kernel keeps one
 /// stamp. It still sends late. Where nothing stamps, lateness goes into every time.
 pub(super) fn distortion(client: &ClientCheck, summary: &ServingSummary) -> Option<String> {
+    if summary.n_ok == 0 {
+        // There is no time that it could have made.
+        return None;
+    }
     let median = |distribution: &Option<tokmark_model::Distribution>| {
         distribution.as_ref().and_then(|distribution| distribution.median())
     };
@@ -61,7 +65,7 @@ mod tests {
 
     fn summary() -> ServingSummary {
         let (ttft_ms, itl_ms, e2e_ms) = (at(50.0), at(10.0), at(700.0));
-        ServingSummary { ttft_ms, itl_ms, e2e_ms, ..ServingSummary::default() }
+        ServingSummary { n_ok: 9, ttft_ms, itl_ms, e2e_ms, ..ServingSummary::default() }
     }
 
     #[test]
@@ -91,5 +95,11 @@ mod tests {
         };
         assert!(distortion(&off, &summary()).is_some());
         assert_eq!(distortion(&ClientCheck::default(), &summary()), None);
+    }
+
+    #[test]
+    fn without_an_answer_there_is_nothing_to_distort() {
+        let busy = ClientCheck { cpu_cores: Some(0.95), n_threads: 1, ..ClientCheck::default() };
+        assert_eq!(distortion(&busy, &ServingSummary { n_ok: 0, ..summary() }), None);
     }
 }

@@ -13,7 +13,7 @@ const FIRST_PER_S: f64 = 1.0;
 /// No server here is asked for more.
 const MOST_PER_S: f64 = 100_000.0;
 /// No user waits for less.
-const LEAST_PER_S: f64 = 1.0 / 600.0;
+const LEAST_PER_S: f64 = 0.002;
 /// Factor from one rate to the next while nothing has failed.
 const GROWTH: f64 = 2.0;
 /// The highest rate that met and the lowest that failed are this close at the end. How sure each
@@ -30,6 +30,8 @@ pub struct Ramp {
     failed: Option<KeptShare>,
     /// Service levels that no request of a point could be held to.
     unjudged: Vec<LatencyKind>,
+    /// A request that has the server for itself breaks the levels.
+    is_hopeless: bool,
 }
 
 /// A search that begins at `first_per_s`, or at 1 request a second.
@@ -46,13 +48,13 @@ pub fn ramp(first_per_s: Option<f64>, arrivals: Arrivals) -> Ramp {
         tolerance: TOLERANCE,
     };
     let bisection = Bisection::new(limits).expect("the limits contain the first rate");
-    Ramp { bisection, arrivals, met: None, failed: None, unjudged: Vec::new() }
+    Ramp { bisection, arrivals, met: None, failed: None, unjudged: Vec::new(), is_hopeless: false }
 }
 
 impl Ramp {
     /// The workload of the next point; `None` once the search is over or cannot go on.
     pub fn next(&self, workload: &Workload) -> Option<Workload> {
-        if !self.unjudged.is_empty() {
+        if !self.unjudged.is_empty() || self.is_hopeless {
             return None;
         }
         let per_s = self.bisection.next_rate()?;
@@ -84,6 +86,11 @@ impl Ramp {
             }
             _ => self.decide(false, None),
         }
+        // Where no two requests met and the levels surely broke, a lower rate keeps them no better.
+        let is_alone = summary.is_some_and(|summary| summary.max_in_flight <= 1);
+        let is_sure = self.failed.is_none_or(|kept| is_level_met(&kept) == Some(false));
+        let has_met = self.bisection.result().highest_met_per_s.is_some();
+        self.is_hopeless = is_alone && is_sure && !has_met && self.unjudged.is_empty();
         &self.unjudged
     }
 
@@ -102,7 +109,7 @@ impl Ramp {
             failed: self.failed,
             tolerance: found.tolerance,
             n_points: found.n_points,
-            is_over: self.bisection.next_rate().is_none(),
+            is_over: self.is_hopeless || self.bisection.next_rate().is_none(),
         }
     }
 }

@@ -7,7 +7,7 @@ use tokmark_model::{
     Status, StatusReason, Test, Timestamp, Uuid, Workload,
 };
 use tokmark_stats::{
-    Requests, RequestsWithEvents, ServingGradeInput, ServingInput, add_early_end, grade_serving,
+    Requests, ServingGradeInput, ServingInput, add_early_end, grade_serving, summarize_again,
     summarize_serving,
 };
 
@@ -106,13 +106,7 @@ pub fn summarize_imported(record: &mut Record) {
     let Some(serving) = record.serving.as_mut().filter(|own| own.summary.is_none()) else {
         return;
     };
-    let times = serving.events.as_ref().and_then(|events| events.unpack().ok());
-    let times = times.unwrap_or_default();
-    serving.summary = summarize_serving(&ServingInput {
-        workload: &serving.workload,
-        requests: &RequestsWithEvents { requests: &serving.requests, times: &times },
-        cold: serving.cold.as_ref(),
-    });
+    serving.summary = summarize_again(serving);
 }
 
 /// The row of a point that was not measured, and why.

@@ -114,12 +114,13 @@ pub(crate) struct ExperimentWithVisits {
     /// Its record: design, verdicts, and which records its visits are.
     #[schema(value_type = openapi::Record)]
     record: Record,
-    /// The records of its visits, in the order in which they were made.
+    /// The records of its visits, in the order in which they were made: the first 1,000. The
+    /// record names all.
     #[schema(value_type = Vec<Object>)]
     visits: Vec<RecordRow>,
 }
 
-/// Visits of an experiment in an answer.
+/// Visits of an experiment in an answer, the first ones.
 const LISTED: u64 = 1_000;
 
 /// The experiments under the filters of a list, the newest first.

@@ -12,7 +12,7 @@ use tokmark_store::BoardChoices;
 
 use super::Shown;
 use super::block::{self, Block, Cell, Column, FilterField, FilterForm, Group, Page, TableView};
-use super::{record, words};
+use super::{hardware as machines, record, words};
 use crate::access::Reader;
 use crate::error::ServerError;
 use crate::query::board_query;
@@ -29,7 +29,7 @@ rate is the range over the shapes.";
 const SHAPES: usize = 8;
 
 /// Rows as a plain table.
-pub(super) fn plain(rows: &[BoardRow], caption: &str) -> TableView {
+pub(super) fn plain(content: &Content, rows: &[BoardRow], caption: &str) -> TableView {
     let columns = vec![
         Column::named("Model"),
         Column::named("Quantization").defined(words::QUANTIZATION),
@@ -48,7 +48,7 @@ pub(super) fn plain(rows: &[BoardRow], caption: &str) -> TableView {
             model(row),
             Cell::text(row.quantization.clone().unwrap_or_else(|| "unknown".to_owned())),
             Cell::text(row.file_size_bytes.map(words::size).unwrap_or_default()),
-            hardware(row),
+            hardware(content, row),
             Cell::text(back_end(row)),
             Cell::text(row.settings.clone()),
             measured(row),
@@ -65,14 +65,8 @@ fn model(row: &BoardRow) -> Cell {
     Cell::link(row.model_name.clone(), format!("/models/{}", words::escaped(&row.model_name)))
 }
 
-fn hardware(row: &BoardRow) -> Cell {
-    let cell = match row.machine_fingerprint.is_empty() {
-        true => Cell::text(row.hardware.clone()),
-        false => {
-            let address = format!("/hardware/{}", words::escaped(&row.machine_fingerprint));
-            Cell::link(row.hardware.clone(), address)
-        }
-    };
+fn hardware(content: &Content, row: &BoardRow) -> Cell {
+    let cell = machine(content, &row.hardware, &row.machine_fingerprint);
     match row.n_gpus {
         0 | 1 => cell,
         n => cell.tagged(format!("{n} GPUs")),
@@ -192,7 +186,7 @@ async fn leaderboard_page(state: &State, reader: Read, uri: &Uri) -> Result<Page
     };
     let sentence = format!("{}{prompts}{}", found.sentence, left_out(n_left_out));
     page.blocks.push(Block::Live(sentence));
-    page.blocks.extend(groups(&found, &query));
+    page.blocks.extend(groups(&state.options.content, &found, &query));
     page.blocks.extend(planned(&state.options.content));
     Ok(page)
 }
@@ -216,7 +210,7 @@ pub(crate) fn planned(content: &Content) -> Vec<Block> {
     blocks
 }
 
-pub(crate) fn groups(found: &Leaderboard, query: &Query) -> Vec<Block> {
+pub(crate) fn groups(content: &Content, found: &Leaderboard, query: &Query) -> Vec<Block> {
     let column = |key: Key| {
         let sorted = query.sorted_by(key).to_query();
         Column {
@@ -253,14 +247,14 @@ pub(crate) fn groups(found: &Leaderboard, query: &Query) -> Vec<Block> {
             table: TableView {
                 caption: format!("{}, {} configurations", group.family, group.rows.len()),
                 columns: columns.clone(),
-                rows: group.rows.iter().map(line).collect(),
+                rows: group.rows.iter().map(|one| line(content, one)).collect(),
             },
         })
     };
     found.groups.iter().enumerate().map(group).collect()
 }
 
-fn line(line: &Line) -> Vec<Cell> {
+fn line(content: &Content, line: &Line) -> Vec<Cell> {
     let variant = named(line, &line.variant);
     let mut rate = match line.records.first() {
         Some(id) => Cell::link(line.rate_text.clone(), record::address(*id)),
@@ -272,7 +266,7 @@ fn line(line: &Line) -> Vec<Cell> {
     vec![
         variant,
         Cell::text(line.quantization_text.clone()),
-        computed(line),
+        computed(content, line),
         Cell::text(line.engine_text.clone()),
         Cell::text(line.concurrency_text.clone()),
         rate,
@@ -296,16 +290,18 @@ fn named(line: &Line, text: &str) -> Cell {
 }
 
 /// What computed, with its tags.
-fn computed(line: &Line) -> Cell {
-    let hardware = match line.machine_fingerprint.is_empty() {
-        true => Cell::text(line.hardware.clone()),
-        false => {
-            let address = format!("/hardware/{}", words::escaped(&line.machine_fingerprint));
-            Cell::link(line.hardware.clone(), address)
-        }
-    };
+fn computed(content: &Content, line: &Line) -> Cell {
+    let hardware = machine(content, &line.hardware, &line.machine_fingerprint);
     let tags = line.gpus_text.iter().chain(&line.power_cap_text);
     tags.fold(hardware, |cell, tag| cell.tagged(tag.clone()))
+}
+
+/// A machine's name, which leads to its page where there is one.
+fn machine(content: &Content, name: &str, fingerprint: &str) -> Cell {
+    match machines::address(content, name, fingerprint) {
+        Some(address) => Cell::link(name, address),
+        None => Cell::text(name),
+    }
 }
 
 /// The same query for load points, or for tests of engines that were measured.
@@ -363,11 +359,12 @@ async fn workloads_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, 
         columns.push(Column::number(format!("{shape}, tok/s")).defined(words::RATE));
         columns.push(Column::number(format!("{shape}, TTFT ms")).defined(words::TTFT));
     }
+    let content = &state.options.content;
     let cells = |line: &&Line| {
         let mut cells = vec![
             named(line, &line.model_name),
             Cell::text(line.quantization_text.clone()),
-            computed(line),
+            computed(content, line),
             Cell::text(line.engine_text.clone()),
             Cell::text(line.settings.clone()),
             Cell::text(line.concurrency_text.clone()),
@@ -428,10 +425,11 @@ async fn latency_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, Se
     page.blocks.push(Block::Filters(filters("/latency", &query, &state.choices().await?)));
     page.blocks
         .push(Block::Live(format!("{} load points, shortest time first{others}", rows.len())));
+    let content = &state.options.content;
     let cells = |row: &BoardRow| {
         vec![
             model(row),
-            hardware(row),
+            hardware(content, row),
             Cell::text(back_end(row)),
             measured(row),
             Cell::text(row.concurrency.map_or_else(String::new, |n| n.to_string())),
@@ -472,6 +470,6 @@ async fn engines_page(state: &State, reader: Read, uri: &Uri) -> Result<Page, Se
     page.blocks.push(Block::Filters(filters("/engines", &query, &state.choices().await?)));
     let slower = left_out(n_left_out);
     page.blocks.push(Block::Live(format!("{} configurations, fastest first{slower}", rows.len())));
-    page.blocks.push(Block::Table(plain(&rows, "Fastest first")));
+    page.blocks.push(Block::Table(plain(&state.options.content, &rows, "Fastest first")));
     Ok(page)
 }

@@ -44,7 +44,7 @@ async fn list_page(
         let name = facts.cpu.model.clone().unwrap_or_else(|| "unknown processor".to_owned());
         let gpus: Vec<&str> = facts.gpus.iter().map(|gpu| gpu.name.as_str()).collect();
         vec![
-            Cell::link(name, format!("/hardware/{}", words::escaped(&facts.fingerprint))),
+            Cell::link(name, machine_address(&facts.fingerprint)),
             Cell::text(gpus.join(", ")),
             Cell::text(words::size(facts.memory.total_bytes)),
             Cell::text(facts.os.name.clone()),
@@ -77,11 +77,27 @@ async fn list_page(
 pub(crate) fn shipped(content: &Content) -> Vec<Cell> {
     let mut links: BTreeMap<String, Cell> = BTreeMap::new();
     for row in content.rows().into_iter().filter(|row| !row.machine_fingerprint.is_empty()) {
-        let place = format!("/hardware/{}", words::escaped(&row.machine_fingerprint));
+        let place = machine_address(&row.machine_fingerprint);
         links.entry(row.machine_fingerprint).or_insert_with(|| Cell::link(row.hardware, place));
     }
-    let rig = |rig: &Hardware| Cell::link(rig.name.clone(), format!("/hardware/{}", rig.slug));
+    let rig = |rig: &Hardware| Cell::link(rig.name.clone(), rig_address(rig));
     links.into_values().chain(content.hardware.iter().map(rig)).collect()
+}
+
+/// The page of what is called so: a machine that measured, or else one that a source describes.
+pub(crate) fn address(content: &Content, name: &str, fingerprint: &str) -> Option<String> {
+    if fingerprint.is_empty() {
+        return content.hardware_of(name).map(rig_address);
+    }
+    Some(machine_address(fingerprint))
+}
+
+fn machine_address(fingerprint: &str) -> String {
+    format!("/hardware/{}", words::escaped(fingerprint))
+}
+
+fn rig_address(rig: &Hardware) -> String {
+    format!("/hardware/{}", rig.slug)
 }
 
 /// What the newest record of content says of a machine.
@@ -100,11 +116,11 @@ async fn rig_page(state: &State, rig: &Hardware) -> Result<Page, ServerError> {
         let filter = RowFilter { hardware: Some(name.clone()), ..RowFilter::default() };
         rows.extend(state.rows(&Query { filter, ..Query::default() }, RowOrder::Rate).await?.0);
     }
-    Ok(rig_blocks(rig, &rows))
+    Ok(rig_blocks(&state.options.content, rig, &rows))
 }
 
 /// The page of a machine that a source describes, with its rows.
-pub(crate) fn rig_blocks(rig: &Hardware, rows: &[BoardRow]) -> Page {
+pub(crate) fn rig_blocks(content: &Content, rig: &Hardware, rows: &[BoardRow]) -> Page {
     let mut page = Page::new("/hardware", &rig.name);
     page.lead = rig.summary.clone();
     let mut facts: Vec<(String, Cell)> = Vec::new();
@@ -138,7 +154,7 @@ pub(crate) fn rig_blocks(rig: &Hardware, rows: &[BoardRow]) -> Page {
         page.blocks.push(Block::Text(note.clone()));
     }
     page.blocks.push(Block::Heading("What was measured on it".to_owned()));
-    page.blocks.push(Block::Table(board::plain(&fastest_first(rows), "Fastest first")));
+    page.blocks.push(Block::Table(board::plain(content, &fastest_first(rows), "Fastest first")));
     page
 }
 
@@ -167,14 +183,19 @@ async fn machine_page(state: &State, reader: Read, fingerprint: &str) -> Result<
         return Err(ServerError::not_found("machine of this fingerprint"));
     }
     let kept = machine.as_ref().map(|machine| &machine.facts);
-    let facts = kept.or_else(|| shipped_facts(&state.options.content, fingerprint));
-    let mut page = machine_blocks(facts, &rows);
+    let content = &state.options.content;
+    let facts = kept.or_else(|| shipped_facts(content, fingerprint));
+    let mut page = machine_blocks(content, facts, &rows);
     page.blocks.extend(left_out(n_slower, "of this machine"));
     Ok(page)
 }
 
 /// A machine's page: its facts where they are known, and the fastest of its rows.
-pub(crate) fn machine_blocks(facts: Option<&MachineFacts>, rows: &[BoardRow]) -> Page {
+pub(crate) fn machine_blocks(
+    content: &Content,
+    facts: Option<&MachineFacts>,
+    rows: &[BoardRow],
+) -> Page {
     let title = facts.and_then(|facts| facts.cpu.model.clone());
     let title = title.or_else(|| rows.first().map(|row| row.hardware.clone()));
     let mut page = Page::new("/hardware", title.as_deref().unwrap_or("Unknown machine"));
@@ -207,12 +228,19 @@ pub(crate) fn machine_blocks(facts: Option<&MachineFacts>, rows: &[BoardRow]) ->
     }
     page.blocks.push(Block::Heading("Best row of each model".to_owned()));
     let mut best: Vec<BoardRow> = Vec::new();
+    // What was measured never gives way to what somebody published.
+    let key = |row: &BoardRow| {
+        (row.model_name.clone(), row.shape.clone(), row.kind, row.is_serving, row.concurrency)
+    };
     for row in &fastest_first(rows) {
-        if !best.iter().any(|one| one.model_name == row.model_name && one.shape == row.shape) {
+        if !best.iter().any(|one| key(one) == key(row)) {
             best.push(row.clone());
         }
     }
-    page.blocks
-        .push(Block::Table(board::plain(&best, "Fastest configuration of each model and test")));
+    page.blocks.push(Block::Table(board::plain(
+        content,
+        &best,
+        "Fastest configuration of each model and test",
+    )));
     page
 }

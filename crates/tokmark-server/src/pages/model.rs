@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::extract::{Path, State as Shared};
-use tokmark_board::{Query, RowFilter};
+use tokmark_board::{Content, Query, RowFilter};
 use tokmark_model::{BoardRow, ModelFacts};
 use tokmark_plot::{
     Axis, BarSeries, Bars, LinePoint, LineSeries, Lines, Plot, Reading, Scatter, ScatterGroup,
@@ -103,7 +103,7 @@ async fn model_page(state: &State, reader: Read, name: &str) -> Result<Page, Ser
     let filter = RowFilter { family: Some(first.family.clone()), ..RowFilter::default() };
     let (others, n_of_family) =
         state.rows(&Query { filter, ..Query::default() }, RowOrder::Rate).await?;
-    let mut page = blocks(name, &all_files(&rows, &others), true);
+    let mut page = blocks(&state.options.content, name, &all_files(&rows, &others), true);
     page.blocks.extend(left_out(n_slower, "of this model"));
     page.blocks.extend(left_out(n_of_family, "of its family, among which quantizations may be,"));
     Ok(page)
@@ -143,7 +143,7 @@ async fn without_figures(state: &State, name: &str) -> Result<Page, ServerError>
             RowFilter { model_sha256: Some(hash), limit: Some(ROWS), ..RowFilter::default() };
         let (rows, _) = state.rows(&Query { filter, ..Query::default() }, RowOrder::Rate).await?;
         if let Some(first) = rows.first() {
-            let mut page = blocks(name, &rows, true);
+            let mut page = blocks(&state.options.content, name, &rows, true);
             page.lead += &format!(" The same file was last measured as {}.", first.model_name);
             return Ok(page);
         }
@@ -158,7 +158,7 @@ async fn without_figures(state: &State, name: &str) -> Result<Page, ServerError>
 }
 
 /// A model's page. Without a server there is no history, and no list of records.
-pub(crate) fn blocks(name: &str, rows: &[BoardRow], has_server: bool) -> Page {
+pub(crate) fn blocks(content: &Content, name: &str, rows: &[BoardRow], has_server: bool) -> Page {
     let mut page = Page::new("/models", name);
     let Some(first) = rows.first() else { return page };
     page.lead = format!("Of the family {}.", first.family);
@@ -184,7 +184,11 @@ pub(crate) fn blocks(name: &str, rows: &[BoardRow], has_server: bool) -> Page {
         page.blocks.push(Block::Plot(PlotView::of(&plot, "quantizations")));
     }
     page.blocks.push(Block::Heading("Every configuration".to_owned()));
-    page.blocks.push(Block::Table(board::plain(rows, "Newest figures of each, fastest first")));
+    page.blocks.push(Block::Table(board::plain(
+        content,
+        rows,
+        "Newest figures of each, fastest first",
+    )));
     page.blocks.push(Block::Heading("Speed, size and quality".to_owned()));
     if let Some(plot) = over_size(rows) {
         page.blocks.push(Block::Plot(PlotView::of(&plot, "size")));

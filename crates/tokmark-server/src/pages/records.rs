@@ -57,7 +57,7 @@ async fn page(
             name: "Figures that came with the program".to_owned(),
             remark: format!("{}, not measured here", rows.len()),
             is_open: found.rows.is_empty(),
-            table: board::plain(&rows, "Newest first"),
+            table: board::plain(&state.options.content, &rows, "Newest first"),
         }));
     }
     let all = words::query(&ListQuery { cursor: None, limit: None, ..query });

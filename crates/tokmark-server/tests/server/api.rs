@@ -226,6 +226,10 @@ fn hostile_filters_find_nothing_and_break_nothing() {
         let (status, body) = server.get(&format!("/api/benchmarks?{query}"));
         assert_eq!(status, 400, "{query}: {body}");
     }
+    for query in ["limit=0", "limit=1201", "limit=x"] {
+        let (status, body) = server.get(&format!("/api/leaderboard?{query}"));
+        assert_eq!(status, 400, "{query}: {body}");
+    }
     for path in ["/api/benchmarks/zz", "/api/benchmarks/..%2f..%2fetc", "/assets/..%2fCargo.toml"] {
         assert!((400..500).contains(&server.get(path).0), "{path}");
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::support::{ADMIN, Running, SUBMIT, small, sound};
 use serde_json::{Value, json};
+use tokmark_model::Nanos;
 use tokmark_server::{Limits, ServerOptions};
 use tokmark_store::StoreUrl;
 
@@ -134,6 +135,16 @@ fn a_batch_that_would_need_too_much_memory_is_refused_before_it_is_read() {
     let (status, said) = server.post("/api/benchmarks", SUBMIT, &body);
     assert_eq!((status, code(&said).as_str()), (413, "too_large"), "{said}");
     assert!(said.contains("40 objects"), "{said}");
+    // One object may hold a list of any length.
+    let options = small();
+    let limits = Limits { batch_values: 1_000, ..options.limits.clone() };
+    let server = Running::with(ServerOptions { limits, ..options });
+    let mut long = sound(1, 1);
+    long.samples[0].token_ns = vec![Nanos(1); 2_000];
+    let (status, said) =
+        server.post("/api/benchmarks", SUBMIT, &serde_json::to_vec(&long).unwrap());
+    assert_eq!((status, code(&said).as_str()), (413, "too_large"), "{said}");
+    assert!(said.contains("1000 values"), "{said}");
 }
 
 /// A request whose body stops after its first `n` bytes of `length`.

@@ -10,18 +10,26 @@ use super::window::Window;
 use crate::dependence::correlation;
 use crate::session::LEVEL;
 
-/// Equal pieces into which the measured window is cut.
-pub const WINDOW_PIECES: usize = 20;
-/// Fewest requests, and fewest independent pieces, for an interval of a system rate.
+/// Equal pieces into which the measured window is cut: as many of [`WINDOW_PIECES`] as have a
+/// wave of requests each.
+pub const WINDOW_PIECES: [usize; 5] = [20, 15, 12, 10, 6];
+/// Fewest waves of requests, and fewest independent pieces, for an interval of a system rate.
 pub const FEWEST_FOR_RATE: usize = 6;
+/// Pieces in which is counted: every number of [`WINDOW_PIECES`] divides it.
+const FINE_PIECES: usize = 60;
 
 /// A count in each piece of the window.
-pub(super) type Pieces = [f64; WINDOW_PIECES];
+pub(super) type Pieces = [f64; FINE_PIECES];
+
+/// None counted yet.
+pub(super) const NO_PIECES: Pieces = [0.0; FINE_PIECES];
 
 /// What went through the measured window.
 #[derive(Debug)]
 pub(super) struct Flow {
     window: Window,
+    /// Requests under way at once.
+    wave: usize,
     output: Pieces,
     prompt: Pieces,
     ended: Pieces,
@@ -34,18 +42,25 @@ pub(super) struct Flow {
 }
 
 /// Output of one base URL.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Output {
     pieces: Pieces,
     n_inside: usize,
     n_unknown: usize,
 }
 
+impl Default for Output {
+    fn default() -> Self {
+        Output { pieces: NO_PIECES, n_inside: 0, n_unknown: 0 }
+    }
+}
+
 impl Flow {
     /// Sums up all answered requests. One whose event times are not kept is spread evenly
     /// between its first and last text event.
-    pub(super) fn through(window: Window, requests: &dyn Requests) -> Self {
-        let mut flow = Flow::empty(window);
+    /// `wave`: how many of them are under way at once.
+    pub(super) fn through(window: Window, requests: &dyn Requests, wave: usize) -> Self {
+        let mut flow = Flow::empty(window, wave);
         requests.visit(&mut |request, times| {
             if request.is_ok() {
                 let text = match times {
@@ -58,12 +73,13 @@ impl Flow {
         flow
     }
 
-    fn empty(window: Window) -> Self {
+    fn empty(window: Window, wave: usize) -> Self {
         Flow {
             window,
-            output: [0.0; WINDOW_PIECES],
-            prompt: [0.0; WINDOW_PIECES],
-            ended: [0.0; WINDOW_PIECES],
+            wave,
+            output: NO_PIECES,
+            prompt: NO_PIECES,
+            ended: NO_PIECES,
             n_inside: 0,
             n_ended: 0,
             output_known: true,
@@ -78,7 +94,7 @@ impl Flow {
 
     /// Share of a request's text events in each piece.
     fn events_inside(&self, request: &RequestSample, times: &[Nanos]) -> Pieces {
-        let mut shares = [0.0; WINDOW_PIECES];
+        let mut shares = NO_PIECES;
         for time in times {
             let time = Nanos(request.sent_ns.0.saturating_add(time.0));
             if let Some(piece) = self.piece(time) {
@@ -90,7 +106,7 @@ impl Flow {
 
     /// The same for text that came steadily between its first and last event.
     fn evenly_inside(&self, request: &RequestSample) -> Pieces {
-        let mut shares = [0.0; WINDOW_PIECES];
+        let mut shares = NO_PIECES;
         let (Some(first), Some(last)) = (request.first_text_ns, request.last_text_ns) else {
             return shares;
         };
@@ -100,7 +116,7 @@ impl Flow {
             }
             return shares;
         }
-        let piece_ns = (self.window.end.0 - self.window.start.0) as f64 / WINDOW_PIECES as f64;
+        let piece_ns = (self.window.end.0 - self.window.start.0) as f64 / FINE_PIECES as f64;
         let since_start = |time: Nanos| time.0 as f64 - self.window.start.0 as f64;
         let (first, last) = (since_start(first), since_start(last));
         for (piece, share) in shares.iter_mut().enumerate() {
@@ -145,7 +161,7 @@ impl Flow {
 
     /// Output tokens per second; `None` where a request inside has no count.
     pub(super) fn output_rate(&self) -> Option<SystemRate> {
-        self.output_known.then(|| rate(&self.output, self.window, self.n_inside))
+        self.output_known.then(|| self.rate(&self.output, self.n_inside))
     }
 
     /// Prompt and output tokens per second; `None` where a request inside lacks a count.
@@ -155,50 +171,70 @@ impl Flow {
             *sum += prompt;
         }
         let known = self.output_known && self.prompt_known;
-        known.then(|| rate(&total, self.window, self.n_inside))
+        known.then(|| self.rate(&total, self.n_inside))
     }
 
     /// Answered requests that ended, per second.
     pub(super) fn request_rate(&self) -> SystemRate {
-        rate(&self.ended, self.window, self.n_ended)
+        self.rate(&self.ended, self.n_ended)
     }
 
     /// Output tokens per second of one base URL; `None` where a request inside has no count.
     pub(super) fn output_rate_of(&self, replica: u32) -> Option<SystemRate> {
         let own = self.replicas.get(&replica).copied().unwrap_or_default();
-        (own.n_unknown == 0).then(|| rate(&own.pieces, self.window, own.n_inside))
+        (own.n_unknown == 0).then(|| self.rate(&own.pieces, own.n_inside))
+    }
+
+    fn rate(&self, pieces: &Pieces, n_requests: usize) -> SystemRate {
+        // The requests of one base URL are a part of each wave.
+        let n_waves = self.n_inside.max(self.n_ended) / self.wave;
+        rate(pieces, self.window, n_requests, n_waves)
     }
 }
 
 /// Which piece of the window a time lies in; `None` outside of it.
 pub(super) fn piece(window: Window, time: Nanos) -> Option<usize> {
-    let pieces_per_ns = WINDOW_PIECES as f64 / (window.end.0 - window.start.0) as f64;
+    let pieces_per_ns = FINE_PIECES as f64 / (window.end.0 - window.start.0) as f64;
     let since_start = time.0.wrapping_sub(window.start.0) as f64;
     let piece = (since_start * pieces_per_ns) as usize;
-    window.holds(time).then_some(piece.min(WINDOW_PIECES - 1))
+    window.holds(time).then_some(piece.min(FINE_PIECES - 1))
 }
 
-/// The rate over the window with the interval of batch means: Student's t on the rates of the
-/// pieces (Conway 1963, Schmeiser 1982). Where their lag-1 correlation is positive, significant
+/// The rate over the window with the interval of batch means: Student's t on the rates of its
+/// pieces (Conway 1963, Schmeiser 1982). A piece is at least as long as a wave, `n_waves` of
+/// which there are: requests that end in step would fill one shorter piece and leave the next
+/// empty, which tells nothing of the rate. Where their lag-1 correlation is positive, significant
 /// or not, they count as the smaller number of independent pieces that they are worth: in
 /// twenty pieces a test finds too little, and requests that reach into the next piece do
 /// correlate them.
-pub(super) fn rate(pieces: &Pieces, window: Window, n_requests: usize) -> SystemRate {
-    let piece_s = window.length_s() / WINDOW_PIECES as f64;
-    let rates = pieces.map(|sum| sum / piece_s);
-    let n = WINDOW_PIECES as f64;
-    let mean = rates.iter().sum::<f64>() / n;
-    let squares: f64 = rates.iter().map(|rate| (rate - mean).powi(2)).sum();
+pub(super) fn rate(
+    pieces: &Pieces,
+    window: Window,
+    n_requests: usize,
+    n_waves: usize,
+) -> SystemRate {
+    let per_s = pieces.iter().sum::<f64>() / window.length_s();
+    let too_few = SystemRate { per_s, interval: None, no_interval: Some(NoInterval::TooFew) };
+    let n_pieces = WINDOW_PIECES.into_iter().find(|n| *n <= n_waves);
+    let Some(n_pieces) = n_pieces.filter(|_| n_requests >= FEWEST_FOR_RATE) else {
+        return too_few;
+    };
+    let n = n_pieces as f64;
+    let piece_s = window.length_s() / n;
+    let rates = pieces.chunks_exact(FINE_PIECES / n_pieces);
+    let rates: Vec<f64> = rates.map(|piece| piece.iter().sum::<f64>() / piece_s).collect();
+    let squares: f64 = rates.iter().map(|rate| (rate - per_s).powi(2)).sum();
     let effective_n = correlation(&rates).map_or(n, |found| found.effective_n);
-    let is_few = n_requests < FEWEST_FOR_RATE || effective_n < FEWEST_FOR_RATE as f64;
-    if is_few {
-        return SystemRate { per_s: mean, interval: None, no_interval: Some(NoInterval::TooFew) };
+    if effective_n < FEWEST_FOR_RATE as f64 {
+        return too_few;
     }
     let error = (squares / (n - 1.0) / effective_n).sqrt();
     let half_width = two_sided_quantile(effective_n - 1.0, LEVEL) * error;
+    // Where requests end in step, half a wave more or fewer would have fitted into the window.
+    let half_width = half_width.max(0.5 * per_s / n_waves as f64);
     let interval = Interval {
-        low: (mean - half_width).max(0.0),
-        high: mean + half_width,
+        low: (per_s - half_width).max(0.0),
+        high: per_s + half_width,
         level: LEVEL,
         method: if effective_n < n {
             IntervalMethod::EffectiveSize
@@ -206,7 +242,7 @@ pub(super) fn rate(pieces: &Pieces, window: Window, n_requests: usize) -> System
             IntervalMethod::Blocks
         },
     };
-    SystemRate { per_s: mean, interval: Some(interval), no_interval: None }
+    SystemRate { per_s, interval: Some(interval), no_interval: None }
 }
 
 #[cfg(test)]
@@ -219,17 +255,20 @@ mod tests {
         Window { start: Nanos(0), end: Nanos(seconds * SECOND) }
     }
 
+    /// Twenty pieces.
+    fn pieces(of: impl Fn(usize) -> f64) -> Pieces {
+        std::array::from_fn(|i| of(i / 3) / 3.0)
+    }
+
     #[test]
     fn the_interval_is_students_on_the_pieces() {
-        let mut pieces = [10.0; WINDOW_PIECES];
-        for (i, piece) in pieces.iter_mut().enumerate() {
-            *piece += if i % 2 == 0 { 1.0 } else { -1.0 };
-        }
-        let found = rate(&pieces, window(20), 100);
+        let pieces = pieces(|i| if i % 2 == 0 { 11.0 } else { 9.0 });
+        let found = rate(&pieces, window(20), 100, 100);
         let interval = found.interval.unwrap();
         // Deviation sqrt(20 / 19), t(19) = 2.093024.
         let half_width = 2.093_024 * (1.0f64 / 19.0).sqrt();
-        assert_eq!((found.per_s, interval.method), (10.0, IntervalMethod::Blocks));
+        assert_eq!(interval.method, IntervalMethod::Blocks);
+        assert!((found.per_s - 10.0).abs() < 1e-12, "{found:?}");
         assert!((interval.high - 10.0 - half_width).abs() < 1e-6, "{interval:?}");
         assert!((10.0 - interval.low - half_width).abs() < 1e-6, "{interval:?}");
     }
@@ -237,27 +276,57 @@ mod tests {
     #[test]
     fn correlated_pieces_count_as_fewer() {
         let digits = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4];
-        let found = rate(&digits.map(|digit| 10.0 + f64::from(digit)), window(20), 100);
+        let found = rate(&pieces(|i| 10.0 + f64::from(digits[i])), window(20), 100, 100);
         let interval = found.interval.unwrap();
         // Lag 1 of 0.2364: worth 12.351. Deviation 2.70039, SciPy's t(11.351) = 2.19257.
-        assert_eq!((found.per_s, interval.method), (14.85, IntervalMethod::EffectiveSize));
+        assert_eq!(interval.method, IntervalMethod::EffectiveSize);
+        assert!((found.per_s - 14.85).abs() < 1e-12, "{found:?}");
         assert!((interval.high - 14.85 - 1.684_813_6).abs() < 1e-5, "{interval:?}");
         assert!((14.85 - interval.low - 1.684_813_6).abs() < 1e-5, "{interval:?}");
     }
 
     #[test]
-    fn a_steady_rise_or_few_requests_leave_no_interval() {
-        let rise: Pieces = std::array::from_fn(|i| i as f64);
-        assert_eq!(rate(&rise, window(20), 100).no_interval, Some(NoInterval::TooFew));
-        let equal = [4.0; WINDOW_PIECES];
-        assert_eq!(rate(&equal, window(20), 5).no_interval, Some(NoInterval::TooFew));
-        let interval = rate(&equal, window(20), 6).interval.unwrap();
-        assert_eq!((interval.low, interval.high), (4.0, 4.0));
+    fn a_steady_rise_or_few_requests_or_waves_leave_no_interval() {
+        let rise = pieces(|i| i as f64);
+        let too_few = Some(NoInterval::TooFew);
+        assert_eq!(rate(&rise, window(20), 100, 100).no_interval, too_few);
+        let equal = pieces(|_| 4.0);
+        assert_eq!(rate(&equal, window(20), 5, 6).no_interval, too_few);
+        assert_eq!(rate(&equal, window(20), 100, 5).no_interval, too_few);
+        let interval = rate(&equal, window(20), 6, 6).interval.unwrap();
+        // Half of a sixth.
+        assert!((interval.high - 4.0 * 13.0 / 12.0).abs() < 1e-12, "{interval:?}");
+        assert!((interval.low - 4.0 * 11.0 / 12.0).abs() < 1e-12, "{interval:?}");
+    }
+
+    /// Eight requests end together every 6 s for 60 s: in pieces shorter than that the rate
+    /// would seem to be 0 or many times what it is.
+    #[test]
+    fn requests_that_end_in_step_are_not_a_rate_that_jumps() {
+        let window = window(60);
+        let with_wave = |wave: usize| {
+            let mut flow = Flow::empty(window, wave);
+            for second in (0..60).step_by(6) {
+                let end = Nanos(second * SECOND + SECOND / 2);
+                for _ in 0..8 {
+                    flow.n_ended += 1;
+                    flow.ended[piece(window, end).unwrap()] += 1.0;
+                }
+            }
+            flow.request_rate()
+        };
+        let width = |found: SystemRate| {
+            let interval = found.interval.unwrap();
+            assert!((found.per_s - 8.0 / 6.0).abs() < 1e-12);
+            (interval.high - interval.low) / found.per_s
+        };
+        assert!((width(with_wave(8)) - 0.1).abs() < 1e-9);
+        assert!(width(with_wave(1)) > 0.5);
     }
 
     #[test]
     fn text_without_event_times_is_spread_between_first_and_last() {
-        let flow = Flow::empty(window(20));
+        let flow = Flow::empty(window(60), 1);
         let request = RequestSample {
             first_text_ns: Some(Nanos(SECOND / 2)),
             last_text_ns: Some(Nanos(5 * SECOND / 2)),
@@ -265,9 +334,10 @@ mod tests {
         };
         let shares = flow.evenly_inside(&request);
         assert_eq!(shares[..4], [0.25, 0.5, 0.25, 0.0]);
-        let late = RequestSample { last_text_ns: Some(Nanos(39 * SECOND + SECOND / 2)), ..request };
+        let late =
+            RequestSample { last_text_ns: Some(Nanos(119 * SECOND + SECOND / 2)), ..request };
         assert!((flow.evenly_inside(&late).iter().sum::<f64>() - 0.5).abs() < 1e-12);
         let at_once = RequestSample { first_text_ns: late.last_text_ns, ..late };
-        assert_eq!(flow.evenly_inside(&at_once), [0.0; WINDOW_PIECES]);
+        assert_eq!(flow.evenly_inside(&at_once), NO_PIECES);
     }
 }

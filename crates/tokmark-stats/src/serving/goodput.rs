@@ -7,7 +7,7 @@ use tokmark_model::{
 };
 
 use super::ServingInput;
-use super::flow::{self, Pieces, WINDOW_PIECES};
+use super::flow::{self, NO_PIECES};
 use super::level::LevelTally;
 use super::precision::wave_length;
 use super::request_figures::request_figures;
@@ -35,44 +35,51 @@ pub(super) struct Judged {
     pub levels: BTreeMap<String, KeptShare>,
 }
 
-/// Judges every request; of an open loop those that are due in its window, or, where it has none,
-/// while all can be judged. A good request counts to the rate where it ends, as it does in the
-/// rate of all requests: so goodput is never above that.
+/// Judges the requests of a closed loop that were sent since all its slots were in use, and of an
+/// open one those that are due after its run-in and while all can be judged: also where they hang
+/// and the window ends before them. A good request counts to the rate where it ends, as it does in
+/// the rate of all requests: so goodput is never above that.
 pub(super) fn judged(input: &ServingInput<'_>, window: Option<Window>) -> Judged {
     let levels = &input.workload.service_levels;
     if levels.is_empty() {
         return Judged::default();
     }
     let is_open = !matches!(input.workload.arrival, Load::Concurrency { .. });
-    let span = window.map(|window| (window.start, window.end));
-    let span = span.or_else(|| judged_span(input.workload, input.requests)).filter(|_| is_open);
-    let wave = wave_length(input.workload, input.requests) as u64;
+    let start = window.map_or(Nanos(0), |window| window.start);
+    let last = judged_span(input.workload, input.requests).map(|(_, last)| last);
+    let is_asked = |request: &RequestSample| match is_open {
+        true => start <= request.due_ns && last.is_none_or(|last| request.due_ns <= last),
+        false => start <= request.sent_ns,
+    };
+    let wave = wave_length(input.workload, input.requests);
     let wants_itl = levels.iter().any(|level| level.kind == LatencyKind::Itl);
     let mut all = Tally::default();
     let mut of_level = vec![LevelTally::default(); levels.len()];
-    let mut good_inside: Pieces = [0.0; WINDOW_PIECES];
+    let (mut n_inside, mut good_inside) = (0, NO_PIECES);
     input.requests.visit(&mut |request, times| {
         let median_ns = if wants_itl { median_gap_ns(times) } else { None };
         let verdicts = levels.iter().map(|level| judge(input, request, level, median_ns));
         let verdicts: Vec<Verdict> = verdicts.collect();
         let verdict = together(&verdicts, request);
-        if span.is_none_or(|(first, last)| (first..=last).contains(&request.due_ns)) {
+        if is_asked(request) {
             for (tally, verdict) in of_level.iter_mut().zip(&verdicts) {
                 if matches!(verdict, Verdict::Kept | Verdict::Broken) {
-                    tally.add(*verdict == Verdict::Kept, wave);
+                    tally.add(*verdict == Verdict::Kept, wave as u64);
                 }
             }
-            all.add(verdict);
+            all.add(verdict, wave as u64);
         }
         let inside = window.and_then(|window| flow::piece(window, request.end_ns));
+        n_inside += usize::from(inside.is_some());
         if let Some(inside) = inside.filter(|_| verdict == Verdict::Kept) {
             good_inside[inside] += 1.0;
         }
     });
-    let goodput = window.zip(wilson(all.n_kept, all.n_judged)).zip(all.share());
+    let goodput =
+        window.zip(wilson(all.n_kept, all.n_judged, all.bursts.weight())).zip(all.share());
     let goodput = goodput.map(|((window, (share_low, share_high)), share)| {
         let n_good_inside = good_inside.iter().sum::<f64>() as usize;
-        let rate = flow::rate(&good_inside, window, n_good_inside);
+        let rate = flow::rate(&good_inside, window, n_good_inside, n_inside / wave);
         Goodput {
             n_good: all.n_kept,
             n_judged: all.n_judged,
@@ -100,13 +107,17 @@ pub(super) fn judged(input: &ServingInput<'_>, window: Option<Window>) -> Judged
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
+    bursts: LevelTally,
     n_kept: u64,
     n_judged: u64,
     n_unjudged: u64,
 }
 
 impl Tally {
-    fn add(&mut self, verdict: Verdict) {
+    fn add(&mut self, verdict: Verdict, wave: u64) {
+        if matches!(verdict, Verdict::Kept | Verdict::Broken) {
+            self.bursts.add(verdict == Verdict::Kept, wave);
+        }
         self.n_kept += u64::from(verdict == Verdict::Kept);
         self.n_judged += u64::from(matches!(verdict, Verdict::Kept | Verdict::Broken));
         self.n_unjudged += u64::from(verdict == Verdict::Unjudged);
@@ -180,13 +191,14 @@ fn median_gap_ns(times: &[Nanos]) -> Option<f64> {
     median(&gaps.collect::<Vec<_>>())
 }
 
-/// Wilson's score interval of a share (1927). `None` without trials.
-fn wilson(n_kept: u64, n_judged: u64) -> Option<(f64, f64)> {
+/// Wilson's score interval of a share (1927), where `weight` trials are worth one. `None` without
+/// trials.
+fn wilson(n_kept: u64, n_judged: u64, weight: f64) -> Option<(f64, f64)> {
     if n_judged == 0 {
         return None;
     }
-    let (n, z) = (n_judged as f64, upper_quantile(0.5 * (1.0 - LEVEL)));
-    let share = n_kept as f64 / n;
+    let share = n_kept as f64 / n_judged as f64;
+    let (n, z) = (n_judged as f64 / weight, upper_quantile(0.5 * (1.0 - LEVEL)));
     let shrink = 1.0 + z * z / n;
     let centre = (share + z * z / (2.0 * n)) / shrink;
     let half_width = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt() / shrink;
@@ -201,11 +213,12 @@ mod tests {
     fn wilsons_interval_is_the_published_one() {
         // Newcombe 1998, table I: 81 of 263 and 15 of 148.
         for (kept, judged, low, high) in [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605)] {
-            let found = wilson(kept, judged).unwrap();
+            let found = wilson(kept, judged, 1.0).unwrap();
             assert!((found.0 - low).abs() < 5e-5 && (found.1 - high).abs() < 5e-5, "{found:?}");
         }
-        assert_eq!(wilson(0, 20).unwrap().0, 0.0);
-        assert_eq!(wilson(20, 20).unwrap().1, 1.0);
-        assert_eq!(wilson(0, 0), None);
+        assert_eq!(wilson(0, 20, 1.0).unwrap().0, 0.0);
+        assert_eq!(wilson(20, 20, 1.0).unwrap().1, 1.0);
+        assert_eq!(wilson(0, 0, 1.0), None);
+        assert_eq!(wilson(60, 80, 4.0), wilson(15, 20, 1.0));
     }
 }

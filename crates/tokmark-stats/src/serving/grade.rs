@@ -142,12 +142,18 @@ fn precision(input: &ServingGradeInput<'_>) -> Option<GradeReason> {
         let text = format!("{n}, no measured window");
         return Some(reason(GradeLetter::C, "too_few", text));
     }
-    let Some(reached) = serving_precision(input.workload, input.requests).half_width else {
-        return Some(reason(GradeLetter::C, "too_few", format!("{n}, no interval")));
+    let known = serving_precision(input.workload, input.requests);
+    let is_rate =
+        known.ttft.is_some() && known.request_rate.is_none_or(|rate| Some(rate) > known.ttft);
+    let what = if is_rate { "the median rate of a request" } else { "the median TTFT" };
+    let Some(reached) = known.half_width else {
+        let text = format!("{n}, too few waves of them for an interval of {what}");
+        return Some(reason(GradeLetter::C, "too_few", text));
     };
     let asked = input.asked_half_width.unwrap_or(DEFAULT_SERVING_HALF_WIDTH);
     let wanted = if input.asked_half_width.is_some() { "asked" } else { "wanted" };
-    let text = format!("known to ±{:.1} %, {wanted} ±{:.1} %", reached * 100.0, asked * 100.0);
+    let text =
+        format!("{what} is known to ±{:.1} %, {wanted} ±{:.1} %", reached * 100.0, asked * 100.0);
     (reached > asked).then(|| reason(GradeLetter::C, "not_converged", text))
 }
 

@@ -36,6 +36,18 @@ impl LevelTally {
         self.kept_since = 0;
     }
 
+    /// Requests per independent one.
+    pub(super) fn weight(&self) -> f64 {
+        (self.n_broken as f64 / self.n_independent().max(1) as f64).max(1.0)
+    }
+
+    /// Broken requests, those of one burst counted once.
+    fn n_independent(&self) -> u64 {
+        let n_judged = self.n_kept + self.n_broken;
+        let is_rule = self.n_broken as f64 > RULE * n_judged as f64;
+        if is_rule { self.n_broken } else { self.n_bursts }
+    }
+
     /// `None` without a judged request.
     pub(super) fn share(&self) -> Option<KeptShare> {
         let n_judged = self.n_kept + self.n_broken;
@@ -43,11 +55,8 @@ impl LevelTally {
             return None;
         }
         let share = self.n_kept as f64 / n_judged as f64;
-        let n_bursts = if 1.0 - share > RULE { self.n_broken } else { self.n_bursts };
-        // Requests per independent one.
-        let weight = self.n_broken as f64 / n_bursts.max(1) as f64;
-        let n = n_judged as f64 / weight.max(1.0);
-        let (low, high) = broken_interval(n_bursts, n);
+        let n = n_judged as f64 / self.weight();
+        let (low, high) = broken_interval(self.n_independent(), n);
         Some(KeptShare {
             n_kept: self.n_kept,
             n_judged,

@@ -14,7 +14,7 @@ pub(crate) struct WatchArgs {
     /// Steps smaller than this are none
     #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = percent)]
     pub(crate) smallest_step: f64,
-    /// Chance of a false alarm in a series without a change
+    /// Chance of a false alarm in a series without a change whose values are independent
     #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = percent)]
     pub(crate) alpha: f64,
     /// Seed of the permutations

@@ -11,7 +11,7 @@ use tokmark_http::{Endpoint, ServerTokenizer};
 use tokmark_lab::{Ramp, ramp, skipped_point};
 use tokmark_model::{Arrivals, CacheMode, FoundRate, Load, Record, Status, Uuid, Workload};
 use tokmark_tokenizer::LocalTokenizer;
-use tokmark_workload::{Length, PromptSource, Shape, SourceOptions, Tokenizer, Trace};
+use tokmark_workload::{CountTokens, Length, PromptSource, Shape, SourceOptions, Tokenizer, Trace};
 
 use crate::args::{LoadArgs, WorkloadArgs, load::ExtentArgs};
 use crate::output;
@@ -153,15 +153,12 @@ impl Points {
         args: &LoadArgs,
         endpoint: &Endpoint,
     ) -> anyhow::Result<()> {
-        let bytes =
-            std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         let counter = RefCell::new(self.counter(endpoint)?);
         let count = |text: &str| {
             let mut counter = counter.borrow_mut();
             counter.as_mut().and_then(|count| count(text)).map(|n| n as usize)
         };
-        let trace = Trace::read(&bytes, counter.borrow().is_some().then_some(&count as _))
-            .with_context(|| format!("{} is no trace", file.display()))?;
+        let trace = read_trace(file, counter.borrow().is_some().then_some(&count as _))?;
         for note in &trace.notes {
             output::say!("note: {note}");
         }
@@ -308,6 +305,19 @@ impl Points {
         self.checked = Some(arrival.clone());
         Some(point)
     }
+}
+
+/// Reads the files of shapes or of the trace, before any server is started or asked for them.
+pub(super) fn check_files(flags: &WorkloadArgs) -> anyhow::Result<()> {
+    match &flags.trace {
+        Some(file) => read_trace(file, None).map(drop),
+        None => flags.shape.iter().try_for_each(|name| shape(name, flags).map(drop)),
+    }
+}
+
+fn read_trace(file: &Path, count: Option<CountTokens<'_>>) -> anyhow::Result<Trace> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Trace::read(&bytes, count).with_context(|| format!("{} is no trace", file.display()))
 }
 
 /// Where a trace is not run exactly once, or that is not as asked: a sentence.

@@ -177,7 +177,7 @@ fn disturbance(title: &str, other_cores: f64, by: &[BusyProcess]) -> String {
     let named = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
     format!(
         "warning: {title}: other processes use {other_cores:.1} cores{named}; \
-         these figures can't be trusted"
+         while they do, figures can't be trusted"
     )
 }
 
@@ -331,8 +331,8 @@ mod tests {
         let text = disturbance("chat x 4", 1.5, &[busy]);
         assert_eq!(
             text,
-            "warning: chat x 4: other processes use 1.5 cores (make\u{fffd}[2J 1.3); these \
-             figures can't be trusted"
+            "warning: chat x 4: other processes use 1.5 cores (make\u{fffd}[2J 1.3); while \
+             they do, figures can't be trusted"
         );
     }
 }

@@ -122,10 +122,12 @@ pub(crate) fn found_rate(found: &FoundRate) -> String {
     let unfinished = if found.is_over { "" } else { "; the search was not finished" };
     let met = kept(found.met.as_ref(), true);
     let failed = kept(found.failed.as_ref(), false);
+    let is_sure = found.failed.is_none_or(|kept| is_level_met(&kept) == Some(false));
     let sentence = match (found.highest_met_per_s, found.lowest_failed_per_s) {
         (Some(rate), Some(next)) if found.is_over => format!(
             "highest rate that keeps the service levels: {rate:.3} requests/s{met}; the next rate \
-             tried, {next:.3}, does not{failed}; {} points",
+             tried, {next:.3}, {}{failed}; {} points",
+            if is_sure { "does not" } else { "seems not to" },
             found.n_points
         ),
         (Some(rate), Some(next)) => format!(

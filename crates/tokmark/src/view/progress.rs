@@ -130,7 +130,7 @@ impl Observer for ProgressView {
             if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
         crate::output::say!(
             "warning: {} other processes use {other_cores:.1} cores{named}; \
-             these figures can't be trusted, --wait-quiet 60s waits for them",
+             while they do, figures can't be trusted; --wait-quiet 60s waits for them",
             self.label
         );
     }

@@ -436,10 +436,23 @@ async function unserved() {
   const descending = await first();
   assert.ok(ascending !== descending || (await page.locator("table.data tbody tr").count()) === 1);
   const all = await page.locator("table.data tbody tr:not([hidden])").count();
+  const shown = () => page.locator("table.data tbody tr:not([hidden])").count();
   await page.locator("main input").first().fill("gemma");
-  const some = await page.locator("table.data tbody tr:not([hidden])").count();
+  const some = await shown();
   assert.ok(some > 0 && some < all, `${some} of ${all}`);
   assert.match(await page.locator("#count").textContent(), new RegExp(`^${some} rows`));
+  await page.locator("main input").first().fill("");
+  // A menu takes whole values, and stays in the address.
+  const menu = page.getByLabel("Quantization", { exact: true });
+  const value = await menu.locator("option").nth(1).getAttribute("value");
+  await menu.selectOption(value);
+  const taken = await shown();
+  assert.ok(taken > 0 && taken < all, `${taken} of ${all}`);
+  assert.equal(new URL(page.url()).searchParams.get("quantization"), value);
+  await page.reload();
+  assert.equal(await shown(), taken);
+  await menu.selectOption("");
+  assert.equal(await shown(), all);
 }
 
 // The wizard by keyboard: choose two models, ask how long it takes, measure, see the job, cancel it.

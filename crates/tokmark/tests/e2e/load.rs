@@ -102,11 +102,16 @@ fn points_become_records_that_every_view_shows() {
         assert_eq!(serving.requests.len(), 12);
         let times = serving.events.as_ref().unwrap().unpack().unwrap();
         assert!(times.iter().all(|times| times.len() == 9));
-        // Of a rate those that were due after its run-in, whose length is the server's.
+        // Those sent since all slots are in use; of a rate those that were due after its run-in,
+        // whose length is the server's.
         let good = summary.goodput.map(|goodput| (goodput.n_good, goodput.n_judged));
         match serving.workload.arrival {
             Load::Rate { .. } => assert!(good.is_none_or(|(n_good, n)| n_good == n && n <= 12)),
-            _ => assert_eq!(good, Some((12, 12))),
+            Load::Concurrency { n } => {
+                let n = u64::from(13 - n);
+                assert_eq!(good, Some((n, n)));
+            }
+            Load::Replay { .. } => unreachable!("no trace was given"),
         }
         assert!(serving.client.calibration_p99_ns.is_some() && record.grade.is_some());
     }

@@ -153,6 +153,25 @@ fn flags_that_would_change_nothing_are_refused_by_name() {
     assert!(home.records().is_empty());
 }
 
+/// A recipe may take minutes to start its server: for that a file must be sound.
+#[test]
+fn files_are_read_before_any_server_is_asked() {
+    let home = Home::new();
+    home.write("shape.yaml", b"name: x\nprompts: 3\n");
+    home.write("trace.jsonl", br#"{"offset_s": NaN}"#);
+    for (flag, file, said) in [
+        ("--shape", "shape.yaml", "shape.yaml is no shape"),
+        ("--shape", "./missing.yaml", "cannot read ./missing.yaml"),
+        ("--trace", "trace.jsonl", "trace.jsonl is no trace"),
+        ("--trace", "missing.jsonl", "cannot read missing.jsonl"),
+    ] {
+        // Nothing listens on port 1.
+        let ran = home.run(&["load", "http://127.0.0.1:1", flag, file]);
+        assert!(ran.stderr.contains(said) && !ran.stderr.contains("127.0.0.1"), "{ran:?}");
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+    }
+}
+
 #[test]
 fn a_trace_runs_whole_however_long_it_is_and_however_well_it_is_known() {
     let home = Home::new();

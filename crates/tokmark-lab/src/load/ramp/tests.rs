@@ -44,6 +44,24 @@ fn a_point_that_was_cut_is_asked_again() {
 }
 
 #[test]
+fn levels_that_a_request_breaks_alone_end_the_search() {
+    let asked = Workload::new("chat", Load::Concurrency { n: 1 });
+    let after = |kept: KeptShare, max_in_flight: u64| {
+        let mut search = ramp(Some(4.0), Arrivals::Constant);
+        let workload = search.next(&asked).unwrap();
+        let mut record = point(&workload, &[("ttft", kept), ("tpot", SURELY)]);
+        let summary = record.serving.as_mut().unwrap().summary.as_mut().unwrap();
+        summary.max_in_flight = max_in_flight;
+        search.report(&record);
+        (search.next(&asked).is_none(), search.found().is_over)
+    };
+    assert_eq!(after(kept(0.0, 0.0, 0.6), 1), (true, true));
+    assert_eq!(after(kept(0.0, 0.0, 0.6), 2), (false, false));
+    assert_eq!(after(kept(0.9, 0.5, 0.995), 1), (false, false));
+    assert_eq!(after(SURELY, 1), (false, false));
+}
+
+#[test]
 fn a_level_that_nothing_can_be_held_to_ends_the_search() {
     let mut search = ramp(Some(4.0), Arrivals::Constant);
     let asked = Workload::new("chat", Load::Concurrency { n: 1 });
@@ -137,7 +155,8 @@ fn searched(seed: u64, budget_s: u64) -> FoundRate {
             }
         };
         let mut record = skipped_point(Uuid::nil(), &workload, &ServerFacts::default(), "");
-        let summary = ServingSummary { n_ok: 9, levels: kept, ..ServingSummary::default() };
+        let summary =
+            ServingSummary { n_ok: 9, max_in_flight: 4, levels: kept, ..Default::default() };
         record.serving.as_mut().unwrap().summary = Some(summary);
         assert!(search.report(&record).is_empty());
     }

@@ -28,6 +28,10 @@ pub(in crate::view) fn subjects(records: &[Record]) -> Vec<String> {
     let mut lines = Vec::new();
     for serving in records.iter().filter_map(|record| record.serving.as_deref()) {
         let facts = &serving.server;
+        if facts.urls.is_empty() && facts.model.is_empty() {
+            // It was never reached.
+            continue;
+        }
         let recipe = serving.recipe.as_ref().map_or_else(String::new, |name| format!("{name}: "));
         let place = facts.urls.join(", ");
         let line =

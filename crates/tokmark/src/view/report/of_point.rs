@@ -146,50 +146,29 @@ fn counters(serving: &Serving, drawn: &Drawn<'_>) -> Vec<Block> {
         [("since the reading before", |point| point.thermal_throttles.map(|n| n as f64))];
     let memory: [Counter; 1] =
         [("resident", |point| point.server_bytes.map(|bytes| bytes.get() as f64))];
-    let counted = Unit::counted("request", "requests");
-    let shown = [
-        over_time("Requests in the server", "Requests", counted, &requests, serving, whole),
-        over_time("KV cache of the server", "KV cache", Unit::Share, &cache, serving, whole),
-        over_time(
-            "Cores busy on this machine",
-            "Cores",
-            Unit::symbol("cores"),
-            &cores,
-            serving,
-            whole,
-        ),
-        over_time(
-            "Waiting for a core",
-            "Share of the time",
-            Unit::Share,
-            &pressure,
-            serving,
-            whole,
-        ),
-        over_time("Clock of this machine", "Clock", Unit::symbol("MHz"), &clock, serving, whole),
-        over_time(
-            "Slowed down for heat",
-            "Times",
-            Unit::counted("time", "times"),
-            &heat,
-            serving,
-            whole,
-        ),
-        over_time("Memory of the server", "Memory", Unit::Bytes, &memory, serving, whole),
+    let y = |what: &'static str, unit: Unit| Axis::linear(what, unit).from_zero();
+    let shown: [(&str, Axis, &[Counter]); 7] = [
+        ("Requests in the server", y("Requests", Unit::counted("request", "requests")), &requests),
+        ("KV cache of the server", y("KV cache", Unit::Share), &cache),
+        ("Cores busy on this machine", y("Cores", Unit::symbol("cores")), &cores),
+        ("Waiting for a core", y("Share of the time", Unit::Share), &pressure),
+        ("Clock of this machine", y("Clock", Unit::symbol("MHz")), &clock),
+        ("Slowed down for heat", y("Times", Unit::counted("time", "times")), &heat),
+        ("Memory of the server", y("Memory", Unit::Bytes), &memory),
     ];
-    shown.into_iter().flatten().collect()
+    let points = &serving.timeline;
+    let drawn = |(title, y, counters)| over_time(title, y, counters, points, whole);
+    shown.into_iter().filter_map(drawn).collect()
 }
 
 /// `None` where no reading has any of the counters.
 fn over_time(
     title: &str,
-    what: &str,
-    unit: Unit,
+    y: Axis,
     counters: &[Counter],
-    serving: &Serving,
+    points: &[TimelinePoint],
     (begin, end): (f64, f64),
 ) -> Option<Block> {
-    let points = &serving.timeline;
     let read = |(_, counter): &&Counter| points.iter().any(|point| counter(point).is_some());
     let series = |(label, counter): &Counter| {
         let point = |point: &TimelinePoint| LinePoint {
@@ -203,7 +182,7 @@ fn over_time(
     let plot = Lines {
         title: title.to_owned(),
         x: XAxis::Numeric(Axis::linear("Time", Unit::Seconds).at_least(begin, end)),
-        y: Axis::linear(what, unit).from_zero(),
+        y,
         intervals: String::new(),
         limits: Vec::new(),
         series,
