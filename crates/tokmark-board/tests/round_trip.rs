@@ -303,7 +303,8 @@ prop_compose! {
                 ..ServingSummary::default()
             }),
             found_rate: found.map(|(highest_met_per_s, tolerance, (n_points, is_over))| FoundRate {
-                highest_met_per_s, lowest_failed_per_s: None, failed: None, tolerance, n_points, is_over,
+                highest_met_per_s, met_offered_per_s: highest_met_per_s, lowest_failed_per_s: None,
+                failed_offered_per_s: None, failed: None, tolerance, n_points, is_over,
                 met: highest_met_per_s.map(|share| KeptShare {
                     n_kept: 1, n_judged: 2, share, share_low: tolerance, share_high: tolerance,
                 }),

@@ -1,10 +1,12 @@
 //! One HTTP/1.1 connection, read by the task that wants the answer: between the kernel and the
 //! time stamp stands no other task, no queue and no copy.
 
+use std::future::poll_fn;
 use std::io;
+use std::task::Poll;
 use std::time::Instant;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -135,6 +137,25 @@ impl Connection {
     /// Whether another request may follow.
     pub(crate) fn is_reusable(&self) -> bool {
         self.keep_alive && self.body == Body::Over && self.start == self.end
+    }
+
+    /// Whether, as far as is known here, the server has ended it while it waited, or has spoken
+    /// without being asked.
+    pub(crate) async fn has_ended(&self) -> bool {
+        let (stream, is_plain) = match &self.stream {
+            Stream::Plain(stream) => (stream, true),
+            // Between requests TLS has things of its own to say.
+            Stream::Tls(stream) => (stream.get_ref().0, false),
+        };
+        let mut byte = [0];
+        poll_fn(|context| {
+            Poll::Ready(match stream.poll_peek(context, &mut ReadBuf::new(&mut byte)) {
+                Poll::Pending => false,
+                Poll::Ready(Ok(0) | Err(_)) => true,
+                Poll::Ready(Ok(_)) => is_plain,
+            })
+        })
+        .await
     }
 
     /// Sends a whole request; the moment before its first byte went to the kernel.

@@ -73,6 +73,19 @@ impl Endpoint {
         }
         facts.urls = targets.iter().map(|target| target.url().to_string()).collect();
         facts.is_local = targets.iter().all(Target::is_local);
+        for (n, target) in targets.iter().enumerate().skip(1) {
+            if facts.urls[..n].contains(&facts.urls[n]) {
+                let reason = "it is given twice".to_owned();
+                return Err(HttpError::Url { url: facts.urls[n].clone(), reason });
+            }
+            let answers = probe(target, PROBE_TIMEOUT).await;
+            check_answers(target, &answers, true)?;
+            let others = identify(&answers.good).facts.models;
+            choose_model(&ServerFacts { models: others, ..facts.clone() }, Some(&facts.model))
+                .map_err(|error| HttpError::Model {
+                    reason: format!("{} serves another model: {error}", facts.urls[n]),
+                })?;
+        }
         let api = options.api.unwrap_or(match dialect {
             Dialect::Ollama => Api::OllamaChat,
             _ => Api::Chat,

@@ -22,6 +22,9 @@ use crate::target::Target;
 
 /// Longest body of an answer that is no stream, or of a refusal.
 const MAX_BODY: usize = 32 << 20;
+/// A kept connection that ends so soon after a request was sent had ended before the server saw
+/// it. A server that ends it later had the request and dropped it.
+const ENDED_BEFORE: Duration = Duration::from_millis(250);
 /// Longest pause before another attempt, whatever the server asks for.
 const MAX_RETRY_PAUSE: Duration = Duration::from_secs(30);
 
@@ -158,11 +161,10 @@ async fn attempt(
 ) -> Result<(), RequestError> {
     let clock = reading.borrow().clock;
     reading.borrow_mut().sample.sent_ns = clock.now();
-    let (mut connection, head) = match pool.take(ready.replica) {
+    let (mut connection, head) = match pool.take(ready.replica).await {
         Some(lent) => match open_answer(pool, lent, ready, reading).await {
-            // The server had closed it while it waited: no request was refused.
-            Err(Broken::Closed) => {
-                reading.borrow_mut().sample.resent = true;
+            Err(Broken::Closed) if reading.borrow().sent_within(ENDED_BEFORE) => {
+                reading.borrow_mut().send_anew();
                 first_answer(pool, target, ready, reading).await?
             }
             other => other.map_err(|broken| broken.kind())?,
@@ -235,12 +237,24 @@ impl Reading {
         reading
     }
 
-    /// Forgets a refused attempt but for its number.
+    fn sent_within(&self, span: Duration) -> bool {
+        self.clock.now().0.saturating_sub(self.sample.sent_ns.0) < Nanos::from(span).0
+    }
+
+    /// The connection had ended before the server saw the request.
+    fn send_anew(&mut self) {
+        self.sample.first_sent_ns = Some(self.sample.first_sent());
+        self.sample.resent = true;
+    }
+
+    /// Forgets a refused attempt but for its number and when the first was sent.
     fn start_again(&mut self, ready: &Ready) {
-        let n_retries = if self.sample.error.is_some() { self.sample.n_retries + 1 } else { 0 };
+        let was_refused = self.sample.error.is_some();
+        let n_retries = if was_refused { self.sample.n_retries + 1 } else { 0 };
         self.sample = RequestSample {
             due_ns: self.sample.due_ns,
             sent_ns: self.clock.now(),
+            first_sent_ns: was_refused.then(|| self.sample.first_sent()),
             replica: ready.replica as u32,
             session: ready.session,
             turn: ready.turn,

@@ -80,10 +80,14 @@ impl Pool {
         self.n_open_ends.set(self.n_open_ends.get().saturating_add(1));
     }
 
-    /// A connection that waited, the last used first.
-    pub(crate) fn take(&self, replica: usize) -> Option<Lent> {
-        let connection = self.idle.borrow_mut().get_mut(replica)?.pop()?;
-        Some(Lent { connection, opened_in: None })
+    /// A connection that waited, the last used first; those that ended meanwhile are dropped.
+    pub(crate) async fn take(&self, replica: usize) -> Option<Lent> {
+        loop {
+            let connection = self.idle.borrow_mut().get_mut(replica)?.pop()?;
+            if !connection.has_ended().await {
+                return Some(Lent { connection, opened_in: None });
+            }
+        }
     }
 
     pub(crate) async fn open(&self, target: &Target) -> Result<Lent, Broken> {

@@ -215,7 +215,8 @@ impl EngineParams {
         say(!self.devices.is_empty(), format!("dev={}", self.devices.join("/")));
         say(!self.tensor_split.is_empty(), format!("ts={}", listed(&self.tensor_split)));
         let overrides = &self.tensor_buft_overrides;
-        say(!overrides.is_empty(), format!("ot={}", overrides.len()));
+        let placed = overrides.iter().map(|one| format!("{}={}", one.pattern, one.buffer_type));
+        say(!overrides.is_empty(), format!("ot={}", placed.collect::<Vec<_>>().join(";")));
         say(self.poll != defaults.poll, format!("poll={}", self.poll));
         say(self.cpu_mask != defaults.cpu_mask, format!("C={}", self.cpu_mask));
         say(self.cpu_strict, "cpu-strict".to_owned());

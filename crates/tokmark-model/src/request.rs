@@ -115,6 +115,9 @@ pub struct RequestSample {
     pub held_ns: Option<Nanos>,
     /// When its first byte was handed to the kernel. A connection made for it was open then.
     pub sent_ns: Nanos,
+    /// The same of its first attempt, where that one was refused or its connection was closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_sent_ns: Option<Nanos>,
     /// Time to open the connection, TLS included, where one was made for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connect_ns: Option<Nanos>,
@@ -177,8 +180,8 @@ pub struct RequestSample {
     /// Turn of the conversation, counted from 0.
     #[serde(skip_serializing_if = "is_zero")]
     pub turn: u32,
-    /// It was sent anew, because the connection that had been kept was closed before an answer:
-    /// the server may have begun with it.
+    /// It was sent anew, because the connection that had been kept was closed at once: the server
+    /// may have begun with it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub resent: bool,
     /// Attempts that the server refused before this one.
@@ -212,5 +215,10 @@ impl RequestSample {
     /// Whether it brought a whole answer.
     pub fn is_ok(&self) -> bool {
         self.error.is_none()
+    }
+
+    /// When its first attempt was sent: since then somebody has been waiting for it.
+    pub fn first_sent(&self) -> Nanos {
+        self.first_sent_ns.unwrap_or(self.sent_ns)
     }
 }

@@ -233,8 +233,14 @@ pub struct ReplicaSummary {
 pub struct FoundRate {
     /// The highest rate that kept them; `None` while none did.
     pub highest_met_per_s: Option<f64>,
+    /// What its random gaps made of that rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub met_offered_per_s: Option<f64>,
     /// The lowest that did not.
     pub lowest_failed_per_s: Option<f64>,
+    /// What its random gaps made of that rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_offered_per_s: Option<f64>,
     /// What decided that the one kept them: of its levels the one kept by the fewest. Where the
     /// interval holds the share that is asked for, the search went on by the share itself.
     #[serde(skip_serializing_if = "Option::is_none")]

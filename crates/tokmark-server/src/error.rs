@@ -41,6 +41,8 @@ pub(crate) enum ServerError {
     TooSlow,
     #[error("the database is away; ask again in a few seconds")]
     Away,
+    #[error("the server can't write its database: its disk is full, or it lacks the permission")]
+    NotWritable,
     #[error("something went wrong here; the log has more under this request's id")]
     Internal,
 }
@@ -79,6 +81,7 @@ impl ServerError {
             ServerError::TooMany { .. } => "too_many",
             ServerError::TooSlow => "too_slow",
             ServerError::Away => "away",
+            ServerError::NotWritable => "not_writable",
             ServerError::Internal => "internal",
         }
     }
@@ -97,7 +100,7 @@ impl ServerError {
             ServerError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             ServerError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             ServerError::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            ServerError::Away => StatusCode::SERVICE_UNAVAILABLE,
+            ServerError::Away | ServerError::NotWritable => StatusCode::SERVICE_UNAVAILABLE,
             ServerError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -105,7 +108,7 @@ impl ServerError {
     /// Seconds after which to ask again, where that helps.
     pub(crate) fn retry_after_s(&self) -> Option<u32> {
         match self {
-            ServerError::Away => Some(RETRY_AFTER_S),
+            ServerError::Away | ServerError::NotWritable => Some(RETRY_AFTER_S),
             ServerError::TooMany { after_s } => Some(*after_s),
             _ => None,
         }
@@ -130,6 +133,10 @@ impl From<StoreError> for ServerError {
         if error.is_unavailable() {
             tracing::warn!(error = %message, "the database is away");
             return ServerError::Away;
+        }
+        if error.is_not_writable() {
+            tracing::error!(error = %message, "the database can't be written");
+            return ServerError::NotWritable;
         }
         match error {
             StoreError::NotFound { .. } => ServerError::not_found("record of this id"),

@@ -244,7 +244,8 @@ fn feed(content: &Content, options: &SiteOptions, base: &str) -> String {
             let href = format!("{site}{base}/models/{}/", slug(name));
             format!("<link href=\"{}\"/>", escaped(&href))
         });
-        let title = escaped(&format!("{name}, {} rates", run.records.len()));
+        let n = run.records.len();
+        let title = escaped(&format!("{name}, {n} rate{}", if n == 1 { "" } else { "s" }));
         text += &format!(
             "<entry><title>{title}</title><id>urn:uuid:{}</id><updated>{}</updated>\
              {link}<summary>{}</summary></entry>\n",

@@ -105,6 +105,16 @@ impl State {
         Ok((rows, n_left_out))
     }
 
+    /// How many rows of the store under a query are rates of prompts, which
+    /// [`RowOrder::Configurations`] has not.
+    pub(crate) async fn n_prompts(&self, query: &Query) -> Result<u64, ServerError> {
+        let all = BoardFilter { limit: None, ..board_filter(query) };
+        let generating = BoardFilter { generates: true, ..all.clone() };
+        let board = self.store.board();
+        let (all, generating) = (board.count(&all).await?, board.count(&generating).await?);
+        Ok(all.saturating_sub(generating))
+    }
+
     /// One page of the leaderboard's rows by rate, of the store and of what stands beside it, and
     /// how many rows there are on all pages.
     pub(crate) async fn page(

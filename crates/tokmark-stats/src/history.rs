@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tokmark_model::{
-    EngineParams, Estimate, GradeLetter, Note, Record, RecordId, RecordKind, ServingSummary,
-    Status, SystemRate, Timestamp, TokensPerSecond,
+    Estimate, GradeLetter, Note, Record, RecordId, RecordKind, ServingSummary, Status, SystemRate,
+    Timestamp, TokensPerSecond,
 };
 
 use crate::change::{ChangeOptions, ChangePoint, Changes, Regression, change_points, regression};
@@ -197,7 +197,7 @@ fn rate(record: &Record) -> Option<Estimate> {
 fn key(record: &Record) -> SeriesKey {
     let settings = match &record.serving {
         Some(serving) => serving.server.urls.join(" "),
-        None => exact_settings(&record.params),
+        None => record.params.settings(),
     };
     SeriesKey {
         model: record.model.name.clone(),
@@ -208,13 +208,6 @@ fn key(record: &Record) -> SeriesKey {
         engine: record.engine.name.clone(),
         machine: record.machine.fingerprint.clone(),
     }
-}
-
-/// With every tensor that was placed by hand: [`EngineParams::settings`] only counts them.
-fn exact_settings(params: &EngineParams) -> String {
-    let placed = params.tensor_buft_overrides.iter();
-    let placed = placed.map(|one| format!(" {}={}", one.pattern, one.buffer_type));
-    params.settings() + &placed.collect::<String>()
 }
 
 fn point(record: &Record, rate: Estimate) -> SeriesPoint {

@@ -108,4 +108,4 @@ pub use tokens::{STALL_FACTOR, token_times};
 pub use trend::{DRIFT_ALPHA, DRIFT_RELATIVE, MIN_FOR_DEPENDENCE, mann_kendall, theil_sen};
 
 /// Version of these statistics, kept with every summary.
-pub const STATISTICS_VERSION: u32 = 7;
+pub const STATISTICS_VERSION: u32 = 8;

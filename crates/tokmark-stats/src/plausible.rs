@@ -45,10 +45,22 @@ fn samples(record: &Record) -> Result<(), Unsound> {
     if test.n_tokens().get() == 0 {
         return impossible("test", "a rate is of tokens, and there are none");
     }
-    match record.samples.iter().position(|sample| sample.duration_ns == Nanos(0)) {
-        Some(n) => impossible(format!("samples/{n}/duration_ns"), "work takes time"),
-        None => Ok(()),
+    for (n, sample) in record.samples.iter().enumerate() {
+        if sample.duration_ns == Nanos(0) {
+            return impossible(format!("samples/{n}/duration_ns"), "work takes time");
+        }
+        if sample.token_ns.len() as u64 > u64::from(test.n_gen) {
+            let why = "a token is generated in one step, and there are more steps than tokens";
+            return impossible(format!("samples/{n}/token_ns"), why);
+        }
+        let steps = sample.token_ns.iter().map(|step| u128::from(step.0)).sum::<u128>();
+        let phases = u128::from(sample.prompt_ns.unwrap_or_default().0) + steps;
+        if phases > u128::from(sample.duration_ns.0) {
+            let why = "prompt and steps together took longer than the repetition";
+            return impossible(format!("samples/{n}"), why);
+        }
     }
+    Ok(())
 }
 
 fn requests(serving: &Serving, record: &Record) -> Result<(), Unsound> {
@@ -74,8 +86,13 @@ fn is_in_order(request: &RequestSample) -> bool {
     if request.error.is_some() {
         return true;
     }
-    let times =
-        [Some(request.sent_ns), request.first_text_ns, request.last_text_ns, Some(request.end_ns)];
+    let times = [
+        Some(request.first_sent()),
+        Some(request.sent_ns),
+        request.first_text_ns,
+        request.last_text_ns,
+        Some(request.end_ns),
+    ];
     times.iter().flatten().is_sorted()
 }
 

@@ -13,6 +13,7 @@ mod request_figures;
 mod requests;
 mod student_t;
 mod window;
+mod worth;
 
 use std::collections::BTreeMap;
 
@@ -41,8 +42,9 @@ use crate::order::median;
 use distribution::Values;
 use flow::Flow;
 use precision::wave_length;
-use requests::column;
+use requests::{OfReplica, column};
 use window::measured_window;
+use worth::Groups;
 
 /// Tokens per text event from which on gaps between events are not gaps between tokens. Below
 /// it are the tokens that show no text, such as the one that ends the answer.
@@ -102,10 +104,10 @@ pub fn summarize_serving(input: &ServingInput<'_>) -> Option<ServingSummary> {
         n_reasoned: tally.n_reasoned,
         n_in_one_piece: tally.n_in_one_piece,
         cached_share: share(tally.cached_tokens, tally.prompt_tokens),
-        replicas: flow.as_ref().map(|flow| replicas(input, flow, &tally)).unwrap_or_default(),
+        replicas: flow.as_ref().map(|flow| replicas(input, flow, &tally, wave)).unwrap_or_default(),
         errors: tally.errors,
         rate_vs_server: rate_vs_server(input),
-        ..latencies_and_counts(input)
+        ..latencies_and_counts(input, wave)
     })
 }
 
@@ -210,9 +212,10 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 type Figure = fn(&RequestSample, &RequestFigures) -> Option<f64>;
 
 /// The figures that are made request by request.
-fn latencies_and_counts(input: &ServingInput<'_>) -> ServingSummary {
+fn latencies_and_counts(input: &ServingInput<'_>, wave: usize) -> ServingSummary {
     let [ttft_ms, ttfo_ms, e2e_ms, closed_ms] = spreads(
         input,
+        wave,
         [
             |_, figures| figures.ttft.map(ms),
             |_, figures| figures.ttfo.map(ms),
@@ -224,9 +227,10 @@ fn latencies_and_counts(input: &ServingInput<'_>) -> ServingSummary {
     let from_due: [Figure; 2] =
         [|_, figures| figures.ttft_from_due.map(ms), |_, figures| figures.e2e_from_due.map(ms)];
     let [ttft_from_due_ms, e2e_from_due_ms] =
-        if is_open { spreads(input, from_due) } else { [None, None] };
+        if is_open { spreads(input, wave, from_due) } else { [None, None] };
     let [tpot_ms, decode_rate_tps, request_rate_tps, answer_rate_tps] = spreads(
         input,
+        wave,
         [
             |_, figures| figures.tpot_ns.map(|ns| ns / 1e6),
             |_, figures| figures.decode_rate.map(|rate| rate.0),
@@ -236,6 +240,7 @@ fn latencies_and_counts(input: &ServingInput<'_>) -> ServingSummary {
     );
     let [connect_ms, prompt_tokens, output_tokens, reasoning_tokens, queue_ms] = spreads(
         input,
+        wave,
         [
             |request, _| request.connect_ns.map(ms),
             |request, _| request.prompt_tokens.map(|count| f64::from(count.n)),
@@ -252,7 +257,7 @@ fn latencies_and_counts(input: &ServingInput<'_>) -> ServingSummary {
         ttft_ms,
         ttft_from_due_ms,
         ttfo_ms,
-        itl_ms: itl(input),
+        itl_ms: itl(input, wave),
         tpot_ms,
         e2e_ms,
         e2e_from_due_ms,
@@ -269,23 +274,41 @@ fn latencies_and_counts(input: &ServingInput<'_>) -> ServingSummary {
 }
 
 /// Distribution of each figure over the answered requests that have it, in as few passes as
-/// [`COLUMNS_AT_ONCE`] allows.
+/// [`COLUMNS_AT_ONCE`] allows: one for the values, one for what they are worth.
 fn spreads<const N: usize>(
     input: &ServingInput<'_>,
+    wave: usize,
     figures: [Figure; N],
 ) -> [Option<Distribution>; N] {
     let mut found = [const { None }; N];
     for (found, figures) in found.chunks_mut(COLUMNS_AT_ONCE).zip(figures.chunks(COLUMNS_AT_ONCE)) {
         let mut values = [const { Values::new() }; COLUMNS_AT_ONCE];
-        input.requests.visit(&mut |request, _| {
-            if let Some(of_request) = request_figures(request, input.workload.stream) {
-                for (values, figure) in values.iter_mut().zip(figures) {
-                    values.extend(figure(request, &of_request));
+        let each = |add: &mut dyn FnMut(usize, f64)| {
+            input.requests.visit(&mut |request, _| {
+                if let Some(of_request) = request_figures(request, input.workload.stream) {
+                    for (column, figure) in figures.iter().enumerate() {
+                        if let Some(value) = figure(request, &of_request) {
+                            add(column, value);
+                        }
+                    }
                 }
-            }
+            });
+        };
+        each(&mut |column, value| values[column].push(value));
+        let ordered = values.map(Values::into_ordered);
+        let mut groups = ordered.each_ref().map(|ordered| {
+            ordered.as_ref().and_then(|ordered| Groups::new(ordered, ordered.n(), wave))
         });
-        for (found, values) in found.iter_mut().zip(values) {
-            *found = values.into_distribution();
+        if groups.iter().any(Option::is_some) {
+            each(&mut |column, value| {
+                if let Some(groups) = &mut groups[column] {
+                    groups.add([value].into_iter());
+                }
+            });
+        }
+        for ((found, ordered), groups) in found.iter_mut().zip(ordered).zip(groups) {
+            let worth = groups.map(|groups| groups.worth());
+            *found = ordered.map(|ordered| ordered.distribution(worth));
         }
     }
     found
@@ -300,22 +323,34 @@ fn ms(time: Nanos) -> f64 {
 }
 
 /// Gaps between text events of all answered requests. The gaps of one request depend on each
-/// other, so the intervals are those of as many values as there are requests with a gap.
-fn itl(input: &ServingInput<'_>) -> Option<Distribution> {
+/// other: they are worth no more than one value for each request with a gap.
+fn itl(input: &ServingInput<'_>, wave: usize) -> Option<Distribution> {
     if !input.workload.stream {
         return None;
     }
-    let mut gaps = Values::new();
+    let each = |add: &mut dyn FnMut(&[Nanos])| {
+        input.requests.visit(&mut |request, times| {
+            if request.is_ok() && times.len() > 1 {
+                add(times);
+            }
+        });
+    };
+    let gaps = |times: &[Nanos]| {
+        let pairs = times.windows(2);
+        pairs.map(|pair| ms(Nanos(pair[1].0.saturating_sub(pair[0].0)))).collect::<Vec<_>>()
+    };
+    let mut all = Values::new();
     let mut n_requests = 0;
-    input.requests.visit(&mut |request, times| {
-        if request.is_ok() && times.len() > 1 {
-            n_requests += 1;
-            gaps.extend(
-                times.windows(2).map(|pair| ms(Nanos(pair[1].0.saturating_sub(pair[0].0)))),
-            );
-        }
+    each(&mut |times| {
+        n_requests += 1;
+        all.extend(gaps(times));
     });
-    Some(gaps.into_ordered()?.distribution(n_requests))
+    let ordered = all.into_ordered()?;
+    let mut groups = Groups::new(&ordered, n_requests, wave);
+    if let Some(groups) = &mut groups {
+        each(&mut |times| groups.add(gaps(times).into_iter()));
+    }
+    Some(ordered.distribution(groups.map(|groups| groups.worth())))
 }
 
 /// Median over the answers that have both of our decode rate / the server's own.
@@ -329,27 +364,32 @@ fn rate_vs_server(input: &ServingInput<'_>) -> Option<f64> {
 }
 
 /// One line for each base URL that got a request; empty where there is only one.
-fn replicas(input: &ServingInput<'_>, flow: &Flow, tally: &Tally) -> Vec<ReplicaSummary> {
+fn replicas(
+    input: &ServingInput<'_>,
+    flow: &Flow,
+    tally: &Tally,
+    wave: usize,
+) -> Vec<ReplicaSummary> {
     if tally.replicas.len() < 2 {
         return Vec::new();
     }
+    // As many of a wave as fall to one of them.
+    let wave = wave.div_ceil(tally.replicas.len());
     let of = |(&replica, &(n_requests, n_errors)): (&u32, &(u64, u64))| {
-        let [mut ttft, mut tpot] = [const { Values::new() }; 2];
-        input.requests.visit(&mut |request, _| {
-            let figures = request_figures(request, input.workload.stream);
-            if let Some(figures) = figures.filter(|_| request.replica == replica) {
-                ttft.extend(figures.ttft.map(ms));
-                tpot.extend(figures.tpot_ns.map(|ns| ns / 1e6));
-            }
-        });
+        let own = OfReplica { all: input.requests, replica };
+        let [ttft_ms, tpot_ms] = spreads(
+            &ServingInput { requests: &own, ..*input },
+            wave,
+            [|_, figures| figures.ttft.map(ms), |_, figures| figures.tpot_ns.map(|ns| ns / 1e6)],
+        );
         // Where nothing was answered there is no rate, not a rate of 0.
         let output = flow.output_rate_of(replica).filter(|_| n_requests > n_errors);
         ReplicaSummary {
             replica,
             n_requests,
             n_errors,
-            ttft_ms: ttft.into_distribution(),
-            tpot_ms: tpot.into_distribution(),
+            ttft_ms,
+            tpot_ms,
             output_rate_tps: output.map(|rate| rate.per_s),
             output_interval: output.and_then(|rate| rate.interval),
         }

@@ -170,3 +170,24 @@ fn a_visit_is_one_to_the_variant_that_the_experiment_names() {
         assert!(matches!(found, Err(Unsound::Impossible { .. })), "{found:?}");
     }
 }
+
+#[test]
+fn steps_that_took_longer_than_their_repetition_are_refused() {
+    let with = |prompt_ns: u64, steps: &[u64]| Record {
+        test: Test { n_prompt: 8, ..Test::tg(3) },
+        samples: vec![Repetition {
+            duration_ns: Nanos(1_000),
+            prompt_ns: Some(Nanos(prompt_ns)),
+            token_ns: steps.iter().copied().map(Nanos).collect(),
+            ..Repetition::default()
+        }],
+        ..blank(7)
+    };
+    assert!(recomputed(&with(400, &[200, 200, 200]), |_| None).is_ok());
+    for (prompt, steps) in
+        [(401, &[200, 200, 200][..]), (1_001, &[]), (0, &[u64::MAX, 9]), (0, &[1, 1, 1, 1])]
+    {
+        let found = recomputed(&with(prompt, steps), |_| None);
+        assert!(matches!(found, Err(Unsound::Impossible { .. })), "{found:?}");
+    }
+}

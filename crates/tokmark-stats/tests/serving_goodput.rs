@@ -148,3 +148,23 @@ fn without_levels_or_anything_to_judge_there_is_no_goodput() {
     let summary = point.summary();
     assert!(summary.goodput.is_none() && summary.levels.is_empty());
 }
+
+/// The second attempt answers at once, after two seconds of refusals.
+#[test]
+fn levels_are_judged_from_the_first_attempt() {
+    let mut point = Point::closed(1).with_level(LatencyKind::Ttft, 500);
+    for i in 0..20 {
+        let sent = 3_000 * i + 2_000;
+        let request = point.answer(sent, &[100, 200], 2);
+        (request.due_ns, request.n_retries) = (ms(sent - 2_000), 1);
+        if i % 2 == 0 {
+            request.first_sent_ns = Some(ms(sent - 2_000));
+        }
+    }
+    let summary = point.summary();
+    assert_eq!(summary.ttft_ms.as_ref().unwrap().max, 100.0);
+    let goodput = summary.goodput.unwrap();
+    // The first was sent before the window.
+    assert_eq!((goodput.n_good, goodput.n_judged), (10, 19));
+    assert_eq!(summary.levels["ttft"].n_kept, 10);
+}

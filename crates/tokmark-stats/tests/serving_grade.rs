@@ -100,7 +100,7 @@ fn a_client_that_could_distort_makes_an_f() {
     run.client.reason = Some("it used 1.9 of 2 cores".to_owned());
     run.assert_only(GradeLetter::F, "client_limited");
     let text = &run.graded().reasons[0].text;
-    assert_eq!(text, "the client could have made the figures: it used 1.9 of 2 cores");
+    assert_eq!(text, "invalid: the client could have made the figures: it used 1.9 of 2 cores");
 }
 
 #[test]

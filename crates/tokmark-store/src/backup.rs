@@ -10,10 +10,12 @@ use uuid::Uuid;
 
 use crate::error::Origin;
 use crate::schema;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, StoreUrl};
 
 /// Longer than this, an answer to [`Store::ping`] is none.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long another program may take to let go of a database that is to be replaced.
+const RELEASED_WITHIN: Duration = Duration::from_secs(2);
 
 impl Store {
     /// A whole copy as a file of its own, while others go on writing: the copy holds what
@@ -66,6 +68,42 @@ impl Store {
         }
     }
 
+    /// Puts the backup `from` in place of the database `to`; where the old one is kept, if there
+    /// was one. The backup itself stays as it is, whatever its version.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Locked`] where another program has the old database open: what it wrote
+    /// afterwards would be lost. Those of [`Store::open`] for what is no backup of ours.
+    #[boxed]
+    pub async fn restore(from: &Path, to: &Path) -> Result<Option<PathBuf>, StoreError> {
+        let new = Origin { store: from.display().to_string(), busy_timeout: RELEASED_WITHIN };
+        let old = Origin { store: to.display().to_string(), busy_timeout: RELEASED_WITHIN };
+        let partial = partial(to);
+        let made = async {
+            let copied = fs::copy(from, &partial);
+            copied.map_err(|error| new.no_write(error.to_string()))?;
+            // Opened once: what is no database of ours must not take the place of one.
+            Store::open(&StoreUrl::Sqlite(partial.clone())).await?.close().await;
+            // One that is broken is no obstacle.
+            if let Err(locked @ StoreError::Locked { .. }) = release(to, &old).await {
+                return Err(locked);
+            }
+            let kept = set_aside(to).map_err(|error| old.no_write(error.to_string()))?;
+            let named = File::open(&partial)
+                .and_then(|copy| copy.sync_all())
+                .and_then(|()| fs::rename(&partial, to))
+                .and_then(|()| sync_folder(to));
+            named.map_err(|error| old.no_write(error.to_string()))?;
+            Ok(kept)
+        };
+        let made = made.await;
+        for end in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(beside(&partial, end));
+        }
+        made
+    }
+
     async fn copy_to(&self, file: &str, copy: &Origin) -> Result<(), StoreError> {
         let sql = Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [file.into()]);
         self.db.execute_raw(sql).await.map_err(|error| copy.db(error))?;
@@ -82,9 +120,7 @@ impl Store {
 
 /// Beside the file, so that it can be renamed.
 fn partial(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(format!(".{}.partial", Uuid::now_v7().simple()));
-    PathBuf::from(name)
+    beside(file, &format!(".{}.partial", Uuid::now_v7().simple()))
 }
 
 /// Makes a new name outlast a power cut, where folders can be opened.
@@ -95,4 +131,47 @@ fn sync_folder(file: &Path) -> std::io::Result<()> {
         File::open(folder)?.sync_all()?;
     }
     Ok(())
+}
+
+/// Takes into the file what waits beside it, which only a program can do that has it for itself:
+/// so nobody else has it open then.
+async fn release(file: &Path, origin: &Origin) -> Result<(), StoreError> {
+    if !file.exists() {
+        return Ok(());
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .busy_timeout(origin.busy_timeout)
+        .journal_mode(SqliteJournalMode::Delete);
+    let sorted = |error: sqlx::Error| origin.sqlx(&error);
+    let opened = SqliteConnection::connect_with(&options).await.map_err(sorted)?;
+    opened.close().await.map_err(sorted)
+}
+
+/// Renames a database and what lies beside it to a name that is free.
+fn set_aside(file: &Path) -> std::io::Result<Option<PathBuf>> {
+    if !file.exists() {
+        return Ok(None);
+    }
+    // An older one that was kept stays, too.
+    let named = |n: u32| match n {
+        1 => file.with_extension("db.before-restore"),
+        n => file.with_extension(format!("db.before-restore-{n}")),
+    };
+    let free = (1..).map(named).find(|name| !name.exists());
+    let kept = free.unwrap_or_else(|| beside(file, ".before-restore"));
+    fs::rename(file, &kept)?;
+    for end in ["-wal", "-shm"] {
+        // Of a broken one, nobody could take it in.
+        if beside(file, end).exists() {
+            fs::rename(beside(file, end), beside(&kept, end))?;
+        }
+    }
+    Ok(Some(kept))
+}
+
+fn beside(file: &Path, end: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
 }

@@ -222,6 +222,11 @@ impl StoreError {
     pub fn is_unavailable(&self) -> bool {
         matches!(self, StoreError::Connection { .. } | StoreError::Locked { .. })
     }
+
+    /// It can be read and not written: no space, or no permission.
+    pub fn is_not_writable(&self) -> bool {
+        matches!(self, StoreError::DiskFull { .. } | StoreError::NoWriteAccess { .. })
+    }
 }
 
 fn list(ids: &[RecordId]) -> String {

@@ -25,7 +25,7 @@ pub(crate) use filter::{FilterArgs, PlainFilterArgs};
 pub(crate) use given::{given, without};
 pub(crate) use llama_bench::{BothArgs, LlamaBenchArgs};
 pub(crate) use load::{GapArgs, LoadArgs, StubArgs, WorkloadArgs};
-use quantity::{duration, percent, size};
+use quantity::{duration, percent, size, span};
 pub(crate) use serve::{SendArgs, is_web_address};
 pub(crate) use watch::WatchArgs;
 pub(crate) use wrong::{refused, unknown_flag};
@@ -194,7 +194,7 @@ pub(crate) struct MeasureArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Conditions {
     /// End a test that takes longer than this, loading included
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = span)]
     pub(crate) timeout: Duration,
     /// Private memory that the engine may use, e.g. 4GiB; mapped model files don't count
     #[arg(long, value_name = "SIZE", value_parser = size)]

@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
             "md" => output::print(&view::markdown(&record))?,
             _ => output::print(&view::table(&record, self.records.place()))?,
         };
-        if record.status == Status::Interrupted {
+        if record.status == Status::Interrupted || resume::can_try_again(&record) {
             output::say!("{}", view::how_to_resume(record.id, &args::given()));
         }
         Ok(match exit(&record) {

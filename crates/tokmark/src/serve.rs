@@ -1,15 +1,14 @@
 //! `tokmark serve`: the store with a face, and an agent beside it.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use tokmark_model::{Timestamp, Uuid};
 use tokmark_server::{Server, ServerOptions, Token, hash_token, new_token};
-use tokmark_store::{NewToken, Scope, Store, StoreUrl};
+use tokmark_store::{NewToken, Scope, Store, StoreError};
 use tracing_subscriber::filter::LevelFilter as Level;
 
 use crate::args::serve::{BackupArgs, ServeArgs, ServeCommand, TokenArgs};
@@ -253,47 +252,20 @@ fn restore(args: &BackupArgs) -> anyhow::Result<Exit> {
     let Some(file) = url.file() else {
         bail!("only an SQLite database is restored from a file; use pg_restore for PostgreSQL");
     };
-    // Opened once: what is no database of ours must not take the place of one.
-    let backup = StoreUrl::Sqlite(args.file.clone());
     ensure!(args.file.is_file(), "no backup at {}", args.file.display());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        Store::open(&backup).await?.close().await;
-        anyhow::Ok(())
-    })?;
-    if file.exists() {
-        // An older one that was kept stays, too.
-        let named = |n: u32| match n {
-            1 => file.with_extension("db.before-restore"),
-            n => file.with_extension(format!("db.before-restore-{n}")),
-        };
-        let kept = (1..).map(named).find(|name| !name.exists()).context("no name is left")?;
-        std::fs::rename(file, &kept)
-            .with_context(|| format!("cannot keep the old database as {}", kept.display()))?;
-        for end in ["-wal", "-shm"] {
-            // What was not yet moved into the database goes with it.
-            let [mut beside, mut kept] = [file, &*kept].map(|name| name.as_os_str().to_owned());
-            beside.push(end);
-            kept.push(end);
-            if Path::new(&beside).exists() {
-                std::fs::rename(&beside, &kept)
-                    .with_context(|| format!("cannot keep {}", beside.display()))?;
-            }
-        }
+    let kept = match runtime.block_on(Store::restore(&args.file, file)) {
+        Err(StoreError::Locked { store, .. }) => bail!(
+            "another program has {store} open; end it (tokmark serve?) first, so that nothing it \
+             writes is lost"
+        ),
+        other => other?,
+    };
+    if let Some(kept) = kept {
         output::say!("the old database is kept as {}", kept.display());
     }
-    copy(&args.file, file).with_context(|| format!("cannot write {}", file.display()))?;
     output::say!("{} is restored", file.display());
     Ok(Exit::Done)
-}
-
-/// Copies to a file beside it and renames, so that a cut leaves no half database.
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    let partial = to.with_extension("db.restoring");
-    std::fs::copy(from, &partial)?;
-    std::fs::File::open(&partial)?.sync_all()?;
-    std::fs::rename(&partial, to)?;
-    std::io::stderr().flush()
 }
 
 #[cfg(test)]

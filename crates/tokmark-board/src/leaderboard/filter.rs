@@ -52,7 +52,7 @@ impl RowFilter {
             && same(&self.hardware, Some(&row.hardware))
             && same(&self.machine, Some(&row.machine_fingerprint))
             && self.backend.as_ref().is_none_or(backend)
-            && same(&self.engine, Some(&row.engine))
+            && self.engine.as_ref().is_none_or(|asked| asked.eq_ignore_ascii_case(&row.engine))
             && same(&self.quantization, row.quantization.as_deref())
             && same(&self.shape, Some(&row.shape))
             && self.concurrency.is_none_or(|asked| row.concurrency == Some(asked))

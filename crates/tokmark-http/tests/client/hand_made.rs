@@ -3,7 +3,7 @@
 use tokmark_http::{Endpoint, EndpointOptions, Finished, TargetOptions};
 use tokmark_model::{Api, Load, RequestError, Workload};
 
-use crate::serve::{answer, serve};
+use crate::serve::{CLOSE, answer, serve};
 use crate::support::{requests, workload};
 
 const EVENT: &str = r#"data: {"choices":[{"index":0,"delta":{"content":"word "}}]}"#;
@@ -151,4 +151,48 @@ fn a_refused_request_that_waits_for_another_attempt_until_the_limit_was_refused(
     let all = requests(&open(&url, TargetOptions::default()), &workload, 1, 1);
     assert_eq!(all[0].sample.error, Some(RequestError::Status { code: 429 }), "{all:?}");
     assert_eq!(all[0].sample.n_retries, 0);
+}
+
+const STREAMED: &str = "content-type: text/event-stream\r\n";
+
+#[test]
+fn a_kept_connection_that_ended_meanwhile_costs_nothing() {
+    let url = server(|_| answer("200 OK", STREAMED, &stream()) + CLOSE);
+    for Finished { sample, .. } in one_by_one(&url, 6) {
+        assert!(sample.is_ok() && sample.connected, "{sample:?}");
+    }
+}
+
+#[test]
+fn a_request_on_a_connection_that_ends_at_once_is_sent_anew_and_waits_since_the_first_time() {
+    let url = server(|n| match n {
+        0 => answer("200 OK", STREAMED, &stream()),
+        _ => CLOSE.to_owned(),
+    });
+    let all = one_by_one(&url, 8);
+    // Where the machine stood still, an end at once comes late.
+    let is_expected = |error: &Option<RequestError>| {
+        error.as_ref().is_none_or(|error| *error == RequestError::BrokenStream)
+    };
+    assert!(all.iter().all(|f| is_expected(&f.sample.error)), "{all:?}");
+    let anew: Vec<_> = all.iter().filter(|f| f.sample.is_ok() && f.sample.resent).collect();
+    assert!(!anew.is_empty(), "{all:?}");
+    for Finished { sample, .. } in anew {
+        assert!(sample.first_sent_ns.unwrap() <= sample.sent_ns, "{sample:?}");
+    }
+}
+
+#[test]
+fn a_server_that_holds_a_request_and_drops_it_broke_the_stream() {
+    let url = server(|n| match n {
+        0 => answer("200 OK", STREAMED, &stream()),
+        _ => {
+            std::thread::sleep(std::time::Duration::from_millis(600));
+            CLOSE.to_owned()
+        }
+    });
+    let all = one_by_one(&url, 2);
+    assert!(all[0].sample.is_ok(), "{all:?}");
+    assert_eq!(all[1].sample.error, Some(RequestError::BrokenStream), "{all:?}");
+    assert!(!all[1].sample.resent);
 }

@@ -14,7 +14,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 
 use support::{Keep, endpoint, requests, samples, source, stub, workload};
-use tokmark_http::{Endpoint, EndpointOptions, HttpError, TargetOptions, drive};
+use tokmark_http::{Endpoint, EndpointOptions, Finished, HttpError, TargetOptions, drive};
 use tokmark_model::{Api, Arrivals, CountSource, Load, Nanos, RequestError, Workload};
 use tokmark_run::{Extent, Schedule};
 use tokmark_stub::Dialect;
@@ -160,6 +160,10 @@ fn a_refused_request_is_tried_again_as_often_as_allowed() {
     let n_retries: u32 = all.iter().map(|finished| finished.sample.n_retries).sum();
     assert_eq!(n_retries % 2, 0);
     assert!(n_retries >= 2, "{n_retries}");
+    for Finished { sample, .. } in &all {
+        assert_eq!(sample.first_sent_ns.is_some(), sample.n_retries > 0, "{sample:?}");
+        assert!(sample.first_sent() <= sample.sent_ns, "{sample:?}");
+    }
 }
 
 #[test]
@@ -278,6 +282,25 @@ fn the_requests_of_replicas_take_turns() {
     // Requests are made ahead by one thread and now and then by another: nearly in turn.
     assert!((2..=6).contains(&to_first) && all.len() == 8, "{to_first}");
     assert_eq!(other.summary().n_complete, 8 - to_first as u64);
+}
+
+#[test]
+fn a_replica_that_is_dead_or_another_or_named_twice_is_refused() {
+    let one = stub(Dialect::OpenAi, "");
+    let refused = |other: String| {
+        let urls = [one.url(), other];
+        Endpoint::open(&urls, &EndpointOptions::default()).unwrap_err().to_string()
+    };
+    let twice = refused(one.url() + "/");
+    assert!(twice.contains("given twice"), "{twice}");
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let dead = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    let dead = refused(dead);
+    assert!(dead.contains("is the server running?"), "{dead}");
+    let other = serve::serve(|_, _| serve::answer("200 OK", "", r#"{"data":[{"id":"other"}]}"#));
+    let other = refused(other);
+    assert!(other.contains("serves another model"), "{other}");
 }
 
 #[test]

@@ -25,8 +25,11 @@ fn read_request(stream: &mut TcpStream) -> Option<String> {
     Some(head)
 }
 
+/// At the end of an answer: the server closes the connection after it.
+pub const CLOSE: &str = "\0";
+
 /// A server that gives `answer(n, head)` to each request, `n` the POSTs before it on its
-/// connection, and then leaves the connection open.
+/// connection, and then leaves the connection open but after [`CLOSE`].
 pub fn serve(answer: impl Fn(usize, &str) -> String + Clone + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -38,7 +41,9 @@ pub fn serve(answer: impl Fn(usize, &str) -> String + Clone + Send + 'static) ->
                 while let Some(head) = read_request(&mut stream) {
                     let bytes = answer(n_posts, &head);
                     n_posts += usize::from(head.starts_with("POST"));
-                    if stream.write_all(bytes.as_bytes()).is_err() {
+                    let said = bytes.strip_suffix(CLOSE);
+                    let sent = stream.write_all(said.unwrap_or(&bytes).as_bytes());
+                    if sent.is_err() || said.is_some() {
                         return;
                     }
                 }

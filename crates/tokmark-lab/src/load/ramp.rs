@@ -26,12 +26,19 @@ pub struct Ramp {
     bisection: Bisection,
     arrivals: Arrivals,
     /// What decided of the highest rate that met, and of the lowest that failed.
-    met: Option<KeptShare>,
-    failed: Option<KeptShare>,
+    met: Tried,
+    failed: Tried,
     /// Service levels that no request of a point could be held to.
     unjudged: Vec<LatencyKind>,
     /// A request that has the server for itself breaks the levels.
     is_hopeless: bool,
+}
+
+/// A rate that was tried.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tried {
+    by: Option<KeptShare>,
+    offered_per_s: Option<f64>,
 }
 
 /// A search that begins at `first_per_s`, or at 1 request a second.
@@ -48,7 +55,8 @@ pub fn ramp(first_per_s: Option<f64>, arrivals: Arrivals) -> Ramp {
         tolerance: TOLERANCE,
     };
     let bisection = Bisection::new(limits).expect("the limits contain the first rate");
-    Ramp { bisection, arrivals, met: None, failed: None, unjudged: Vec::new(), is_hopeless: false }
+    let (met, failed) = (Tried::default(), Tried::default());
+    Ramp { bisection, arrivals, met, failed, unjudged: Vec::new(), is_hopeless: false }
 }
 
 impl Ramp {
@@ -78,25 +86,28 @@ impl Ramp {
             Verdict::of(&serving.workload.service_levels, &summary.levels)
         });
         match verdict {
-            Some(Ok(verdict)) => self.decide(verdict.is_met, Some(verdict.weakest)),
+            Some(Ok(verdict)) => {
+                let offered_per_s = summary.and_then(|summary| summary.arrivals.offered_per_s);
+                self.decide(verdict.is_met, Tried { by: Some(verdict.weakest), offered_per_s });
+            }
             Some(Err(unjudged))
                 if !unjudged.is_empty() && summary.is_some_and(|summary| summary.n_ok > 0) =>
             {
                 self.unjudged = unjudged;
             }
-            _ => self.decide(false, None),
+            _ => self.decide(false, Tried::default()),
         }
         // Where no two requests met and the levels surely broke, a lower rate keeps them no better.
         let is_alone = summary.is_some_and(|summary| summary.max_in_flight <= 1);
-        let is_sure = self.failed.is_none_or(|kept| is_level_met(&kept) == Some(false));
+        let is_sure = self.failed.by.is_none_or(|kept| is_level_met(&kept) == Some(false));
         let has_met = self.bisection.result().highest_met_per_s.is_some();
         self.is_hopeless = is_alone && is_sure && !has_met && self.unjudged.is_empty();
         &self.unjudged
     }
 
-    fn decide(&mut self, is_met: bool, by: Option<KeptShare>) {
+    fn decide(&mut self, is_met: bool, tried: Tried) {
         self.bisection.report(is_met);
-        *(if is_met { &mut self.met } else { &mut self.failed }) = by;
+        *(if is_met { &mut self.met } else { &mut self.failed }) = tried;
     }
 
     /// What is known so far.
@@ -104,9 +115,11 @@ impl Ramp {
         let found = self.bisection.result();
         FoundRate {
             highest_met_per_s: found.highest_met_per_s,
+            met_offered_per_s: self.met.offered_per_s,
             lowest_failed_per_s: found.lowest_failed_per_s,
-            met: self.met,
-            failed: self.failed,
+            failed_offered_per_s: self.failed.offered_per_s,
+            met: self.met.by,
+            failed: self.failed.by,
             tolerance: found.tolerance,
             n_points: found.n_points,
             is_over: self.is_hopeless || self.bisection.next_rate().is_none(),

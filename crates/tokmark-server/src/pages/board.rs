@@ -179,7 +179,11 @@ async fn leaderboard_page(state: &State, reader: Read, uri: &Uri) -> Result<Page
     page.lead = LEAD.to_owned();
     page.blocks.push(Block::Filters(filters("/leaderboard", &query, &choices)));
     let n_left_out = n_left_out + found.n_left_out as u64;
-    let prompts = match found.n_prompt_rows {
+    let n_prompts = match leaders(&query) {
+        RowOrder::Configurations => state.n_prompts(&query).await?,
+        RowOrder::Rate | RowOrder::Ttft => 0,
+    };
+    let prompts = match found.n_prompt_rows as u64 + n_prompts {
         0 => String::new(),
         1 => "; 1 rate of a prompt is left out, choose a shape to see it".to_owned(),
         n => format!("; {n} rates of prompts are left out, choose a shape to see them"),

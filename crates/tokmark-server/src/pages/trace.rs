@@ -6,6 +6,9 @@ use tokmark_plot::{Axis, LinePoint, LineSeries, Lines, Plot, Reading, TimeSeries
 /// Repetitions whose tokens are drawn.
 const TRACES: usize = 8;
 
+/// Points of a line; of more, neighbours are drawn as one, their mean.
+const MAX_POINTS: usize = 2_000;
+
 /// Seconds, and what was read then.
 type Readings = Vec<(f64, Option<f64>)>;
 
@@ -49,8 +52,10 @@ fn over_time(title: &str, y: Axis, series: Vec<(&str, Readings)>) -> Option<Plot
         x,
         reading: value.map_or_else(|| Reading::missing("not read"), Reading::value),
     };
+    let longest = series.iter().map(|(_, points)| points.len()).max().unwrap_or(0);
     let series: Vec<LineSeries> = series
         .into_iter()
+        .map(|(label, points)| (label, thinned(points)))
         .filter(|(_, points)| points.iter().any(|(_, value)| value.is_some()))
         .map(|(label, points)| LineSeries {
             label: label.to_owned(),
@@ -61,8 +66,30 @@ fn over_time(title: &str, y: Axis, series: Vec<(&str, Readings)>) -> Option<Plot
         return None;
     }
     let x = XAxis::Numeric(Axis::linear("Since the beginning", Unit::Seconds));
-    let (title, intervals) = (title.to_owned(), String::new());
+    let (title, intervals) = (title.to_owned() + &of_how_many(longest), String::new());
     TimeSeries { title, x, y, series, intervals, marks: Vec::new() }.plot().ok()
+}
+
+/// No more than [`MAX_POINTS`] of these.
+fn thinned(points: Readings) -> Readings {
+    let together = points.len().div_ceil(MAX_POINTS).max(1);
+    if together == 1 {
+        return points;
+    }
+    let mean = |group: &[(f64, Option<f64>)]| {
+        let known: Vec<f64> = group.iter().filter_map(|(_, value)| *value).collect();
+        let mean = known.iter().sum::<f64>() / known.len() as f64;
+        (group[0].0, (!known.is_empty()).then_some(mean))
+    };
+    points.chunks(together).map(mean).collect()
+}
+
+/// Of how many points one of [`thinned`] is made, for a title.
+fn of_how_many(n: usize) -> String {
+    match n.div_ceil(MAX_POINTS) {
+        0 | 1 => String::new(),
+        together => format!(" (each point is the mean of {together})"),
+    }
 }
 
 /// The time of each token of the first repetitions.
@@ -72,15 +99,19 @@ pub(super) fn tokens(record: &Record) -> Option<Plot> {
         .take(TRACES)
         .map(|(n, sample)| LineSeries {
             label: format!("repetition {}", n + 1),
-            points: (1..)
-                .zip(&sample.token_ns)
-                .map(|(n, time)| LinePoint {
-                    x: f64::from(n),
-                    reading: Reading::value(time.as_secs_f64()),
-                })
-                .collect(),
+            points: {
+                let numbers = (1..).map(f64::from);
+                let times = sample.token_ns.iter().map(|time| Some(time.as_secs_f64()));
+                let points = thinned(numbers.zip(times).collect()).into_iter();
+                let point = |(x, time): (f64, Option<f64>)| LinePoint {
+                    x,
+                    reading: Reading::value(time.unwrap_or_default()),
+                };
+                points.map(point).collect()
+            },
         })
         .collect();
+    let longest = record.samples.iter().take(TRACES).map(|own| own.token_ns.len()).max();
     if series.is_empty() {
         return None;
     }
@@ -89,7 +120,7 @@ pub(super) fn tokens(record: &Record) -> Option<Plot> {
         (n, _) => format!("the first {n} repetitions"),
     };
     Lines {
-        title: format!("Time of each token of {of}"),
+        title: format!("Time of each token of {of}") + &of_how_many(longest.unwrap_or(0)),
         x: XAxis::Numeric(Axis::linear("Token", Unit::counted("token", "tokens"))),
         y: Axis::linear("Time", Unit::Seconds),
         series,
@@ -123,4 +154,20 @@ pub(super) fn cores(serving: &Serving) -> Option<Plot> {
 
 fn of_timeline(serving: &Serving, value: impl Fn(&TimelinePoint) -> Option<f64>) -> Readings {
     serving.timeline.iter().map(|own| (own.at_ns.as_secs_f64(), value(own))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_drawn_by_means() {
+        let points: Readings = (0..4_001).map(|i| (f64::from(i), Some(f64::from(i % 3)))).collect();
+        let found = thinned(points.clone());
+        assert_eq!((found.len(), found[1], found[1_333].1), (1_334, (3.0, Some(1.0)), Some(0.5)));
+        assert_eq!(thinned(points[..2_000].to_vec()), points[..2_000]);
+        assert_eq!(thinned(vec![(0.0, None); 6_000])[0], (0.0, None));
+        assert_eq!(of_how_many(4_001), " (each point is the mean of 3)");
+        assert_eq!(of_how_many(2_000), "");
+    }
 }

@@ -60,7 +60,7 @@ impl Shown for Measured {
         self.text(self.0.params.settings())
     }
 
-    /// The settings name overrides by their number only.
+    /// The settings leave out what the engine itself does not take.
     fn exact(&self) -> Option<String> {
         self.text(format!("{:?}", self.0.params))
     }

@@ -63,8 +63,6 @@ pub enum NoVerdict {
     StatisticsVersions,
     /// A record without samples.
     NoSamples,
-    /// Its interval takes requests as independent, and some were under way together.
-    DependentRequests,
     /// Another set of service levels decided it.
     ServiceLevels,
     /// One is per event of several tokens, the other per token.

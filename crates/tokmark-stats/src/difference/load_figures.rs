@@ -29,24 +29,20 @@ const QUANTILES: [(Head, f64, Read); 9] = [
 
 pub(super) fn add(sheet: &mut Sheet, a: Point<'_>, b: Point<'_>) {
     system_rates(sheet, a.1, b.1);
-    // Quantiles take requests as independent, and requests of one batch are not.
-    let alone = |point: Point<'_>| point.1.is_none_or(|summary| summary.max_in_flight <= 1);
-    let dependent = (!alone(a) || !alone(b)).then_some(NoVerdict::DependentRequests);
     for (head, q, read) in QUANTILES {
         let value = |point: Point<'_>| quantile(read(point.1?)?, q);
         let against = if head.0.starts_with("ITL") { per_event(a.1, b.1) } else { None };
-        sheet.known(head, [value(a), value(b)], against.or(dependent));
+        sheet.known(head, [value(a), value(b)], against);
     }
     let levels = |point: Point<'_>| {
         let serving = point.0.serving.as_ref();
         serving.map(|serving| serving.workload.service_levels.clone())
     };
-    let against = (levels(a) != levels(b)).then_some(NoVerdict::ServiceLevels).or(dependent);
+    let against = (levels(a) != levels(b)).then_some(NoVerdict::ServiceLevels);
     let goodput = |point: Point<'_>| point.1.and_then(|summary| summary.goodput);
     let head = ("good requests", Unit::Percent, Better::Higher);
     sheet.known(head, [goodput(a).and_then(share), goodput(b).and_then(share)], against);
     let per_s = |found: Goodput| per_second(found.rate());
-    let against = (levels(a) != levels(b)).then_some(NoVerdict::ServiceLevels);
     let head = ("goodput", Unit::RequestsPerSecond, Better::Higher);
     sheet.known(head, [goodput(a).map(per_s), goodput(b).map(per_s)], against);
     let failed = |point: Point<'_>| Some(point.1?.errors.values().sum::<u64>() as f64);

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use tokmark_model::{
-    LoadTime, MemoryUse, Note, Published, Record, Speculation, StatusReason, TokenSource, Tool,
+    EngineParams, LoadTime, MemoryUse, Note, Published, Record, RecordKind, Speculation,
+    StatusReason, TokenSource, Tool,
 };
 
 use super::findings::Findings;
@@ -78,7 +79,14 @@ pub(super) fn compare(findings: &mut Findings, a: &Record, b: &Record) {
     model::compare(findings, a, b);
     engine::compare(findings, a, b);
     let placing = engine::placing(machine, &b.machine);
-    engine::params(findings, params, &b.params, placing);
+    let (says, other_says) = (says_settings(a), says_settings(b));
+    if says == other_says {
+        engine::params(findings, params, &b.params, placing);
+    } else {
+        let (own, other) = (says.then_some(params), other_says.then_some(&b.params));
+        let [own, other] = [own, other].map(|params| params.map(EngineParams::settings));
+        findings.of(Group::Parameters, Level::SameStack).matters("settings", &own, &other);
+    }
     engine::process(findings, process, &b.process);
     let mut parameters = findings.of(Group::Parameters, placing);
     parameters.matters(
@@ -105,6 +113,13 @@ pub(super) fn compare(findings: &mut Findings, a: &Record, b: &Record) {
     remarks.describes("tags", &List(tags.clone()), &List(b.tags.clone()));
     let remark = |Note { at, text }: &Note| format!("{at} {text}");
     remarks.describes("notes", &list(notes, remark), &list(&b.notes, remark));
+}
+
+/// Whether its settings are what the engine was given. Those of a server are its own, and of what
+/// others published the defaults stand for all that they do not tell.
+fn says_settings(record: &Record) -> bool {
+    let is_ours = matches!(record.kind, RecordKind::Measured | RecordKind::Imported);
+    is_ours && record.serving.is_none()
 }
 
 /// A list that is unknown where it is empty.

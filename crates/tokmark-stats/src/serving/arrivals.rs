@@ -71,7 +71,8 @@ fn wanted(request: &RequestSample) -> Nanos {
 /// When the client began to send: it opened a connection, if it had none.
 fn begun(request: &RequestSample) -> Nanos {
     let connecting = request.connect_ns.map_or(0, |time| time.0);
-    Nanos(request.sent_ns.0.saturating_sub(connecting))
+    let begun = Nanos(request.sent_ns.0.saturating_sub(connecting));
+    request.first_sent_ns.unwrap_or(begun)
 }
 
 /// Sample deviation / mean of the gaps between successive times, which rise. `None` below two

@@ -3,6 +3,7 @@
 use tokmark_model::{Distribution, Interval, IntervalMethod, NoInterval, Quantile};
 
 use super::quantile_ranks::{quantile_ranks, upper_bound_rank};
+use super::worth::Worth;
 use crate::histogram::Histogram;
 use crate::session::LEVEL;
 
@@ -46,12 +47,6 @@ impl Values {
         }
         self.kept.sort_unstable_by(f64::total_cmp);
         (!self.kept.is_empty()).then_some(Ordered::Raw(self.kept))
-    }
-
-    /// Every value taken as independent of the others.
-    pub(super) fn into_distribution(self) -> Option<Distribution> {
-        let ordered = self.into_ordered()?;
-        Some(ordered.distribution(ordered.n()))
     }
 }
 
@@ -114,9 +109,9 @@ impl Ordered {
         }
     }
 
-    /// All figures. `n_independent`: how many independent values these are worth at least; the
-    /// intervals are those of so many values.
-    pub(super) fn distribution(&self, n_independent: u64) -> Distribution {
+    /// All figures; the intervals are those of as many values as these are worth, and absent where
+    /// that is not known.
+    pub(super) fn distribution(&self, worth: Option<Worth>) -> Distribution {
         let (mean, stddev) = self.moments();
         Distribution {
             n: self.n(),
@@ -124,9 +119,12 @@ impl Ordered {
             stddev,
             min: self.at(0.0),
             max: self.max(),
-            quantiles: SERVING_QUANTILES
-                .map(|q| self.quantile_with_interval(q, n_independent))
-                .into(),
+            quantiles: (0..SERVING_QUANTILES.len())
+                .map(|i| {
+                    let worth = worth.map_or(0, |worth| worth[i]);
+                    self.quantile_with_interval(SERVING_QUANTILES[i], worth)
+                })
+                .collect(),
             from_histogram: matches!(self, Ordered::Histogram(_)),
         }
     }
@@ -166,7 +164,8 @@ mod tests {
     fn distribution(values: impl IntoIterator<Item = f64>) -> Distribution {
         let mut all = Values::new();
         all.extend(values);
-        all.into_distribution().unwrap()
+        let all = all.into_ordered().unwrap();
+        all.distribution(Some([all.n(); SERVING_QUANTILES.len()]))
     }
 
     #[test]
@@ -186,8 +185,13 @@ mod tests {
     }
 
     #[test]
-    fn without_values_there_is_no_distribution() {
-        assert_eq!(Values::new().into_distribution(), None);
+    fn without_values_there_is_no_order_and_without_worth_no_interval() {
+        assert!(Values::new().into_ordered().is_none());
+        let mut some = Values::new();
+        some.extend((0..900).map(f64::from));
+        let found = some.into_ordered().unwrap().distribution(None);
+        let is_absent = |q: &Quantile| q.no_interval == Some(NoInterval::TooFew);
+        assert!(found.quantiles.iter().all(is_absent), "{found:?}");
     }
 
     #[test]
@@ -195,11 +199,40 @@ mod tests {
         let ones: Vec<f64> = (0..40).map(f64::from).collect();
         let mut many = Values::new();
         many.extend(ones.iter().flat_map(|value| [*value; 25]));
-        let many = many.into_ordered().unwrap().distribution(40);
+        let many = many.into_ordered().unwrap().distribution(Some([40; SERVING_QUANTILES.len()]));
         let ones = distribution(ones);
         for (ours, expected) in many.quantiles.iter().zip(&ones.quantiles) {
             assert_eq!(ours.interval, expected.interval);
             assert_eq!(ours.upper_bound, expected.upper_bound);
+        }
+    }
+
+    /// NumPy and SciPy: `tests/serving/make.py` made the values.
+    #[test]
+    fn intervals_of_values_that_know_nothing_of_each_other_are_by_scipys_ranks() {
+        let file: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/serving/spreads.json")).unwrap();
+        for case in file["cases"].as_array().unwrap() {
+            let values: Vec<f64> = serde_json::from_value(case["ns"].clone()).unwrap();
+            let is_close = |ours: f64, theirs: &serde_json::Value| {
+                (ours - theirs.as_f64().unwrap()).abs() <= 1e-9 * ours.max(1.0)
+            };
+            for (i, quantile) in distribution(values.clone()).quantiles.iter().enumerate() {
+                let what = format!("n {}, q {}", values.len(), quantile.q);
+                let (interval, bound) = (&case["intervals"][i], &case["bounds"][i]);
+                assert_eq!(quantile.interval.is_some(), !interval.is_null(), "{what}");
+                let shows_bound = interval.is_null() && !bound.is_null();
+                assert_eq!(quantile.upper_bound.is_some(), shows_bound, "{what}");
+                let is_absent = interval.is_null() && bound.is_null();
+                assert_eq!(quantile.no_interval.is_some(), is_absent, "{what}");
+                if let Some(ours) = quantile.interval {
+                    assert!(is_close(ours.low, &interval[0]), "{what}");
+                    assert!(is_close(ours.high, &interval[1]), "{what}");
+                }
+                if let Some(ours) = quantile.upper_bound {
+                    assert!(is_close(ours, bound), "{what}");
+                }
+            }
         }
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn judged(input: &ServingInput<'_>, window: Option<Window>) -> Judged
     let last = judged_span(input.workload, input.requests).map(|(_, last)| last);
     let is_asked = |request: &RequestSample| match is_open {
         true => start <= request.due_ns && last.is_none_or(|last| request.due_ns <= last),
-        false => start <= request.sent_ns,
+        false => start <= request.first_sent(),
     };
     let wave = wave_length(input.workload, input.requests);
     let wants_itl = levels.iter().any(|level| level.kind == LatencyKind::Itl);
@@ -159,7 +159,7 @@ fn judge(
 /// The least that a time of a cut request would have become.
 fn exceeded_when_cut(request: &RequestSample, kind: LatencyKind, stream: bool) -> Option<Nanos> {
     let until = |event: Option<Nanos>| {
-        Some(Nanos(event.unwrap_or(request.end_ns).0.saturating_sub(request.sent_ns.0)))
+        Some(Nanos(event.unwrap_or(request.end_ns).0.saturating_sub(request.first_sent().0)))
     };
     match kind {
         LatencyKind::Ttft if stream => until(request.first_text_ns),

@@ -91,7 +91,7 @@ fn machine(input: &ServingGradeInput<'_>) -> Vec<GradeReason> {
     let mut reasons = Vec::new();
     if input.client.could_distort {
         let why = input.client.reason.as_deref().unwrap_or("it was too busy");
-        let text = format!("the client could have made the figures: {why}");
+        let text = format!("invalid: the client could have made the figures: {why}");
         reasons.push(reason(GradeLetter::F, "client_limited", text));
     }
     if !input.is_local {
@@ -182,6 +182,14 @@ fn errors(input: &ServingGradeInput<'_>) -> Vec<GradeReason> {
         let plural = if summary.n_retries == 1 { "" } else { "s" };
         let text = format!("the server refused {} attempt{plural}", summary.n_retries);
         reasons.push(reason(GradeLetter::B, "retries", text));
+    }
+    if summary.n_resent > 0 {
+        let plural = if summary.n_resent == 1 { " was" } else { "s were" };
+        let text = format!(
+            "{} request{plural} sent anew: the server had ended the kept connection",
+            summary.n_resent
+        );
+        reasons.push(reason(GradeLetter::B, "resent", text));
     }
     reasons
 }

@@ -26,6 +26,8 @@ pub struct RequestFigures {
     pub request_rate: Option<TokensPerSecond>,
     /// Answer tokens / (last answer event - sent).
     pub answer_rate: Option<TokensPerSecond>,
+    /// From the first attempt to the one that was answered.
+    pub retried: Nanos,
     /// TTFT - the time that the server says the prompt took; 0 where the server says more.
     pub queue: Option<Nanos>,
     /// Output tokens without those of reasoning that was not streamed.
@@ -33,10 +35,10 @@ pub struct RequestFigures {
 }
 
 impl RequestFigures {
-    /// The time that a service level limits, in nanoseconds. ITL is no figure of a single
-    /// request's stamps: its median is known only with the event times.
+    /// The time that a service level limits, in nanoseconds, refused attempts included. ITL is no
+    /// figure of a single request's stamps: its median is known only with the event times.
     pub(super) fn limited_ns(&self, kind: LatencyKind) -> Option<f64> {
-        let ns = |time: Option<Nanos>| time.map(|time| time.0 as f64);
+        let ns = |time: Option<Nanos>| time.map(|time| (time.0 + self.retried.0) as f64);
         match kind {
             LatencyKind::Ttft => ns(self.ttft),
             LatencyKind::Ttfo => ns(self.ttfo),
@@ -72,6 +74,7 @@ pub fn request_figures(request: &RequestSample, stream: bool) -> Option<RequestF
         decode_rate: tpot_ns.filter(|ns| *ns > 0.0).map(|ns| TokensPerSecond(1e9 / ns)),
         request_rate: rate(request.output_tokens.map(|count| count.n), e2e),
         answer_rate: rate(answer_tokens(request), since_sent(request.last_answer_ns)),
+        retried: since(request.sent_ns, request.first_sent()),
         queue: queue(request, ttft),
         streamed_tokens: streamed_tokens(request),
     })

@@ -41,6 +41,22 @@ impl Requests for RequestsWithEvents<'_> {
     }
 }
 
+/// The requests of one base URL.
+pub(super) struct OfReplica<'a> {
+    pub(super) all: &'a dyn Requests,
+    pub(super) replica: u32,
+}
+
+impl Requests for OfReplica<'_> {
+    fn visit(&self, each: &mut dyn FnMut(&RequestSample, &[Nanos])) {
+        self.all.visit(&mut |request, times| {
+            if request.replica == self.replica {
+                each(request, times);
+            }
+        });
+    }
+}
+
 /// What `value` makes of each request, in their order, without the `None`s.
 pub(super) fn column<T>(
     requests: &dyn Requests,

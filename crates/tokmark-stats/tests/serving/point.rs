@@ -151,6 +151,12 @@ impl Dice {
         ((z >> 11) as f64 + 0.5) / (1u64 << 53) as f64
     }
 
+    /// Standard normal (Box and Muller 1958).
+    pub fn normal(&mut self) -> f64 {
+        let radius = (2.0 * self.exponential()).sqrt();
+        radius * (std::f64::consts::TAU * self.uniform()).cos()
+    }
+
     pub fn exponential(&mut self) -> f64 {
         -self.uniform().ln()
     }

@@ -105,3 +105,38 @@ fn a_server_is_copied_by_its_own_program() {
         assert!(!file.exists());
     });
 }
+
+#[test]
+fn a_backup_takes_the_place_of_a_database_that_nobody_has_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, copy) = (folder.path().join("tokmark.db"), folder.path().join("copy.db"));
+    block_on(async {
+        let url = StoreUrl::Sqlite(file.clone());
+        let store = Store::open(&url).await.unwrap();
+        store.save_all(&[record(1), record(2)]).await.unwrap();
+        store.backup(&copy).await.unwrap();
+        let before = std::fs::read(&copy).unwrap();
+        store.save(&record(3)).await.unwrap();
+        let refused = Store::restore(&copy, &file).await;
+        assert!(matches!(refused, Err(StoreError::Locked { .. })), "{refused:?}");
+        assert_eq!(store.count(&Filter::default()).await.unwrap(), 3);
+        store.close().await;
+        let kept = Store::restore(&copy, &file).await.unwrap().unwrap();
+        for (place, n) in [(file.clone(), 2), (kept, 3)] {
+            let store = Store::open(&StoreUrl::Sqlite(place)).await.unwrap();
+            assert_eq!(store.count(&Filter::default()).await.unwrap(), n);
+            store.close().await;
+        }
+        assert_eq!(std::fs::read(&copy).unwrap(), before);
+        // What is no database of ours replaces none.
+        std::fs::write(&copy, b"no database").unwrap();
+        assert!(Store::restore(&copy, &file).await.is_err());
+        // A broken database is replaced.
+        std::fs::write(&copy, before).unwrap();
+        std::fs::write(&file, b"broken, and of more than a hundred bytes: ".repeat(9)).unwrap();
+        assert!(Store::restore(&copy, &file).await.unwrap().is_some());
+        let names = std::fs::read_dir(folder.path()).unwrap();
+        let names: Vec<_> = names.map(|name| name.unwrap().file_name()).collect();
+        assert!(names.iter().all(|name| !name.to_string_lossy().contains("partial")), "{names:?}");
+    });
+}

@@ -9,7 +9,7 @@ use clap::builder::PossibleValuesParser;
 use tokmark_model::{Api, Arrivals, CacheMode, LatencyKind, ServiceLevel, Think};
 use tokmark_stub::Dialect;
 
-use super::quantity::{duration, percent};
+use super::quantity::{duration, percent, span};
 use super::{MeasureArgs, SendArgs, StoreArgs};
 
 /// What is asked of the server, and how often.
@@ -82,7 +82,7 @@ pub(crate) struct ExtentArgs {
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) requests: Option<u64>,
     /// Requests become due for this long
-    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "requests")]
+    #[arg(long, value_name = "TIME", value_parser = span, conflicts_with = "requests")]
     pub(crate) duration: Option<Duration>,
     /// Without --requests and --duration: until the medians of TTFT and of the requests' rate
     /// are known to this
@@ -91,7 +91,7 @@ pub(crate) struct ExtentArgs {
     pub(crate) interval: f64,
     /// Longest time for that, and for each point of --ramp, which goes on until it is known
     /// whether 99 % of its requests keep the levels; warm-up left out
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration,
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = span,
           conflicts_with_all = ["requests", "duration"])]
     pub(crate) budget: Duration,
     /// Requests before the measured ones [default: as many as are under way at once]
@@ -139,7 +139,7 @@ pub(crate) struct ConnectionArgs {
     #[arg(long)]
     pub(crate) no_reuse: bool,
     /// Longest time for one request
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = span)]
     pub(crate) timeout: Duration,
     /// Times that a refused request (429, 503, no connection) is tried again
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -201,6 +201,16 @@ impl LoadArgs {
             flags.arrivals.is_none() || flags.ramp || !flags.rate.is_empty(),
             "--arrivals is about the gaps of a rate; give --rate or --ramp"
         );
+        for (n, level) in flags.slo.iter().enumerate() {
+            let is_again = flags.slo[..n].iter().any(|other| other.kind == level.kind);
+            ensure!(!is_again, "--slo has two levels for {}; give one", level.kind.word());
+        }
+        let no_tls = !self.urls.is_empty() && self.urls.iter().all(|url| !is_tls(url));
+        for (flag, is_given) in
+            [("--ca", self.connection.ca.is_some()), ("--insecure", self.connection.insecure)]
+        {
+            ensure!(!(no_tls && is_given), "{flag} is about certificates, and http:// shows none");
+        }
         let has_template = self.connection.api != Some(Api::Completions);
         ensure!(
             flags.think == Think::Auto || has_template,
@@ -282,6 +292,10 @@ pub(crate) struct StubArgs {
     /// End when the standard input does
     #[arg(long, hide = true)]
     pub(crate) tied: bool,
+}
+
+fn is_tls(url: &str) -> bool {
+    url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
 }
 
 fn dialect(text: &str) -> Result<Dialect, String> {

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Less memory is no limit that anything runs in, but a unit forgotten.
+const LEAST_SIZE: u64 = 1 << 20;
+
 /// `2%`, `2` or `0.5%`, as a share.
 pub(super) fn percent(text: &str) -> Result<f64, String> {
     let number = text.trim().trim_end_matches('%').trim();
@@ -33,6 +36,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "give a time such as 500ms, 60s, 2m, 1h or 30d".to_owned())
 }
 
+/// The same, of things that take some time.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|span| match span.is_zero() {
+        true => Err("give a time above 0".to_owned()),
+        false => Ok(span),
+    })
+}
+
 /// `512MiB`, `4GiB`, `4GB`, or bytes.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let text = text.trim();
@@ -55,6 +66,10 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
         .filter(|bytes| (1.0..1e18).contains(bytes))
         .map(|bytes| bytes as u64)
         .ok_or_else(|| "give a size such as 512MiB or 4GB".to_owned())
+        .and_then(|bytes| match bytes < LEAST_SIZE {
+            true => Err(format!("that is {bytes} bytes; give a size such as 512MiB or 4GB")),
+            false => Ok(bytes),
+        })
 }
 
 #[cfg(test)]
@@ -67,7 +82,10 @@ mod tests {
         assert!(percent("0").is_err() && percent("NaN").is_err());
         assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
         assert!(duration("-1s").is_err() && duration("1 day").is_err());
-        assert_eq!(size("2KiB"), Ok(2048));
+        assert_eq!(span("10ms"), Ok(Duration::from_millis(10)));
+        assert!(span("0").is_err() && span("0 ms").is_err());
+        assert_eq!(size("2MiB"), Ok(2 << 20));
         assert!(size("inf").is_err() && size("0").is_err());
+        assert!(size("5").unwrap_err().starts_with("that is 5 bytes"));
     }
 }

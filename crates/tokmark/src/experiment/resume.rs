@@ -1,7 +1,9 @@
 //! Continuing an experiment: only under the conditions under which it was begun.
 
 use anyhow::{bail, ensure};
-use tokmark_model::{Design, EngineFacts, Experiment, Looks, Record, Status, Uuid, Variant};
+use tokmark_model::{
+    Design, EngineFacts, Experiment, Looks, MachineFacts, Question, Record, Status, Uuid, Variant,
+};
 use tokmark_stats::STATISTICS_VERSION;
 use tokmark_store::Filter;
 
@@ -19,7 +21,7 @@ pub(super) struct Before {
 
 /// What this call would measure, and on what.
 pub(super) struct Asked<'a> {
-    pub(super) question: tokmark_model::Question,
+    pub(super) question: Question,
     pub(super) variants: &'a [Variant],
     /// The engine of each variant, as far as it is known.
     pub(super) engines: &'a [EngineFacts],
@@ -38,13 +40,16 @@ impl Before {
         let Some(experiment) = record.experiment.as_deref().cloned() else {
             bail!("{id} is no experiment; tokmark history lists which records are");
         };
+        let has_failed = can_try_again(&record);
         ensure!(
-            record.status == Status::Interrupted,
+            record.status == Status::Interrupted || has_failed,
             "experiment {id} is finished: nothing to continue"
         );
         let filter =
             Filter { run_id: Some(record.run_id), is_visit: Some(true), ..Filter::default() };
-        let visits = records.wait(records.store().records(&filter))?;
+        let mut visits = records.wait(records.store().records(&filter))?;
+        // The visit that failed is made again, and the pairs before it stay.
+        visits.retain(|visit| !has_failed || visit.status == Status::Ok);
         Ok(Some(Before { id: id.clone(), record, experiment, visits }))
     }
 
@@ -120,9 +125,15 @@ impl Before {
         ];
         let measured = self.visits.iter().find(|visit| !visit.machine.fingerprint.is_empty());
         if let Some(visit) = measured {
-            let then = &visit.machine;
-            let now = wiring::machine(asked.conditions);
-            all.push(("the machine", then.fingerprint.clone(), now.fingerprint));
+            let (then, now) = (&visit.machine, wiring::machine(asked.conditions));
+            all.push(("the machine", then.fingerprint.clone(), now.fingerprint.clone()));
+            // What the fingerprint leaves out, since a machine stays the same with another.
+            all.extend(
+                software(then)
+                    .into_iter()
+                    .zip(software(&now))
+                    .filter_map(|((what, then), (_, now))| Some((what, then?, now?))),
+            );
         }
         let mut all: Vec<_> =
             all.into_iter().map(|(what, then, now)| (what.to_owned(), then, now)).collect();
@@ -138,6 +149,24 @@ impl Before {
         }
         all
     }
+}
+
+/// Whether it ended with a visit that failed, so that there are pairs and no verdict.
+pub(super) fn can_try_again(record: &Record) -> bool {
+    let is_ab = |experiment: &Experiment| experiment.question == Question::Ab;
+    record.status == Status::Failed && record.experiment.as_deref().is_some_and(is_ab)
+}
+
+/// What of a machine an update or its owner changes, where it is known.
+fn software(machine: &MachineFacts) -> [(&'static str, Option<String>); 4] {
+    let drivers = machine.gpus.iter().filter_map(|gpu| gpu.driver.clone());
+    let drivers = drivers.collect::<Vec<_>>().join(", ");
+    [
+        ("the kernel", machine.os.kernel.clone()),
+        ("the number of allowed CPUs", Some(machine.cpu.n_allowed.to_string())),
+        ("the governor of the clock", machine.cpu.governor.clone()),
+        ("the driver", Some(drivers).filter(|drivers| !drivers.is_empty())),
+    ]
 }
 
 /// All that tells two builds of an engine apart.

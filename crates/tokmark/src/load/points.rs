@@ -16,6 +16,7 @@ use tokmark_workload::{CountTokens, Length, PromptSource, Shape, SourceOptions, 
 use crate::args::{LoadArgs, WorkloadArgs, load::ExtentArgs};
 use crate::output;
 use crate::view::plan::duration;
+use crate::view::words::counted;
 
 /// Tokens of the text from which the characters of a token are learned.
 const SAMPLE_TOKENS: u32 = 1_500;
@@ -268,10 +269,17 @@ impl Points {
         let trace = self.left.front().filter(|point| point.is_trace);
         let once = trace.and_then(|point| point.source.n_requests());
         let per_point = match (args.extent.requests, args.extent.duration) {
-            (Some(n), _) => return format!("{} points of {n} requests", self.n.max(1)),
+            (Some(n), _) => {
+                let (points, requests) =
+                    (counted(self.n.max(1) as u64, "point"), counted(n, "request"));
+                return format!("{points} of {requests}");
+            }
             (None, Some(time)) => time,
             (None, None) => match once {
-                Some(n) => return format!("{} points of the trace's {n} requests", self.n),
+                Some(n) => {
+                    let points = counted(self.n as u64, "point");
+                    return format!("{points} of the trace's {}", counted(n, "request"));
+                }
                 None => args.extent.budget,
             },
         };
@@ -280,7 +288,8 @@ impl Points {
         }
         let all: Duration = per_point * self.n.max(1) as u32;
         let labels: Vec<String> = self.left.iter().map(|point| point.workload.label()).collect();
-        format!("{} points, at most {}: {}", self.n, duration(all), labels.join(", "))
+        let points = counted(self.n as u64, "point");
+        format!("{points}, at most {}: {}", duration(all), labels.join(", "))
     }
 
     /// The point that asks most of the client, of those with a load of their own. A search does

@@ -18,7 +18,7 @@ use tokmark_model::{
     SpeedUp,
 };
 use tokmark_plot::Table;
-use tokmark_stats::{fewest_to_meet, is_level_met};
+use tokmark_stats::{OFFERED_TOUCHED, fewest_to_meet, is_level_met};
 
 use super::words::{grade, number, printable, thousands, time};
 use figures::median_and_p99;
@@ -123,22 +123,37 @@ pub(crate) fn found_rate(found: &FoundRate) -> String {
     let met = kept(found.met.as_ref(), true);
     let failed = kept(found.failed.as_ref(), false);
     let is_sure = found.failed.is_none_or(|kept| is_level_met(&kept) == Some(false));
-    let sentence = match (found.highest_met_per_s, found.lowest_failed_per_s) {
-        (Some(rate), Some(next)) if found.is_over => format!(
-            "highest rate that keeps the service levels: {rate:.3} requests/s{met}; the next rate \
-             tried, {next:.3}, {}{failed}; {} points",
+    let highest = found.highest_met_per_s.map(|rate| asked(rate, found.met_offered_per_s));
+    let lowest = found.lowest_failed_per_s.map(|rate| asked(rate, found.failed_offered_per_s));
+    let sentence = match (highest, lowest) {
+        (Some((rate, made)), Some((next, next_made))) if found.is_over => format!(
+            "highest rate that keeps the service levels: {rate} requests/s{made}{met}; the next \
+             rate tried, {next}{next_made}, {}{failed}; {} points",
             if is_sure { "does not" } else { "seems not to" },
             found.n_points
         ),
-        (Some(rate), Some(next)) => format!(
-            "the highest rate that keeps the service levels lies between {rate:.3}{met} and \
-             {next:.3} requests/s{failed}"
+        (Some((rate, made)), Some((next, next_made))) => format!(
+            "the highest rate that keeps the service levels lies between {rate}{made}{met} and \
+             {next} requests/s{next_made}{failed}"
         ),
-        (Some(rate), None) => format!("every rate up to {rate:.3} requests/s kept the levels{met}"),
-        (None, Some(rate)) => format!("even {rate:.4} requests/s broke the levels{failed}"),
+        (Some((rate, made)), None) => {
+            format!("every rate up to {rate} requests/s{made} kept the levels{met}")
+        }
+        (None, Some((rate, made))) => {
+            format!("even {rate} requests/s{made} broke the levels{failed}")
+        }
         (None, None) => "no rate was tried".to_owned(),
     };
     sentence + unfinished
+}
+
+/// A rate that was asked for, and what its random gaps made of it where that is another.
+fn asked(rate: f64, offered: Option<f64>) -> (String, String) {
+    let is_other = |offered: &f64| (offered / rate - 1.0).abs() > OFFERED_TOUCHED;
+    let made = offered.filter(is_other).map(|offered| format!(", offered {offered:.3}"));
+    // Of the lowest rates three places show nothing.
+    let rate = if rate < 0.1 { format!("{rate:.4}") } else { format!("{rate:.3}") };
+    (rate, made.unwrap_or_default())
 }
 
 /// ` (99.7 % of 610 requests, 99.1 to 99.9)`, and whether that is enough to be sure.

@@ -144,6 +144,10 @@ fn flags_that_would_change_nothing_are_refused_by_name() {
         (vec!["--ramp", "--slo", "ttft=1s", "--rate", "1,2"], "--rate"),
         (vec!["--think", "on"], "--think on"),
         (vec!["--think", "off", "--api", "completions"], "--think"),
+        (vec!["--slo", "ttft=1s,e2e=9s,ttft=2s"], "two levels for ttft"),
+        (vec!["--timeout", "0"], "above 0"),
+        (vec!["--duration", "0ms"], "above 0"),
+        (vec!["--insecure"], "--insecure"),
         (vec!["--yes"], "--yes"),
     ] {
         let ran = home.run(&[&["load", &stub.url, "--calibrate", "off"], &flags[..]].concat());

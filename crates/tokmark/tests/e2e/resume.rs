@@ -90,6 +90,7 @@ fn other_conditions_are_not_mixed_into_an_experiment() {
     // Another machine, engine or version of the statistics.
     for (field, to, said) in [
         ("machine", "elsewhere", "the machine is"),
+        ("kernel", "0.0.1", "the kernel is"),
         ("engine", "9.9.9", "the engine of A is"),
         ("statistics", "1", "the version of the statistics is"),
     ] {
@@ -98,6 +99,7 @@ fn other_conditions_are_not_mixed_into_an_experiment() {
         for record in &mut records {
             match field {
                 "machine" => record.machine.fingerprint = to.to_owned(),
+                "kernel" => record.machine.os.kernel = Some(to.to_owned()),
                 "engine" => record.engine.version = to.to_owned(),
                 _ => {
                     if let Some(experiment) = &mut record.experiment {
@@ -113,6 +115,36 @@ fn other_conditions_are_not_mixed_into_an_experiment() {
         assert_eq!(ran.code, Some(2), "{field}: {ran:?}");
         assert!(ran.stderr.contains(said), "{said}: {ran:?}");
     }
+}
+
+/// One visit that fails, for want of memory say, does not cost the pairs before it.
+#[test]
+fn an_experiment_of_which_a_visit_failed_goes_on_from_there() {
+    let home = Home::new();
+    let args = ["--b", "env TOKMARK_FAKE_PACE=104"];
+    cut(&home, &args);
+    let mut records: Vec<Record> = home.records_with(&["--visits"]);
+    let newest = |record: &&mut Record| (record.created_at, record.id);
+    let visits = records.iter_mut().filter(|record| record.visit.is_some());
+    let failed = visits.max_by_key(newest).unwrap();
+    failed.status = Status::Failed;
+    failed.samples.clear();
+    (failed.summary, failed.grade) = (None, None);
+    for record in records.iter_mut().filter(|record| record.experiment.is_some()) {
+        record.status = Status::Failed;
+    }
+    let n_before = records.len();
+    let moved = Home::new();
+    moved.write("moved.json", serde_json::to_string(&records).unwrap().as_bytes());
+    let imported = moved.run(&["import", "moved.json"]);
+    assert_eq!(imported.code, Some(0), "{imported:?}");
+    let ran = resumed(&moved, &args);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let (record, visits) = kept(&moved);
+    assert_eq!(record.status, Status::Ok);
+    let n_failed = visits.iter().filter(|visit| visit.status == Status::Failed).count();
+    assert_eq!(n_failed, 1);
+    assert!(visits.len() >= n_before, "{}", visits.len());
 }
 
 #[test]

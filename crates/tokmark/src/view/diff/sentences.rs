@@ -107,13 +107,6 @@ pub(super) fn remarks(a: &Record, b: &Record, found: &Explanation) -> Vec<String
         remarks
             .push("No verdicts: a record without samples says nothing of its spread.".to_owned());
     }
-    if has(NoVerdict::DependentRequests) {
-        remarks.push(
-            "Quantiles of requests under way together get no verdict: their intervals take \
-             requests as independent."
-                .to_owned(),
-        );
-    }
     remarks
 }
 
@@ -154,7 +147,6 @@ pub(super) fn verdict(figure: &Figure) -> String {
             Some(NoVerdict::OneValue) => "one value a session",
             Some(NoVerdict::StatisticsVersions) => "other statistics version",
             Some(NoVerdict::NoSamples) => "no samples",
-            Some(NoVerdict::DependentRequests) => "requests depend",
             Some(NoVerdict::ServiceLevels) => "other service levels",
             Some(NoVerdict::PerEvent) => "per event and per token",
             Some(NoVerdict::NoInterval) => "no interval",

@@ -136,6 +136,7 @@ fn counted(fields: &mut Fields, summary: Option<&ServingSummary>) {
     fields.add_known("n_failed", summary.map(|summary| summary.errors.values().sum::<u64>()));
     fields.add_known("errors", errors);
     fields.add_known("n_retries", summary.map(|summary| summary.n_retries));
+    fields.add_known("n_resent", summary.map(|summary| summary.n_resent));
     fields.add_known("n_cut", summary.map(|summary| summary.n_cut));
     let window = summary
         .map(|summary| summary.window_end_ns.as_secs_f64() - summary.window_start_ns.as_secs_f64());
@@ -200,6 +201,7 @@ fn checks(fields: &mut Fields, serving: Option<&Serving>, summary: Option<&Servi
     fields.add_rate("goodput", "_per_s", per_s.as_ref());
     let found = serving.and_then(|serving| serving.found_rate);
     fields.add_known("ramp_highest_met_per_s", found.and_then(|found| found.highest_met_per_s));
+    fields.add_known("ramp_met_offered_per_s", found.and_then(|found| found.met_offered_per_s));
     fields.add_known("ramp_lowest_failed_per_s", found.and_then(|found| found.lowest_failed_per_s));
     fields.add_known("ramp_is_over", found.map(|found| found.is_over));
     let arrivals = summary.map(|summary| summary.arrivals);

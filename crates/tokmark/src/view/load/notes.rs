@@ -9,7 +9,7 @@ use tokmark_stats::itl_is_per_event;
 use super::figures::{TOO_FEW, is_marked, median_and_p99, span};
 use super::rows::ending;
 use super::{found_rate, software, speed_up, summary};
-use crate::view::words::{grade, number, printable, thousands, time};
+use crate::view::words::{counted, grade, number, printable, thousands, time};
 
 /// Quantiles that the table marks where they have too few requests.
 const SHOWN: [f64; 2] = [0.5, 0.99];
@@ -147,6 +147,9 @@ fn about_errors(record: &Record, serving: &Serving) -> Vec<String> {
     }
     if summary.n_retries > 0 && !says(record, "retries") {
         texts.push(format!("refused attempts that were tried again: {}", summary.n_retries));
+    }
+    if summary.n_resent > 0 && !says(record, "resent") {
+        texts.push(format!("requests sent anew on another connection: {}", summary.n_resent));
     }
     if summary.n_cut > 0 {
         texts.push(format!("cut at the end, and so in no figure: {}", summary.n_cut));
@@ -314,7 +317,8 @@ fn about_load(_: &Record, serving: &Serving) -> Vec<String> {
     let held = match summary.arrivals.n_held {
         0 => String::new(),
         n => format!(
-            "; {n} turns waited for the answer before them beyond their time in the trace, at most {}",
+            "; {} waited for the answer before beyond the time in the trace, at most {}",
+            counted(n, "turn"),
             time(summary.arrivals.held_max_ns)
         ),
     };

@@ -93,6 +93,9 @@ fn counts(summary: &ServingSummary, line: &mut impl FnMut(&str, String)) {
     if summary.n_retries > 0 {
         parts.push(format!("{} attempts refused", count(summary.n_retries)));
     }
+    if summary.n_resent > 0 {
+        parts.push(format!("{} sent anew", count(summary.n_resent)));
+    }
     line("requests", parts.join(", "));
     let window = summary.window_end_ns.0.saturating_sub(summary.window_start_ns.0);
     if let (Some(mean), true) = (summary.mean_in_flight, window > 0) {
