@@ -75,8 +75,8 @@ impl Endpoint {
         facts.is_local = targets.iter().all(Target::is_local);
         for (n, target) in targets.iter().enumerate().skip(1) {
             if facts.urls[..n].contains(&facts.urls[n]) {
-                let reason = "it is given twice".to_owned();
-                return Err(HttpError::Url { url: facts.urls[n].clone(), reason });
+                let reason = "is given twice; name each replica once".to_owned();
+                return Err(HttpError::Unreachable { url: facts.urls[n].clone(), reason });
             }
             let answers = probe(target, PROBE_TIMEOUT).await;
             check_answers(target, &answers, true)?;

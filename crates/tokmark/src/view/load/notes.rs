@@ -73,8 +73,8 @@ pub(in crate::view) fn notes(records: &[Record]) -> Vec<String> {
     lines.extend(levels(records));
     if records.iter().filter_map(summary).any(has_too_few) {
         lines.push(format!(
-            "{TOO_FEW} too few requests for a 95 % interval: a median needs 6, p99 needs 368, an \
-             upper bound of p99 299, a rate 6 with a part in it"
+            "{TOO_FEW} too few requests for a 95 % interval: all need 6 times what is under way at \
+             once, p99 needs 368, its upper bound 299, more where neighbours are alike"
         ));
     }
     lines
