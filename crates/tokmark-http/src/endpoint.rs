@@ -73,19 +73,7 @@ impl Endpoint {
         }
         facts.urls = targets.iter().map(|target| target.url().to_string()).collect();
         facts.is_local = targets.iter().all(Target::is_local);
-        for (n, target) in targets.iter().enumerate().skip(1) {
-            if facts.urls[..n].contains(&facts.urls[n]) {
-                let reason = "is given twice; name each replica once".to_owned();
-                return Err(HttpError::Unreachable { url: facts.urls[n].clone(), reason });
-            }
-            let answers = probe(target, PROBE_TIMEOUT).await;
-            check_answers(target, &answers, true)?;
-            let others = identify(&answers.good).facts.models;
-            choose_model(&ServerFacts { models: others, ..facts.clone() }, Some(&facts.model))
-                .map_err(|error| HttpError::Model {
-                    reason: format!("{} serves another model: {error}", facts.urls[n]),
-                })?;
-        }
+        check_replicas(&targets, &facts).await?;
         let api = options.api.unwrap_or(match dialect {
             Dialect::Ollama => Api::OllamaChat,
             _ => Api::Chat,
@@ -308,6 +296,33 @@ fn check_answers(target: &Target, answers: &Answers, is_named: bool) -> Result<(
     Ok(())
 }
 
+/// The first was asked already. Each of the others must answer, serve the same model where it
+/// lists any, and be another.
+async fn check_replicas(targets: &[Target], facts: &ServerFacts) -> Result<(), HttpError> {
+    for (n, (target, url)) in targets.iter().zip(&facts.urls).enumerate().skip(1) {
+        if facts.urls[..n].contains(url) {
+            let reason = "is given twice; name each replica once".to_owned();
+            return Err(HttpError::Unreachable { url: url.clone(), reason });
+        }
+        let answers = probe(target, PROBE_TIMEOUT).await;
+        check_answers(target, &answers, true)?;
+        let models = identify(&answers.good).facts.models;
+        // Servers of one file name it by its path, which another machine may have elsewhere.
+        let file = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+        let is_same = |own: &String| is_same_model(&file(own), &file(&facts.model));
+        if !models.is_empty() && !models.iter().any(is_same) {
+            return Err(HttpError::Model {
+                reason: format!(
+                    "{url} does not serve {}; it has {}",
+                    printable(&facts.model),
+                    list(&models)
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Forgets what belongs to a model that is loaded, where that is not the one that is asked.
 fn forget_loaded(dialect: Dialect, facts: &mut ServerFacts) {
     if matches!(dialect, Dialect::Ollama | Dialect::LmStudio | Dialect::Lemonade) {
@@ -323,11 +338,6 @@ fn is_same_model(one: &str, other: &str) -> bool {
 
 /// The asked model as the server spells it, or its only one.
 fn choose_model(facts: &ServerFacts, asked: Option<&str>) -> Result<String, HttpError> {
-    let list = |models: &[String]| {
-        let shown: Vec<String> = models.iter().take(8).map(|name| printable(name)).collect();
-        let more = if models.len() > 8 { ", ..." } else { "" };
-        format!("{}{more}", shown.join(", "))
-    };
     match (asked, facts.models.as_slice()) {
         (Some(asked), models) if models.is_empty() || models.iter().any(|own| own == asked) => {
             Ok(asked.to_owned())
@@ -355,6 +365,13 @@ fn choose_model(facts: &ServerFacts, asked: Option<&str>) -> Result<String, Http
             ),
         }),
     }
+}
+
+/// The first names of a server's models.
+fn list(models: &[String]) -> String {
+    let shown: Vec<String> = models.iter().take(8).map(|name| printable(name)).collect();
+    let more = if models.len() > 8 { ", ..." } else { "" };
+    format!("{}{more}", shown.join(", "))
 }
 
 /// The name of a server's model as a terminal may show it.

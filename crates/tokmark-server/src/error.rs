@@ -177,3 +177,21 @@ impl IntoResponse for ServerError {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_a_state_that_passes() {
+        let store = || "tokmark.db".to_owned();
+        for error in [
+            StoreError::DiskFull { store: store() },
+            StoreError::NoWriteAccess { store: store(), reason: String::new() },
+        ] {
+            let error = ServerError::from(error);
+            assert_eq!((error.code(), error.status().as_u16()), ("not_writable", 503));
+            assert!(error.retry_after_s().is_some());
+        }
+    }
+}

@@ -81,10 +81,15 @@ impl Store {
         let old = Origin { store: to.display().to_string(), busy_timeout: RELEASED_WITHIN };
         let partial = partial(to);
         let made = async {
-            let copied = fs::copy(from, &partial);
+            let mut copied = fs::copy(from, &partial);
+            // A database whose program was killed has its last records there.
+            if copied.is_ok() && beside(from, "-wal").exists() {
+                copied = fs::copy(beside(from, "-wal"), beside(&partial, "-wal"));
+            }
             copied.map_err(|error| new.no_write(error.to_string()))?;
             // Opened once: what is no database of ours must not take the place of one.
             Store::open(&StoreUrl::Sqlite(partial.clone())).await?.close().await;
+            release(&partial, &new).await?;
             // One that is broken is no obstacle.
             if let Err(locked @ StoreError::Locked { .. }) = release(to, &old).await {
                 return Err(locked);

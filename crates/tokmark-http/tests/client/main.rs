@@ -298,9 +298,17 @@ fn a_replica_that_is_dead_or_another_or_named_twice_is_refused() {
     drop(free);
     let dead = refused(dead);
     assert!(dead.contains("is the server running?"), "{dead}");
-    let other = serve::serve(|_, _| serve::answer("200 OK", "", r#"{"data":[{"id":"other"}]}"#));
-    let other = refused(other);
-    assert!(other.contains("serves another model"), "{other}");
+    // Part of the name is another model; the same file elsewhere is not.
+    let lists = |id: &str| {
+        let models = format!(r#"{{"data":[{{"id":"{id}"}}]}}"#);
+        serve::serve(move |_, _| serve::answer("200 OK", "", &models))
+    };
+    let name = Endpoint::open(&[one.url()], &EndpointOptions::default()).unwrap();
+    let name = name.facts().model.clone();
+    let other = refused(lists(&format!("{name}-large")));
+    assert!(other.contains("does not serve") && other.contains("-large"), "{other}");
+    let urls = [one.url(), lists(&format!("/models/{name}"))];
+    assert!(Endpoint::open(&urls, &EndpointOptions::default()).is_ok());
 }
 
 #[test]

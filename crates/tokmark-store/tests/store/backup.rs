@@ -128,6 +128,19 @@ fn a_backup_takes_the_place_of_a_database_that_nobody_has_open() {
             store.close().await;
         }
         assert_eq!(std::fs::read(&copy).unwrap(), before);
+        // As a killed program leaves it: what it wrote last lies beside the file.
+        let (live, left) = (folder.path().join("live.db"), folder.path().join("left.db"));
+        let store = Store::open(&StoreUrl::Sqlite(live.clone())).await.unwrap();
+        store.save_all(&[record(4), record(5), record(6)]).await.unwrap();
+        let wal = |path: &std::path::Path| path.with_extension("db-wal");
+        assert!(wal(&live).metadata().unwrap().len() > 0);
+        std::fs::copy(&live, &left).unwrap();
+        std::fs::copy(wal(&live), wal(&left)).unwrap();
+        store.close().await;
+        Store::restore(&left, &file).await.unwrap();
+        let store = Store::open(&StoreUrl::Sqlite(file.clone())).await.unwrap();
+        assert_eq!(store.count(&Filter::default()).await.unwrap(), 3);
+        store.close().await;
         // What is no database of ours replaces none.
         std::fs::write(&copy, b"no database").unwrap();
         assert!(Store::restore(&copy, &file).await.is_err());

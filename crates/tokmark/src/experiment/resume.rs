@@ -40,16 +40,16 @@ impl Before {
         let Some(experiment) = record.experiment.as_deref().cloned() else {
             bail!("{id} is no experiment; tokmark history lists which records are");
         };
-        let has_failed = can_try_again(&record);
         ensure!(
-            record.status == Status::Interrupted || has_failed,
+            record.status == Status::Interrupted || can_try_again(&record),
             "experiment {id} is finished: nothing to continue"
         );
         let filter =
             Filter { run_id: Some(record.run_id), is_visit: Some(true), ..Filter::default() };
         let mut visits = records.wait(records.store().records(&filter))?;
-        // The visit that failed is made again, and the pairs before it stay.
-        visits.retain(|visit| !has_failed || visit.status == Status::Ok);
+        // Of two variants a visit that failed is made again, and the pairs before it stay.
+        let is_ab = experiment.question == Question::Ab;
+        visits.retain(|visit| !is_ab || visit.status == Status::Ok);
         Ok(Some(Before { id: id.clone(), record, experiment, visits }))
     }
 

@@ -123,8 +123,8 @@ pub(crate) fn found_rate(found: &FoundRate) -> String {
     let met = kept(found.met.as_ref(), true);
     let failed = kept(found.failed.as_ref(), false);
     let is_sure = found.failed.is_none_or(|kept| is_level_met(&kept) == Some(false));
-    let highest = found.highest_met_per_s.map(|rate| asked(rate, found.met_offered_per_s));
-    let lowest = found.lowest_failed_per_s.map(|rate| asked(rate, found.failed_offered_per_s));
+    let highest = found.highest_met_per_s.map(|rate| tried(rate, found.met_offered_per_s));
+    let lowest = found.lowest_failed_per_s.map(|rate| tried(rate, found.failed_offered_per_s));
     let sentence = match (highest, lowest) {
         (Some((rate, made)), Some((next, next_made))) if found.is_over => format!(
             "highest rate that keeps the service levels: {rate} requests/s{made}{met}; the next \
@@ -148,7 +148,7 @@ pub(crate) fn found_rate(found: &FoundRate) -> String {
 }
 
 /// A rate that was asked for, and what its random gaps made of it where that is another.
-fn asked(rate: f64, offered: Option<f64>) -> (String, String) {
+fn tried(rate: f64, offered: Option<f64>) -> (String, String) {
     let is_other = |offered: &f64| (offered / rate - 1.0).abs() > OFFERED_TOUCHED;
     let made = offered.filter(is_other).map(|offered| format!(", offered {offered:.3}"));
     // Of the lowest rates three places show nothing.

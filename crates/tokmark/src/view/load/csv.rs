@@ -203,6 +203,8 @@ fn checks(fields: &mut Fields, serving: Option<&Serving>, summary: Option<&Servi
     fields.add_known("ramp_highest_met_per_s", found.and_then(|found| found.highest_met_per_s));
     fields.add_known("ramp_met_offered_per_s", found.and_then(|found| found.met_offered_per_s));
     fields.add_known("ramp_lowest_failed_per_s", found.and_then(|found| found.lowest_failed_per_s));
+    fields
+        .add_known("ramp_failed_offered_per_s", found.and_then(|found| found.failed_offered_per_s));
     fields.add_known("ramp_is_over", found.map(|found| found.is_over));
     let arrivals = summary.map(|summary| summary.arrivals);
     fields.add_known("asked_cv", arrivals.and_then(|arrivals| arrivals.asked_cv));

@@ -1,4 +1,5 @@
 use tokmark_lab::Calibration;
+use tokmark_model::FoundRate;
 use tokmark_model::{EventLog, Record};
 
 use super::example::{self, all_refused, chat_by_four, chat_by_one, remote_at_a_rate, two_recipes};
@@ -159,4 +160,24 @@ fn a_narrow_terminal_gets_two_tables() {
     let rows = text.lines().take_while(|line| !line.is_empty());
     assert!(rows.clone().all(|line| line.chars().count() <= 110), "{text}");
     assert_eq!(text.lines().filter(|line| line.starts_with("point ")).count(), 2, "{text}");
+}
+
+#[test]
+fn a_search_says_what_random_gaps_made_of_its_rates() {
+    let found = FoundRate {
+        highest_met_per_s: Some(9.512),
+        met_offered_per_s: Some(7.777),
+        lowest_failed_per_s: Some(9.9),
+        failed_offered_per_s: Some(9.6),
+        met: None,
+        failed: None,
+        tolerance: 0.05,
+        n_points: 7,
+        is_over: true,
+    };
+    let said = super::found_rate(&found);
+    assert!(
+        said.contains(": 9.512 requests/s, offered 7.777; the next rate tried, 9.900, does"),
+        "{said}"
+    );
 }
