@@ -1,17 +1,53 @@
 //! One model embedded and through a server: where the difference goes.
 //!
 //! Every line is a difference of two medians that stand in records, or the median of a few
-//! small questions to the server. What a server does not tell has no line.
+//! small questions to the server, with its interval. What a server does not tell has no line.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 use tokmark_http::{Endpoint, ServerTokenizer};
 use tokmark_model::{Distribution, Nanos, Record, ServingSummary};
-use tokmark_stats::{median, server_step_ns};
+use tokmark_stats::{median_with_interval, server_step_ns};
 
 /// Small questions whose median counts.
 const N_QUESTIONS: usize = 15;
+
+/// A time with its interval, which may reach below 0 where two medians differ by it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Span {
+    /// ms.
+    pub ms: f64,
+    /// Its interval, 95 %, ms; absent where one of the medians has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval_ms: Option<[f64; 2]>,
+}
+
+impl Span {
+    fn of(times: &[f64]) -> Option<Self> {
+        let (ms, interval) = median_with_interval(times)?;
+        Some(Span { ms, interval_ms: interval.map(|ends| [ends.low, ends.high]) })
+    }
+
+    fn times(self, factor: f64) -> Self {
+        let interval_ms = self.interval_ms.map(|ends| ends.map(|end| end * factor));
+        Span { ms: self.ms * factor, interval_ms }
+    }
+
+    /// The difference; its interval from those of both by Zou and Donner's MOVER (2008), which
+    /// takes them as independent. Spans of the same requests rise and fall together: for them it
+    /// is too wide, not too narrow.
+    fn less(self, other: Self) -> Self {
+        let ms = self.ms - other.ms;
+        let both = self.interval_ms.zip(other.interval_ms);
+        let interval_ms = both.map(|([low, high], [other_low, other_high])| {
+            let below = (self.ms - low).hypot(other_high - other.ms);
+            let above = (high - self.ms).hypot(other.ms - other_low);
+            [ms - below, ms + above]
+        });
+        Span { ms, interval_ms }
+    }
+}
 
 /// A span of one request or token, and what it is made of.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,8 +56,8 @@ pub struct GapPart {
     pub name: String,
     /// How it was found.
     pub how: String,
-    /// The span in ms; negative where the server was faster than the embedded engine.
-    pub ms: Option<f64>,
+    /// Negative where the server was faster than the embedded engine.
+    pub span: Option<Span>,
 }
 
 /// Where the time of a request goes. Each `parts` adds up to its `server_ms` as far as the
@@ -29,15 +65,15 @@ pub struct GapPart {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Gap {
     /// Embedded engine, whole prompt.
-    pub embedded_prompt_ms: Option<f64>,
+    pub embedded_prompt: Option<Span>,
     /// Median time to first token through the server, one request at a time.
-    pub server_ttft_ms: Option<f64>,
+    pub server_ttft: Option<Span>,
     /// From the embedded prompt to the server's time to first token.
     pub first_token: Vec<GapPart>,
     /// Embedded engine, one token.
-    pub embedded_token_ms: Option<f64>,
+    pub embedded_token: Option<Span>,
     /// Median time per output token through the server.
-    pub server_tpot_ms: Option<f64>,
+    pub server_tpot: Option<Span>,
     /// From the embedded token to the server's.
     pub each_token: Vec<GapPart>,
     /// What a second request at once adds to both; empty without such a point.
@@ -48,9 +84,9 @@ pub struct Gap {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Overheads {
     /// A question that the server answers at once.
-    pub round_trip: Option<Duration>,
+    pub round_trip: Option<Span>,
     /// Its tokenizer on a text as long as the prompt, round trip left out.
-    pub tokenizing: Option<Duration>,
+    pub tokenizing: Option<Span>,
 }
 
 /// Asks the server what costs nothing, and its tokenizer, each some times on one connection that
@@ -66,15 +102,14 @@ pub fn server_overheads(endpoint: &Endpoint, n_prompt: u32) -> Overheads {
         for _ in 0..N_QUESTIONS {
             let begun = Instant::now();
             tokenizer.count_text(text)?;
-            times.push(begun.elapsed().as_secs_f64());
+            times.push(begun.elapsed().as_secs_f64() * 1e3);
         }
-        median(&times).map(Duration::from_secs_f64)
+        Span::of(&times)
     };
     let text = "many words ".repeat(n_prompt.div_ceil(2) as usize);
     let round_trip = timed("a");
     let tokenizing = timed(&text);
-    let tokenizing =
-        tokenizing.zip(round_trip).map(|(all, round_trip)| all.saturating_sub(round_trip));
+    let tokenizing = less(tokenizing, round_trip);
     Overheads { round_trip, tokenizing }
 }
 
@@ -86,48 +121,47 @@ pub fn gap_between(embedded: &[Record], served: &[Record], overheads: Overheads)
     let ttft = alone.and_then(|summary| median_of(&summary.ttft_ms));
     let tpot = alone.and_then(|summary| median_of(&summary.tpot_ms));
     let theirs = server_times(served.first());
-    let ms = |time: Option<Duration>| time.map(|time| time.as_secs_f64() * 1e3);
-    let outside = less(ttft, theirs.prompt_ms);
-    let known = [ms(overheads.round_trip), ms(overheads.tokenizing)];
-    let rest = outside.map(|outside| outside - known.iter().flatten().sum::<f64>());
+    let outside = less(ttft, theirs.prompt);
+    let known = [overheads.round_trip, overheads.tokenizing];
+    let rest = outside.map(|outside| known.into_iter().flatten().fold(outside, Span::less));
     Gap {
-        embedded_prompt_ms: prompt,
-        server_ttft_ms: ttft,
+        embedded_prompt: prompt,
+        server_ttft: ttft,
         first_token: vec![
             part(
                 "prompt, beyond the embedded engine",
                 "the server's own prompt time, first token included - embedded (its prompt also has \
                  the template's tokens)",
-                less(theirs.prompt_ms, prompt),
+                less(theirs.prompt, prompt),
             ),
-            part("tokenizing", "its tokenizer on a text of this length", ms(overheads.tokenizing)),
-            part("HTTP round trip", "a question that needs no model", ms(overheads.round_trip)),
+            part("tokenizing", "its tokenizer on a text of this length", overheads.tokenizing),
+            part("HTTP round trip", "a question that needs no model", overheads.round_trip),
             part("template, queue and the rest", "what is left of TTFT", rest),
         ],
-        embedded_token_ms: token,
-        server_tpot_ms: tpot,
+        embedded_token: token,
+        server_tpot: tpot,
         each_token: vec![
             part(
                 "sampling and the server's loop",
                 "the server's own time of a token - embedded decode",
-                less(theirs.token_ms, token),
+                less(theirs.token, token),
             ),
             part(
                 "HTTP and streaming",
                 "time per output token at the client - the server's own",
-                less(tpot, theirs.token_ms),
+                less(tpot, theirs.token),
             ),
         ],
         beside: beside(served),
     }
 }
 
-fn part(name: &str, how: &str, ms: Option<f64>) -> GapPart {
-    GapPart { name: name.to_owned(), how: how.to_owned(), ms }
+fn part(name: &str, how: &str, span: Option<Span>) -> GapPart {
+    GapPart { name: name.to_owned(), how: how.to_owned(), span }
 }
 
-fn less(a: Option<f64>, b: Option<f64>) -> Option<f64> {
-    Some(a? - b?)
+fn less(a: Option<Span>, b: Option<Span>) -> Option<Span> {
+    Some(a?.less(b?))
 }
 
 /// Waiting apart from sharing, where the server tells its own prompt times.
@@ -144,7 +178,7 @@ fn beside(served: &[Record]) -> Vec<GapPart> {
         "time per output token with two at once - alone",
         added(|summary| &summary.tpot_ms),
     );
-    let prompts = less(server_times(two).prompt_ms, server_times(alone).prompt_ms);
+    let prompts = less(server_times(two).prompt, server_times(alone).prompt);
     if prompts.is_none() {
         let how = "TTFT with two requests at once - TTFT of one";
         return vec![part("queueing and prompts that share", how, ttft), tpot];
@@ -168,22 +202,28 @@ fn summary(record: Option<&Record>) -> Option<&ServingSummary> {
     record?.serving.as_ref()?.summary.as_ref()
 }
 
-fn median_of(distribution: &Option<Distribution>) -> Option<f64> {
-    distribution.as_ref().and_then(Distribution::median)
+fn median_of(distribution: &Option<Distribution>) -> Option<Span> {
+    let median = distribution.as_ref()?.quantile(0.5)?;
+    let interval_ms = median.interval.map(|ends| [ends.low, ends.high]);
+    Some(Span { ms: median.value, interval_ms })
 }
 
 /// Median duration of the prompt test.
-fn prompt_ms(embedded: &[Record]) -> Option<f64> {
+fn prompt_ms(embedded: &[Record]) -> Option<Span> {
     let record = embedded.iter().find(|record| record.test.n_gen == 0)?;
-    let times: Vec<f64> = record.samples.iter().map(|one| ms_of(one.duration_ns)).collect();
-    median(&times)
+    Some(token_span(record)?.times(record.test.n_tokens().0 as f64))
 }
 
 /// Median duration of the generation test / its tokens.
-fn token_ms(embedded: &[Record]) -> Option<f64> {
-    let record = embedded.iter().find(|record| record.test.n_gen > 0)?;
-    let times: Vec<f64> = record.samples.iter().map(|one| ms_of(one.duration_ns)).collect();
-    median(&times).map(|time| time / f64::from(record.test.n_gen))
+fn token_ms(embedded: &[Record]) -> Option<Span> {
+    token_span(embedded.iter().find(|record| record.test.n_gen > 0)?)
+}
+
+/// One token at the record's rate.
+fn token_span(record: &Record) -> Option<Span> {
+    let rate = record.summary.as_ref()?.rate;
+    let interval_ms = rate.interval.map(|ends| [1e3 / ends.high, 1e3 / ends.low]);
+    Some(Span { ms: 1e3 / rate.rate_tps.0, interval_ms })
 }
 
 fn ms_of(time: Nanos) -> f64 {
@@ -193,8 +233,8 @@ fn ms_of(time: Nanos) -> f64 {
 /// What the server says of its own work, medians over the requests.
 #[derive(Default)]
 struct ServerMedians {
-    prompt_ms: Option<f64>,
-    token_ms: Option<f64>,
+    prompt: Option<Span>,
+    token: Option<Span>,
 }
 
 fn server_times(record: Option<&Record>) -> ServerMedians {
@@ -204,7 +244,7 @@ fn server_times(record: Option<&Record>) -> ServerMedians {
     let times = || serving.requests.iter().filter_map(|request| request.server);
     let prompts: Vec<f64> = times().filter_map(|t| t.prompt_ns).map(ms_of).collect();
     let tokens: Vec<f64> = times().filter_map(|t| Some(server_step_ns(&t)? / 1e6)).collect();
-    ServerMedians { prompt_ms: median(&prompts), token_ms: median(&tokens) }
+    ServerMedians { prompt: Span::of(&prompts), token: Span::of(&tokens) }
 }
 
 #[cfg(test)]
@@ -266,12 +306,39 @@ mod tests {
         record
     }
 
+    fn span(ms: f64) -> Span {
+        Span { ms, interval_ms: None }
+    }
+
+    #[test]
+    fn a_difference_is_as_uncertain_as_both_together() {
+        let known = |ms, low, high| Span { ms, interval_ms: Some([low, high]) };
+        let found = known(50.0, 47.0, 53.0).less(known(20.0, 12.0, 24.0));
+        // 3 below and 4 above make 5 below; 3 above and 8 below the root of 73 above.
+        assert_eq!(found, known(30.0, 25.0, 30.0 + 73.0_f64.sqrt()));
+        assert_eq!(found.less(span(1.0)), span(29.0));
+        assert_eq!(known(8.0, 6.0, 10.0).times(0.5), known(4.0, 3.0, 5.0));
+    }
+
+    #[test]
+    fn what_was_measured_often_enough_has_an_interval() {
+        let found = gap_between(&[], &[served()], Overheads::default());
+        let part = &found.first_token[0];
+        assert_eq!((part.span, found.server_tpot.unwrap().ms), (None, 30.0));
+        let [low, high] = found.each_token[1].span.unwrap().interval_ms.unwrap();
+        assert!(low.abs() < 1e-9 && high.abs() < 1e-9, "{low} {high}");
+    }
+
     #[test]
     fn a_token_that_takes_the_server_as_long_as_the_client_has_no_gap() {
-        let overheads = Overheads { round_trip: Some(Duration::from_millis(1)), tokenizing: None };
+        let overheads = Overheads { round_trip: Some(span(1.0)), tokenizing: None };
         let gap = gap_between(&[], &[served()], overheads);
         let of = |parts: &[GapPart], name: &str| {
-            parts.iter().find(|part| part.name == name).and_then(|part| part.ms)
+            parts
+                .iter()
+                .find(|part| part.name == name)
+                .and_then(|part| part.span)
+                .map(|span| span.ms)
         };
         assert_eq!(of(&gap.each_token, "HTTP and streaming"), Some(0.0));
         // The first token came with the prompt: of 202 ms, 200 were the prompt's, 1 the way.
@@ -281,22 +348,22 @@ mod tests {
 
     #[test]
     fn without_the_servers_own_times_only_what_is_known_has_a_figure() {
-        let round_trip = Some(Duration::from_micros(400));
+        let round_trip = Some(span(0.4));
         let gap = gap_between(&[], &[], Overheads { round_trip, tokenizing: None });
         let known: Vec<&str> = gap
             .first_token
             .iter()
-            .filter(|part| part.ms.is_some())
+            .filter(|part| part.span.is_some())
             .map(|part| part.name.as_str())
             .collect();
         assert_eq!(known, ["HTTP round trip"]);
-        assert!(gap.each_token.iter().all(|part| part.ms.is_none()) && gap.beside.is_empty());
+        assert!(gap.each_token.iter().all(|part| part.span.is_none()) && gap.beside.is_empty());
     }
 
     #[test]
     fn waiting_is_told_from_sharing_where_the_server_tells_its_own_time() {
         let of = |parts: &[GapPart]| -> Vec<(String, f64)> {
-            parts.iter().map(|part| (part.name.clone(), part.ms.unwrap())).collect()
+            parts.iter().map(|part| (part.name.clone(), part.span.unwrap().ms)).collect()
         };
         // Of 50 ms more until the first token the server worked 20.
         let mut two = [served(), point(252, 220, 40)];

@@ -25,7 +25,7 @@ pub use experiment::{
     Arm, EndpointArm, ExperimentObserver, ExperimentPlan, LocalArm, experiment_length,
     rounds_within, run_experiment,
 };
-pub use gap::{Gap, GapPart, Overheads, gap_between, server_overheads};
+pub use gap::{Gap, GapPart, Overheads, Span, gap_between, server_overheads};
 pub use guard::HostGuard;
 pub use load::{
     Calibration, Live, LoadExtent, LoadObserver, LoadOptions, PREFILL_CEILING_FACTOR, Ramp,

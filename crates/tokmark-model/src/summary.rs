@@ -147,7 +147,7 @@ pub struct Summary {
     /// max(upper - median, median - lower) / median of the repetition times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub half_width: Option<f64>,
-    /// The same of the rate: h / (1 - h) for a half width h of the time.
+    /// The same of the rate: max(high - rate, rate - low) / rate of `rate`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_half_width: Option<f64>,
     /// The asked precision was reached; `None` where none was asked.

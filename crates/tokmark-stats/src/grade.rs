@@ -98,7 +98,7 @@ fn precision(input: &GradeInput<'_>) -> Option<GradeReason> {
         Repetitions::Adaptive { half_width, .. } => half_width,
         Repetitions::Fixed { .. } => DEFAULT_HALF_WIDTH,
     };
-    let converged = summary.converged.unwrap_or(reached <= asked);
+    let converged = summary.converged == Some(true) || reached <= asked;
     let ended = match summary.stop_reason {
         StopReason::Converged | StopReason::Fixed => "known to",
         StopReason::Budget => "stopped by the time budget at",

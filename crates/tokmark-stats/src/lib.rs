@@ -100,7 +100,7 @@ pub use serving::{
     next_serving_look, quantile_ranks, request_figures, server_step_ns, serving_levels,
     serving_precision, summarize_again, summarize_serving, upper_bound_rank,
 };
-pub use session::{LEVEL, PRESUMED_LAG1, PRESUMED_WEIGHT};
+pub use session::{LEVEL, PRESUMED_LAG1, PRESUMED_WEIGHT, median_with_interval};
 pub use sessions::{Ends, SessionRatio, compare_sessions};
 pub use stopping::{StoppingRule, is_look, next_look};
 pub use summary::summarize;
@@ -108,4 +108,4 @@ pub use tokens::{STALL_FACTOR, token_times};
 pub use trend::{DRIFT_ALPHA, DRIFT_RELATIVE, MIN_FOR_DEPENDENCE, mann_kendall, theil_sen};
 
 /// Version of these statistics, kept with every summary.
-pub const STATISTICS_VERSION: u32 = 8;
+pub const STATISTICS_VERSION: u32 = 9;

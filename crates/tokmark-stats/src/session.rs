@@ -67,6 +67,12 @@ pub(crate) fn session_median(times: &[f64], size: Size) -> Option<SessionMedian>
     Some(session)
 }
 
+/// Median and interval of positive `times`, in any unit and in the order measured, held as wide
+/// as that of a session which may stop by it. `None` when empty.
+pub fn median_with_interval(times: &[f64]) -> Option<(f64, Option<Interval>)> {
+    session_median(times, Size::ByWidth).map(|session| (session.median, session.interval))
+}
+
 /// The half width that [`session_median`] gives for a session that may stop by it, without the
 /// figures that a look does not need.
 pub(crate) fn half_width_at_look(times: &[f64]) -> Option<f64> {

@@ -61,10 +61,7 @@ pub fn summarize(
         avg_ns: llama_bench.avg_ns,
         stddev_ns: llama_bench.stddev_ns,
         half_width: session.half_width(),
-        rate_half_width: session
-            .half_width()
-            .filter(|of_time| *of_time < 1.0)
-            .map(|of_time| of_time / (1.0 - of_time)),
+        rate_half_width: half_width(&rate),
         converged,
         stop_reason: stop,
         correlation: session.correlation,
@@ -89,6 +86,13 @@ pub(crate) fn rate_estimate(n_tokens: Tokens, session: &SessionMedian) -> Estima
         interval,
         no_interval: interval.is_none().then_some(NoInterval::TooFew),
     }
+}
+
+/// The wider side of the rate's interval, as a share of the rate.
+fn half_width(estimate: &Estimate) -> Option<f64> {
+    let rate = estimate.rate_tps.0;
+    let width = estimate.interval.map(|ends| (ends.high - rate).max(rate - ends.low) / rate);
+    width.filter(|width| width.is_finite() && *width >= 0.0)
 }
 
 fn scaled(estimate: &Estimate, factor: f64) -> Estimate {

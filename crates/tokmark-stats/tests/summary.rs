@@ -34,6 +34,8 @@ fn the_rate_is_tokens_over_the_median_time() {
     assert_eq!((interval.low, interval.high), (25.0, 100.0));
     assert_eq!(interval.method, IntervalMethod::OrderStatistic);
     assert_eq!(found.half_width, Some(2.2));
+    // 80 - 25 is more than 100 - 80.
+    assert_eq!(found.rate_half_width, Some(0.6875));
     // 700 tokens in 12.25 s.
     assert!((found.total_rate_tps.0 - 57.142_857).abs() < 1e-6);
     assert_eq!(found.correlation, None, "seven repetitions say nothing about dependence");

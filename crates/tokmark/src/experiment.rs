@@ -19,7 +19,7 @@ use crate::exit::Exit;
 use crate::output;
 use crate::view::experiment::{self as view, ExperimentView};
 use crate::wiring::{self, Measuring, Records};
-use resume::{Asked, Before};
+use resume::{Asked, Before, Lock};
 
 /// How a visit measures: each test warmed up once, at the tested depth and length, and repeated
 /// `n` times.
@@ -81,12 +81,13 @@ impl<'a> Run<'a> {
     fn measure(self, arms: &mut [Box<dyn Arm + '_>], output: &str) -> anyhow::Result<Exit> {
         let store = self.records.store();
         // From here on it can be found and continued, whatever ends it.
-        let (begun, earlier) = match self.before {
-            Some(before) => (before.record.id, before.visits),
+        let (begun, earlier, _lock) = match self.before {
+            Some(before) => before.into_parts(),
             None => {
+                let lock = Lock::take(self.plan.run_id)?;
                 let begun = self.plan.begun();
                 self.records.wait(store.save(&begun))?;
-                (begun.id, Vec::new())
+                (begun.id, Vec::new(), lock)
             }
         };
         let mut view = ExperimentView::new(&self.plan, self.args.budget);

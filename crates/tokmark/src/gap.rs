@@ -42,27 +42,19 @@ fn measure(args: &GapArgs, records: &Records) -> anyhow::Result<Exit> {
     let local = wiring::fetch(&hub, &Source::parse(&args.model)?)?;
     let subject = wiring::open_subject(&hub, &local, &args.model)?;
     let path = subject.path.display().to_string();
+    // A server that does not answer is said before minutes are spent.
+    let at_url = args.url.as_deref().map(|url| open(args, Serving::at(url))).transpose()?;
     let embedded = embedded(args, subject, records)?;
     if wiring::interrupt().is_raised() {
         return Ok(Exit::Interrupted);
     }
-    let serving = match &args.url {
-        Some(url) => Serving::at(url),
+    let (serving, wishes, endpoint) = match at_url {
+        Some(opened) => opened,
         None => {
             let values = Values { model: Some(path), threads: args.threads, ..Values::default() };
-            subjects::start_named(&args.recipe, values)?
+            open(args, subjects::start_named(&args.recipe, values)?)?
         }
     };
-    let wishes = serving.wishes()?;
-    let endpoint = serving.open_with(&EndpointOptions {
-        target: TargetOptions {
-            headers: secrets::headers(&args.header)?,
-            api_key: secrets::api_key(args.api_key_env.as_deref())?,
-            ..TargetOptions::default()
-        },
-        model: args.served_model.clone().or_else(|| serving.model()),
-        api: wishes.api,
-    })?;
     let served = served(args, &serving, &endpoint, &wishes, &embedded, records)?;
     let overheads = server_overheads(&endpoint, args.prompt_tokens);
     serving.stop();
@@ -75,6 +67,21 @@ fn measure(args: &GapArgs, records: &Records) -> anyhow::Result<Exit> {
         }
     };
     Ok(if wiring::interrupt().is_raised() { Exit::Interrupted } else { Exit::Done })
+}
+
+/// Asks a server what it is.
+fn open(args: &GapArgs, serving: Serving) -> anyhow::Result<(Serving, Wishes, Endpoint)> {
+    let wishes = serving.wishes()?;
+    let endpoint = serving.open_with(&EndpointOptions {
+        target: TargetOptions {
+            headers: secrets::headers(&args.header)?,
+            api_key: secrets::api_key(args.api_key_env.as_deref())?,
+            ..TargetOptions::default()
+        },
+        model: args.served_model.clone().or_else(|| serving.model()),
+        api: wishes.api,
+    })?;
+    Ok((serving, wishes, endpoint))
 }
 
 /// Prompt and generation by the embedded engine.

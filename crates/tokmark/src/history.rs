@@ -149,20 +149,35 @@ fn as_json(records: &[Record], lines: bool) -> anyhow::Result<String> {
 
 /// The record that an id, its first digits, `last` or `last~N` names.
 pub(crate) fn find(records: &Records, id: &str) -> anyhow::Result<RecordId> {
+    find_among(records, id, None, "record")
+}
+
+/// The same of experiments, whatever was measured after them.
+pub(crate) fn find_experiment(records: &Records, id: &str) -> anyhow::Result<RecordId> {
+    find_among(records, id, Some(true), "experiment")
+}
+
+fn find_among(
+    records: &Records,
+    id: &str,
+    is_experiment: Option<bool>,
+    noun: &str,
+) -> anyhow::Result<RecordId> {
     let Some(n_back) = n_back(id) else {
         return Ok(records.wait(records.store().resolve(id))?);
     };
     let newest = Filter {
         limit: Some(n_back.saturating_add(1)),
         is_visit: Some(false),
+        is_experiment,
         ..Filter::default()
     };
     let rows = records.wait(records.store().list(&newest))?;
     let place = records.place();
     match rows.get(usize::try_from(n_back)?) {
         Some(row) => Ok(row.id),
-        None if rows.is_empty() => bail!("no records in {place}"),
-        None => bail!("there is no {id}: {} in {place}", counted(rows.len() as u64, "record")),
+        None if rows.is_empty() => bail!("no {noun}s in {place}"),
+        None => bail!("there is no {id}: {} in {place}", counted(rows.len() as u64, noun)),
     }
 }
 

@@ -62,7 +62,7 @@ pub(crate) async fn blocks(
     ));
     if experiment.n_disturbed > 0 {
         page.blocks.push(Block::Text(format!(
-            "{} of {} visits were disturbed by other processes or stolen time.",
+            "{} of {} visits have grade F: other processes, stolen time or a probe at another speed.",
             experiment.n_disturbed,
             experiment.visits.len()
         )));

@@ -1,8 +1,12 @@
 //! Continuing an experiment: only under the conditions under which it was begun.
 
-use anyhow::{bail, ensure};
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+
+use anyhow::{Context, bail, ensure};
 use tokmark_model::{
-    Design, EngineFacts, Experiment, Looks, MachineFacts, Question, Record, Status, Uuid, Variant,
+    Design, EngineFacts, Experiment, Looks, MachineFacts, Question, Record, RecordId, Status, Uuid,
+    Variant,
 };
 use tokmark_stats::STATISTICS_VERSION;
 use tokmark_store::Filter;
@@ -17,6 +21,38 @@ pub(super) struct Before {
     pub(super) record: Record,
     experiment: Experiment,
     pub(super) visits: Vec<Record>,
+    lock: Lock,
+}
+
+/// One program at a time measures an experiment: two would disturb each other, and one would
+/// lose its verdict. Whatever ends the program ends it.
+pub(super) struct Lock {
+    file: PathBuf,
+    _held: File,
+}
+
+impl Lock {
+    pub(super) fn take(run_id: Uuid) -> anyhow::Result<Self> {
+        let file = std::env::temp_dir().join(format!("tokmark-{run_id}.lock"));
+        let held = File::options().write(true).create(true).truncate(false).open(&file);
+        let held = held.with_context(|| format!("can't write {}", file.display()))?;
+        match held.try_lock() {
+            Ok(()) => Ok(Lock { file, _held: held }),
+            Err(TryLockError::WouldBlock) => bail!(
+                "another tokmark is measuring this experiment; wait for it, or end it and \
+                 continue with --resume"
+            ),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("can't lock {}", file.display()))
+            }
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.file);
+    }
 }
 
 /// What this call would measure, and on what.
@@ -35,8 +71,11 @@ impl Before {
     /// The experiment that the arguments name, if they name one.
     pub(super) fn find(args: &ExperimentArgs, records: &Records) -> anyhow::Result<Option<Self>> {
         let Some(id) = &args.resume else { return Ok(None) };
-        let found = crate::history::find(records, id)?;
+        let found = crate::history::find_experiment(records, id)?;
         let record = records.wait(records.store().get(found))?;
+        let lock = Lock::take(record.run_id)?;
+        // Another program may have ended it meanwhile.
+        let record = records.wait(records.store().get(record.id))?;
         let Some(experiment) = record.experiment.as_deref().cloned() else {
             bail!("{id} is no experiment; tokmark history lists which records are");
         };
@@ -50,7 +89,11 @@ impl Before {
         // Of two variants a visit that failed is made again, and the pairs before it stay.
         let is_ab = experiment.question == Question::Ab;
         visits.retain(|visit| !is_ab || visit.status == Status::Ok);
-        Ok(Some(Before { id: id.clone(), record, experiment, visits }))
+        Ok(Some(Before { id: id.clone(), record, experiment, visits, lock }))
+    }
+
+    pub(super) fn into_parts(self) -> (RecordId, Vec<Record>, Lock) {
+        (self.record.id, self.visits, self.lock)
     }
 
     pub(super) fn run_id(&self) -> Uuid {

@@ -129,7 +129,7 @@ fn what_is_no_pair_of_variants_is_refused() {
         (&["--b", "-p 3"], "holds for both variants"),
         (&["-o", "csv"], "give table, md or json"),
         (&["--b", "-m /nowhere/none.gguf"], "none.gguf"),
-        (&["--resume", "last"], "no records"),
+        (&["--resume", "last"], "no experiments in"),
         (&["--delay", "5"], "ab has no use for --delay"),
         (&["--a", "-rpc h:1"], "--rpc"),
         (&["-mmp", "0"], "unknown flag"),

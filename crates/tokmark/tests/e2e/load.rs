@@ -1,4 +1,4 @@
-//! `tokmark load`, `gap` and `stub` whole: against the stub, and against a real llama.cpp server.
+//! `tokmark load` and `stub` whole: against the stub, and against a real llama.cpp server.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -457,38 +457,4 @@ fn a_real_llama_cpp_server_is_started_measured_and_stopped() {
         assert!(summary.rate_vs_server.is_some());
     }
     assert_eq!(processes_with(&path), 0, "the server is still there");
-}
-
-#[test]
-fn the_gap_to_a_real_server_has_its_parts() {
-    let home = Home::new();
-    let model = real_model().to_string_lossy().into_owned();
-    let args = [
-        "gap",
-        &model,
-        "--budget",
-        "4s",
-        "--prompt-tokens",
-        "32",
-        "--max-tokens",
-        "8",
-        "-o",
-        "json",
-    ];
-    let mut command = home.command(&args);
-    let output = command.env("PYTHONPATH", servers().join("xllamacpp")).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let gap = &document["gap"];
-    assert_eq!(gap["beside"].as_array().unwrap().len(), 3, "{gap}");
-    for part in ["first_token", "each_token", "beside"] {
-        for line in gap[part].as_array().unwrap() {
-            assert!(line["ms"].is_number(), "{line}");
-        }
-    }
-    // The parts add up to what the client saw.
-    let sum: f64 =
-        gap["each_token"].as_array().unwrap().iter().map(|l| l["ms"].as_f64().unwrap()).sum();
-    let whole = gap["embedded_token_ms"].as_f64().unwrap() + sum;
-    assert!((whole - gap["server_tpot_ms"].as_f64().unwrap()).abs() < 1e-6, "{gap}");
 }

@@ -7,6 +7,7 @@ mod diff;
 mod examples;
 mod experiments;
 mod faults;
+mod gap;
 mod help;
 mod hidden_counts;
 mod interface;

@@ -70,6 +70,10 @@ fn other_conditions_are_not_mixed_into_an_experiment() {
     let home = Home::new();
     cut(&home, &["--b", "env TOKMARK_FAKE_PACE=104"]);
     let same = ["--b", "env TOKMARK_FAKE_PACE=104"];
+    // What is measured after it is not the last experiment.
+    let tiny = home.tiny().to_string_lossy().into_owned();
+    let after = home.run(&["bench", "-m", &tiny, "--engine", "fake", "-p", "8", "-n", "0"]);
+    assert_eq!(after.code, Some(0), "{after:?}");
     for (more, said) in [
         (&["--tokens", "text"][..], "the kind of --tokens is text here and random in"),
         (&["--cold"], "the file (--cold) is cold here"),
@@ -115,6 +119,26 @@ fn other_conditions_are_not_mixed_into_an_experiment() {
         assert_eq!(ran.code, Some(2), "{field}: {ran:?}");
         assert!(ran.stderr.contains(said), "{said}: {ran:?}");
     }
+}
+
+#[test]
+fn an_experiment_that_another_program_measures_is_refused() {
+    let home = Home::new();
+    let args = ["--b", "env TOKMARK_FAKE_PACE=104"];
+    cut(&home, &args);
+    let run_id = kept(&home).0.run_id;
+    let path = std::env::temp_dir().join(format!("tokmark-{run_id}.lock"));
+    assert!(!path.exists(), "the one that was cut holds it still");
+    let lock = std::fs::File::create(&path).unwrap();
+    lock.lock().unwrap();
+    let ran = resumed(&home, &args);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("another tokmark is measuring this experiment"), "{ran:?}");
+    assert_eq!(kept(&home).0.status, Status::Interrupted);
+    drop(lock);
+    assert_eq!(resumed(&home, &args).code, Some(1));
+    assert_eq!(kept(&home).0.status, Status::Ok);
+    assert!(!path.exists());
 }
 
 /// One visit that fails, for want of memory say, does not cost the pairs before it.

@@ -145,7 +145,7 @@ fn a_model_that_was_left_out_has_its_reason() {
     experiment.n_disturbed = 9;
     let shown = table(&record, "records.db");
     assert!(shown.contains("model-1 was left out: cannot load"), "{shown}");
-    assert!(shown.contains("were disturbed"), "{shown}");
+    assert!(shown.contains("visits have grade F"), "{shown}");
 }
 
 #[test]
