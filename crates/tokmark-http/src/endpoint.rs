@@ -307,9 +307,8 @@ async fn check_replicas(targets: &[Target], facts: &ServerFacts) -> Result<(), H
         let answers = probe(target, PROBE_TIMEOUT).await;
         check_answers(target, &answers, true)?;
         let models = identify(&answers.good).facts.models;
-        // Servers of one file name it by its path, which another machine may have elsewhere.
-        let file = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
-        let is_same = |own: &String| is_same_model(&file(own), &file(&facts.model));
+        let is_same =
+            |own: &String| is_same_model(own, &facts.model) || is_same_file(own, &facts.model);
         if !models.is_empty() && !models.iter().any(is_same) {
             return Err(HttpError::Model {
                 reason: format!(
@@ -334,6 +333,14 @@ fn forget_loaded(dialect: Dialect, facts: &mut ServerFacts) {
 fn is_same_model(one: &str, other: &str) -> bool {
     let untagged = |name: &str| name.strip_suffix(":latest").unwrap_or(name).to_owned();
     untagged(one) == untagged(other)
+}
+
+/// Whether both are one file, which another machine may have elsewhere. `one/name` and
+/// `other/name` are two models unless one of them is a path.
+fn is_same_file(one: &str, other: &str) -> bool {
+    let is_path = |name: &str| name.starts_with('/') || name.ends_with(".gguf");
+    let file = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+    (is_path(one) || is_path(other)) && file(one) == file(other)
 }
 
 /// The asked model as the server spells it, or its only one.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde::Serialize;
 use tokmark_http::{Endpoint, ServerTokenizer};
 use tokmark_model::{Distribution, Nanos, Record, ServingSummary};
-use tokmark_stats::{median_with_interval, server_step_ns};
+use tokmark_stats::{Ends, difference, median_with_interval, server_step_ns};
 
 /// Small questions whose median counts.
 const N_QUESTIONS: usize = 15;
@@ -20,32 +20,27 @@ pub struct Span {
     pub ms: f64,
     /// Its interval, 95 %, ms; absent where one of the medians has none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub interval_ms: Option<[f64; 2]>,
+    pub interval_ms: Option<Ends>,
 }
 
 impl Span {
     fn of(times: &[f64]) -> Option<Self> {
         let (ms, interval) = median_with_interval(times)?;
-        Some(Span { ms, interval_ms: interval.map(|ends| [ends.low, ends.high]) })
+        Some(Span { ms, interval_ms: interval.map(Ends::from) })
     }
 
     fn times(self, factor: f64) -> Self {
-        let interval_ms = self.interval_ms.map(|ends| ends.map(|end| end * factor));
-        Span { ms: self.ms * factor, interval_ms }
+        let scaled = |Ends { low, high }| Ends { low: low * factor, high: high * factor };
+        Span { ms: self.ms * factor, interval_ms: self.interval_ms.map(scaled) }
     }
 
-    /// The difference; its interval from those of both by Zou and Donner's MOVER (2008), which
-    /// takes them as independent. Spans of the same requests rise and fall together: for them it
+    /// The difference. Spans of the same requests rise and fall together: for them the interval
     /// is too wide, not too narrow.
     fn less(self, other: Self) -> Self {
-        let ms = self.ms - other.ms;
         let both = self.interval_ms.zip(other.interval_ms);
-        let interval_ms = both.map(|([low, high], [other_low, other_high])| {
-            let below = (self.ms - low).hypot(other_high - other.ms);
-            let above = (high - self.ms).hypot(other.ms - other_low);
-            [ms - below, ms + above]
-        });
-        Span { ms, interval_ms }
+        let interval_ms =
+            both.map(|(own, others)| difference((self.ms, own), (other.ms, others)).1);
+        Span { ms: self.ms - other.ms, interval_ms }
     }
 }
 
@@ -117,7 +112,7 @@ pub fn server_overheads(endpoint: &Endpoint, n_prompt: u32) -> Overheads {
 /// once and with two.
 pub fn gap_between(embedded: &[Record], served: &[Record], overheads: Overheads) -> Gap {
     let alone = summary(served.first());
-    let (prompt, token) = (prompt_ms(embedded), token_ms(embedded));
+    let (prompt, token) = (prompt_span(embedded), token_span(embedded));
     let ttft = alone.and_then(|summary| median_of(&summary.ttft_ms));
     let tpot = alone.and_then(|summary| median_of(&summary.tpot_ms));
     let theirs = server_times(served.first());
@@ -204,25 +199,24 @@ fn summary(record: Option<&Record>) -> Option<&ServingSummary> {
 
 fn median_of(distribution: &Option<Distribution>) -> Option<Span> {
     let median = distribution.as_ref()?.quantile(0.5)?;
-    let interval_ms = median.interval.map(|ends| [ends.low, ends.high]);
-    Some(Span { ms: median.value, interval_ms })
+    Some(Span { ms: median.value, interval_ms: median.interval.map(Ends::from) })
 }
 
 /// Median duration of the prompt test.
-fn prompt_ms(embedded: &[Record]) -> Option<Span> {
+fn prompt_span(embedded: &[Record]) -> Option<Span> {
     let record = embedded.iter().find(|record| record.test.n_gen == 0)?;
-    Some(token_span(record)?.times(record.test.n_tokens().0 as f64))
+    Some(at_rate(record)?.times(record.test.n_tokens().0 as f64))
 }
 
 /// Median duration of the generation test / its tokens.
-fn token_ms(embedded: &[Record]) -> Option<Span> {
-    token_span(embedded.iter().find(|record| record.test.n_gen > 0)?)
+fn token_span(embedded: &[Record]) -> Option<Span> {
+    at_rate(embedded.iter().find(|record| record.test.n_gen > 0)?)
 }
 
 /// One token at the record's rate.
-fn token_span(record: &Record) -> Option<Span> {
+fn at_rate(record: &Record) -> Option<Span> {
     let rate = record.summary.as_ref()?.rate;
-    let interval_ms = rate.interval.map(|ends| [1e3 / ends.high, 1e3 / ends.low]);
+    let interval_ms = rate.interval.map(|ends| Ends { low: 1e3 / ends.high, high: 1e3 / ends.low });
     Some(Span { ms: 1e3 / rate.rate_tps.0, interval_ms })
 }
 
@@ -312,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_difference_is_as_uncertain_as_both_together() {
-        let known = |ms, low, high| Span { ms, interval_ms: Some([low, high]) };
+        let known = |ms, low, high| Span { ms, interval_ms: Some(Ends { low, high }) };
         let found = known(50.0, 47.0, 53.0).less(known(20.0, 12.0, 24.0));
         // 3 below and 4 above make 5 below; 3 above and 8 below the root of 73 above.
         assert_eq!(found, known(30.0, 25.0, 30.0 + 73.0_f64.sqrt()));
@@ -325,7 +319,7 @@ mod tests {
         let found = gap_between(&[], &[served()], Overheads::default());
         let part = &found.first_token[0];
         assert_eq!((part.span, found.server_tpot.unwrap().ms), (None, 30.0));
-        let [low, high] = found.each_token[1].span.unwrap().interval_ms.unwrap();
+        let Ends { low, high } = found.each_token[1].span.unwrap().interval_ms.unwrap();
         assert!(low.abs() < 1e-9 && high.abs() < 1e-9, "{low} {high}");
     }
 

@@ -166,7 +166,7 @@ pub fn is_experiment_look(design: &Design, n_rounds: u32) -> bool {
         || (n_rounds < design.n_rounds && design.looks != Looks::Once && is_look(n_rounds))
 }
 
-/// Whether the machine did so much else during a visit's record that its grade is F.
+/// Whether a visit's record has grade F, whatever its reason.
 pub fn is_disturbed(record: &Record) -> bool {
     record.grade.as_ref().is_some_and(|grade| grade.letter == GradeLetter::F)
 }

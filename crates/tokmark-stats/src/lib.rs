@@ -101,7 +101,7 @@ pub use serving::{
     serving_precision, summarize_again, summarize_serving, upper_bound_rank,
 };
 pub use session::{LEVEL, PRESUMED_LAG1, PRESUMED_WEIGHT, median_with_interval};
-pub use sessions::{Ends, SessionRatio, compare_sessions};
+pub use sessions::{Ends, SessionRatio, compare_sessions, difference};
 pub use stopping::{StoppingRule, is_look, next_look};
 pub use summary::summarize;
 pub use tokens::{STALL_FACTOR, token_times};

@@ -66,10 +66,24 @@ pub fn compare_sessions(
     let (first_low, first_high) = reach(first)?;
     let (second_low, second_high) = reach(second)?;
     let d = (second.0 / first.0).ln();
-    let low = (d - second_low.hypot(first_high)).exp();
-    let high = (d + second_high.hypot(first_low)).exp();
+    let ends = recovered(d, (second_low, second_high), (first_low, first_high));
+    let (low, high) = (ends.low.exp(), ends.high.exp());
     let verdict = verdict_between(low, high, same_within);
     Some(SessionRatio { ratio: d.exp(), interval: Ends { low, high }, verdict, same_within })
+}
+
+/// `of - less` of two estimates, each with its interval, and the interval of that: the same
+/// recovery of variances, on the values as they are. It takes both as independent; where they
+/// rise and fall together it is too wide.
+pub fn difference(of: (f64, Ends), less: (f64, Ends)) -> (f64, Ends) {
+    let reach = |(value, Ends { low, high }): (f64, Ends)| (value - low, high - value);
+    let d = of.0 - less.0;
+    (d, recovered(d, reach(of), reach(less)))
+}
+
+/// The ends of a difference `d`, from how far the ends of both lie below and above them.
+fn recovered(d: f64, of: (f64, f64), less: (f64, f64)) -> Ends {
+    Ends { low: d - of.0.hypot(less.1), high: d + of.1.hypot(less.0) }
 }
 
 /// How far the ends lie from the value, in logarithms.

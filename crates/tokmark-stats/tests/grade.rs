@@ -226,6 +226,13 @@ fn the_budget_is_named_with_both_precisions() {
     assert!(text.ends_with(" %, asked ±2 %"), "{text}");
 }
 
+/// Between two looks the budget can end a run that has reached what was asked.
+#[test]
+fn what_is_known_as_well_as_asked_is_no_c_however_it_ended() {
+    let run = Run { stop: StopReason::Budget, ..Run::quiet() };
+    assert_eq!(run.graded(), Run::quiet().graded());
+}
+
 #[test]
 fn five_repetitions_are_a_c() {
     let mut run = Run { ask: Repetitions::Fixed { n: 5 }, stop: StopReason::Fixed, ..Run::quiet() };

@@ -7,7 +7,7 @@ use simulation::Dice;
 use tokmark_model::{
     IntervalMethod, MemoryUse, Nanos, Repetition, Repetitions, StopReason, Summary, Test, Verdict,
 };
-use tokmark_stats::{Ends, SessionRatio, compare_sessions, summarize};
+use tokmark_stats::{Ends, SessionRatio, compare_sessions, difference, summarize};
 
 fn summary(times: impl IntoIterator<Item = u64>) -> Summary {
     let sample = |time| Repetition { duration_ns: Nanos(time), ..Repetition::default() };
@@ -51,18 +51,22 @@ fn ratios_of_sessions_are_those_of_an_independent_computation() {
 
 /// Newcombe (1998), Statistics in Medicine 17:873, table II, example (a), method 10: 56 of 70
 /// against 48 of 80, Wilson's intervals, gives a difference of 0.0524 to 0.3339. The formula
-/// is the same; here it works on logarithms.
+/// is the same for ratios, on logarithms.
 #[test]
 fn newcombes_example_comes_out() {
     let wilson = |k: f64, n: f64| {
         let (p, z) = (k / n, 1.959_963_984_540_054_f64);
         let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
         let (centre, scale) = (p + z * z / (2.0 * n), 1.0 + z * z / n);
-        let ends =
-            Ends { low: ((centre - half) / scale).exp(), high: ((centre + half) / scale).exp() };
-        (p.exp(), ends)
+        (p, Ends { low: (centre - half) / scale, high: (centre + half) / scale })
     };
-    let found = compare_sessions(wilson(48.0, 80.0), wilson(56.0, 70.0), 0.02).unwrap();
+    let (d, ends) = difference(wilson(56.0, 70.0), wilson(48.0, 80.0));
+    let published = [(d, 0.2), (ends.low, 0.0524), (ends.high, 0.3339)];
+    assert!(published.iter().all(|(ours, theirs)| (ours - theirs).abs() < 5e-5), "{published:?}");
+    let exp =
+        |(p, Ends { low, high }): (f64, Ends)| (p.exp(), Ends { low: low.exp(), high: high.exp() });
+    let (first, second) = (exp(wilson(48.0, 80.0)), exp(wilson(56.0, 70.0)));
+    let found = compare_sessions(first, second, 0.02).unwrap();
     assert!((found.ratio.ln() - 0.20).abs() < 1e-12);
     assert!((found.interval.low.ln() - 0.0524).abs() < 5e-5, "{found:?}");
     assert!((found.interval.high.ln() - 0.3339).abs() < 5e-5, "{found:?}");

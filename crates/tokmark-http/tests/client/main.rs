@@ -307,6 +307,8 @@ fn a_replica_that_is_dead_or_another_or_named_twice_is_refused() {
     let name = name.facts().model.clone();
     let other = refused(lists(&format!("{name}-large")));
     assert!(other.contains("does not serve") && other.contains("-large"), "{other}");
+    let namesake = refused(lists(&format!("other/{name}")));
+    assert!(namesake.contains("does not serve"), "{namesake}");
     let urls = [one.url(), lists(&format!("/models/{name}"))];
     assert!(Endpoint::open(&urls, &EndpointOptions::default()).is_ok());
 }

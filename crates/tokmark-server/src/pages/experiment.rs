@@ -62,7 +62,7 @@ pub(crate) async fn blocks(
     ));
     if experiment.n_disturbed > 0 {
         page.blocks.push(Block::Text(format!(
-            "{} of {} visits have grade F: other processes, stolen time or a probe at another speed.",
+            "{} of {} visits have grade F; their records say why.",
             experiment.n_disturbed,
             experiment.visits.len()
         )));

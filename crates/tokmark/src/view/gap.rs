@@ -59,6 +59,6 @@ fn line(name: &str, span: Option<Span>, how: &str) -> String {
     let value = span.map_or_else(|| "not told".to_owned(), |span| format!("{:.3}", span.ms));
     let interval = span.and_then(|span| span.interval_ms);
     let interval =
-        interval.map_or_else(String::new, |[low, high]| format!("({low:.3} to {high:.3})"));
+        interval.map_or_else(String::new, |ends| format!("({:.3} to {:.3})", ends.low, ends.high));
     format!("  {name:<38}{value:>10} {interval:<22}  {how}").trim_end().to_owned() + "\n"
 }

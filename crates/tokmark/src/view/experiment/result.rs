@@ -204,8 +204,7 @@ pub(super) fn remarks(record: &Record, experiment: &Experiment) -> Vec<String> {
         let share = f64::from(experiment.n_disturbed) / n_visits.max(1) as f64;
         let advice = if share > MANY_DISTURBED { "; repeat it on a quieter machine" } else { "" };
         lines.push(format!(
-            "{} of {n_visits} visits have grade F: other processes, stolen time or a probe at \
-             another speed{advice}.",
+            "{} of {n_visits} visits have grade F; their records say why{advice}.",
             experiment.n_disturbed
         ));
     }
